@@ -1,0 +1,217 @@
+//! The steps of the one test command: their order, their names and the report.
+
+use std::time::Instant;
+
+use crate::run::{self, Failure, cargo};
+use crate::{fuzz, no_std, repro, unit};
+
+/// One check. Its name is its verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Formatting.
+    Fmt,
+    /// Lints.
+    Clippy,
+    /// Documentation.
+    Doc,
+    /// `core` alone.
+    NoStd,
+    /// Tests.
+    Unit,
+    /// Examples in the documentation.
+    Doctest,
+    /// The demonstration twice.
+    Repro,
+    /// Fuzz targets, so many seconds each.
+    Fuzz {
+        /// Seconds for each target.
+        seconds: u32,
+    },
+}
+
+/// How a step ended that did not fail.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that it checks holds; the note stands in the summary.
+    Passed(String),
+    /// It could not be run on this machine, and why.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Passed, with nothing to add.
+    pub fn passed() -> Self {
+        Self::Passed(String::new())
+    }
+}
+
+impl Step {
+    /// Every step, the cheap ones first.
+    pub const ALL: [Self; 8] = [
+        Self::Fmt,
+        Self::Clippy,
+        Self::Doc,
+        Self::NoStd,
+        Self::Unit,
+        Self::Doctest,
+        Self::Repro,
+        Self::Fuzz {
+            seconds: fuzz::DEFAULT_SECONDS,
+        },
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::Doc => "doc",
+            Self::NoStd => "no-std",
+            Self::Unit => "unit",
+            Self::Doctest => "doctest",
+            Self::Repro => "repro",
+            Self::Fuzz { .. } => "fuzz",
+        }
+    }
+
+    /// The one command that repeats this step.
+    fn command(self) -> String {
+        match self {
+            Self::Fuzz { seconds } if seconds != fuzz::DEFAULT_SECONDS => {
+                format!("cargo xtask fuzz --seconds {seconds}")
+            }
+            step => format!("cargo xtask {}", step.name()),
+        }
+    }
+
+    fn run(self) -> Result<Outcome, Failure> {
+        match self {
+            Self::Fmt => fmt(),
+            Self::Clippy => clippy(),
+            Self::Doc => doc(),
+            Self::NoStd => no_std::run(),
+            Self::Unit => unit::run(),
+            Self::Doctest => doctest(),
+            Self::Repro => repro::run(),
+            Self::Fuzz { seconds } => fuzz::run(seconds),
+        }
+    }
+}
+
+/// One step and its time.
+///
+/// # Errors
+/// Names the step and the command that repeats it.
+pub fn run_one(step: Step) -> Result<(), Failure> {
+    timed(step).map(drop)
+}
+
+/// All of `steps` in order, up to the first failure; then a table.
+///
+/// # Errors
+/// As [`run_one`].
+pub fn run_all(steps: &[Step]) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut table = Vec::new();
+    for &step in steps {
+        table.push(timed(step)?);
+    }
+    println!(
+        "\nxtask: {} steps in {:.1} s",
+        steps.len(),
+        started.elapsed().as_secs_f64()
+    );
+    for row in table {
+        println!("{row}");
+    }
+    Ok(())
+}
+
+fn timed(step: Step) -> Result<String, Failure> {
+    println!("==> {}", step.name());
+    let started = Instant::now();
+    let result = step.run();
+    let seconds = started.elapsed().as_secs_f64();
+    let row = match result {
+        Ok(Outcome::Passed(note)) => {
+            format!("{:<8} ok       {seconds:>7.1} s  {note}", step.name())
+        }
+        Ok(Outcome::Skipped(why)) => format!("{:<8} skipped  {seconds:>7.1} s  {why}", step.name()),
+        Err(failure) => return Err(report_failure(step, seconds, &failure)),
+    };
+    let row = row.trim_end().to_owned();
+    println!("<== {row}");
+    Ok(row)
+}
+
+fn report_failure(step: Step, seconds: f64, failure: &Failure) -> Failure {
+    let (name, command) = (step.name(), step.command());
+    Failure(format!(
+        "step `{name}` failed after {seconds:.1} s: {failure}\n  repeat it with: {command}"
+    ))
+}
+
+fn fmt() -> Result<Outcome, Failure> {
+    let mut workspace = cargo();
+    workspace.args(["fmt", "--all", "--", "--check"]);
+    run::check(workspace)?;
+    // The fuzz targets are a workspace of their own.
+    let mut fuzz = cargo();
+    fuzz.args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"]);
+    run::check(fuzz)?;
+    Ok(Outcome::passed())
+}
+
+fn clippy() -> Result<Outcome, Failure> {
+    let mut command = cargo();
+    command.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    run::check(command)?;
+    Ok(Outcome::passed())
+}
+
+fn doc() -> Result<Outcome, Failure> {
+    let mut command = cargo();
+    command
+        .args(["doc", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    run::check(command)?;
+    Ok(Outcome::passed())
+}
+
+fn doctest() -> Result<Outcome, Failure> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--doc"]);
+    run::check(command)?;
+    Ok(Outcome::passed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_step_and_the_command_that_repeats_it() {
+        let text = report_failure(Step::Clippy, 1.0, &Failure("a warning".to_owned())).to_string();
+        assert!(
+            text.contains("`clippy`") && text.contains("a warning"),
+            "{text}"
+        );
+        assert!(text.ends_with("cargo xtask clippy"), "{text}");
+        let text =
+            report_failure(Step::Fuzz { seconds: 5 }, 1.0, &Failure(String::new())).to_string();
+        assert!(text.ends_with("cargo xtask fuzz --seconds 5"), "{text}");
+    }
+
+    #[test]
+    fn every_step_has_its_own_name() {
+        let names: std::collections::BTreeSet<_> =
+            Step::ALL.iter().map(|step| step.name()).collect();
+        assert_eq!(names.len(), Step::ALL.len());
+    }
+}
