@@ -73,7 +73,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_set_equals_a_plain_set(k in 1u16.., taken in prop::collection::vec(any::<u16>(), 0..200), first: u16) {
+        fn the_set_equals_a_plain_set(
+            k in 1u16..,
+            taken in prop::collection::vec(any::<u16>(), 0..200),
+            first: u16,
+        ) {
             let mut bits = std::vec![0; set_len(k)];
             mark_all(&mut bits, k);
             let mut model: BTreeSet<u16> = (0..k).collect();

@@ -92,6 +92,7 @@ pub(crate) fn mul_row(coefficient: u16, row: &mut [u8]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::vec::Vec;
 
     #[test]
     fn the_tables_hold_the_product_of_every_word_for_some_coefficients() {
@@ -109,8 +110,9 @@ mod tests {
             coefficient: u16,
             rows in prop::collection::vec((any::<u16>(), any::<u16>()), 0..80),
         ) {
-            let source: std::vec::Vec<u8> = rows.iter().flat_map(|(word, _)| word.to_be_bytes()).collect();
-            let mut target: std::vec::Vec<u8> = rows.iter().flat_map(|(_, word)| word.to_be_bytes()).collect();
+            let source: Vec<u8> = rows.iter().flat_map(|(word, _)| word.to_be_bytes()).collect();
+            let mut target: Vec<u8> =
+                rows.iter().flat_map(|(_, word)| word.to_be_bytes()).collect();
             mul_add(coefficient, &source, &mut target);
             let mut scaled = source.clone();
             mul_row(coefficient, &mut scaled);
