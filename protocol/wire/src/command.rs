@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::{ObjectKind, Role};
 use crate::document::{Authority, Document};
-use crate::ids::{DigestPrefix, Epoch, Location, ObjectNumber, SlotId, VehicleId};
+use crate::ids::{Digest, Epoch, Location, ObjectNumber, SlotId, VehicleId};
 
 /// A part of the flash that can be asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ pub enum Region {
 pub enum Action {
     /// 0: the image on trial is good; make it the confirmed one.
     Confirm {
-        /// The image on trial.
-        image: DigestPrefix,
+        /// The image on trial, in full: what is confirmed boots for years on this signature.
+        image: Digest,
     },
     /// 1: forget an object: its reception, or the slot that it was installed to.
     Abort {
@@ -42,7 +42,7 @@ pub enum Action {
     /// 2: boot the older confirmed image, on trial.
     Rollback {
         /// The image to go back to.
-        image: DigestPrefix,
+        image: Digest,
     },
     /// 3: boot golden and stay there.
     BootGolden,
