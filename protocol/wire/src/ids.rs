@@ -160,6 +160,8 @@ pub struct Epoch(u8);
 impl Epoch {
     /// How many link keys are pre-loaded.
     pub const COUNT: usize = 16;
+    /// The first epoch.
+    pub const FIRST: Self = Self(0);
 
     /// An epoch of 0 to 15, or `None`.
     #[must_use]

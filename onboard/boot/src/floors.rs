@@ -1,0 +1,94 @@
+//! Floors: three numbers that only go up, in a region that is never erased.
+//!
+//! ```text
+//! | epoch: 16 words | key set: 64 words | security counter: all the rest |
+//! ```
+//! A word is one program granule. A step programs the next word to zero, so that a number is the count of
+//! programmed words. A word counts as programmed when four of its bits or more are zero, or when it cannot
+//! be read: a torn step was authorised, and going on is safe where going back is not. Fewer are a flip.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::flash::{self, FlashError, Region};
+
+/// The three floors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// The link epoch.
+    Epoch,
+    /// The version of the key set.
+    KeySet,
+    /// The security counter.
+    Security,
+}
+
+const EPOCHS: u32 = 16;
+const KEY_SETS: u32 = 64;
+const MIN_SECURITY: u32 = 16;
+/// Longest granule that a word can be.
+const MAX_WORD: usize = 256;
+
+/// The largest security counter that the region can hold; `None` if it is too small for all three.
+#[must_use]
+pub fn capacity<F: NorFlash>(region: Region) -> Option<u32> {
+    let words = region.len.checked_div(word_len::<F>())?;
+    words
+        .checked_sub(EPOCHS + KEY_SETS)
+        .filter(|rest| *rest >= MIN_SECURITY)
+}
+
+fn word_len<F: NorFlash>() -> u32 {
+    u32::try_from(F::WRITE_SIZE).unwrap_or(u32::MAX).max(1)
+}
+
+/// First word and number of words of a floor.
+fn extent<F: NorFlash>(region: Region, floor: Floor) -> (u32, u32) {
+    match floor {
+        Floor::Epoch => (0, EPOCHS),
+        Floor::KeySet => (EPOCHS, KEY_SETS),
+        Floor::Security => (EPOCHS + KEY_SETS, capacity::<F>(region).unwrap_or(0)),
+    }
+}
+
+/// The value of a floor.
+pub fn value<F: NorFlash>(flash: &mut F, region: Region, floor: Floor) -> u32 {
+    let (first, words) = extent::<F>(region, floor);
+    let last = (0..words)
+        .rev()
+        .find(|i| is_programmed(flash, region, first.saturating_add(*i)));
+    last.map_or(0, |i| i.saturating_add(1))
+}
+
+fn is_programmed<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> bool {
+    let mut buffer = [0u8; MAX_WORD];
+    let Some(bytes) = buffer.get_mut(..F::WRITE_SIZE) else {
+        return false;
+    };
+    let offset = word.saturating_mul(word_len::<F>());
+    if flash::read(flash, region, offset, bytes).is_err() {
+        return true;
+    }
+    let zeros: u32 = bytes.iter().map(|b| b.count_zeros()).sum();
+    zeros >= 4
+}
+
+/// Raises a floor to `target`, word by word; does nothing if it is there already. A `target` beyond the
+/// region's capacity raises it as far as it goes.
+///
+/// # Errors
+/// [`FlashError`]; what was raised stays raised.
+pub fn raise<F: NorFlash>(
+    flash: &mut F,
+    region: Region,
+    floor: Floor,
+    target: u32,
+) -> Result<(), FlashError> {
+    let (first, words) = extent::<F>(region, floor);
+    let word = [0u8; MAX_WORD];
+    let word = word.get(..F::WRITE_SIZE).ok_or(FlashError::OutOfRange)?;
+    for i in value(flash, region, floor)..target.min(words) {
+        let offset = first.saturating_add(i).saturating_mul(word_len::<F>());
+        flash::program(flash, region, offset, word)?;
+    }
+    Ok(())
+}
