@@ -64,6 +64,13 @@ impl BsdiffZstdDecoder {
     }
 }
 
+/// Whether a window of `2^window_log` bytes alone would be within `ram` bytes of heap.
+#[cfg(feature = "encode")]
+pub(crate) fn window_fits(window_log: u32, ram: u32) -> bool {
+    let window = 1_u64.checked_shl(window_log).unwrap_or(u64::MAX);
+    guard::Budget::new(ram, window).check().is_ok()
+}
+
 impl Decoder for BsdiffZstdDecoder {
     fn produce(&mut self, io: &mut dyn PatchIo, out: &mut [u8]) -> Result<usize, DecodeError> {
         if let Some(error) = self.failed {
