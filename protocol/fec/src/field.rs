@@ -126,9 +126,20 @@ pub fn mul(a: u16, b: u16) -> u16 {
 #[must_use]
 pub fn inv(a: u16) -> u16 {
     let [hi, lo] = a.to_be_bytes();
-    let norm = mul8(lo, hi ^ lo) ^ times_x(mul8(hi, hi));
-    let scale = inv8(norm);
-    u16::from_be_bytes([mul8(hi, scale), mul8(hi ^ lo, scale)])
+    if hi == 0 {
+        return u16::from(inv8(lo));
+    }
+    let sum = hi ^ lo;
+    let log_hi = log(hi);
+    let norm = mul8(lo, sum) ^ exp(2 * log_hi + 1);
+    // The norm of a non-zero element is not zero, so this is the logarithm of its inverse.
+    let log_scale = 255 - log(norm);
+    let low = if sum == 0 {
+        0
+    } else {
+        exp(log(sum) + log_scale)
+    };
+    u16::from_be_bytes([exp(log_hi + log_scale), low])
 }
 
 /// Divides `a` by `b` in GF(2^16); 0 where `b` is 0, which the code never asks for.

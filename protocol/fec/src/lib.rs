@@ -45,9 +45,9 @@
 //! Each received symbol is read once for each strip, weighed by v (2 L multiplications), and added
 //! to L accumulators. There are no syndromes, no matrix and no intermediate flash. RAM is one bit
 //! for each source symbol and one strip for each lost one: with strips of 8 B about 9.3 B for each
-//! lost symbol at 10 % loss, all lists included. Where even that is not there, the lost symbols are solved in
-//! groups, with the same number of row multiplications and more flash reads: any L <= K is solved
-//! in K / 8 bytes and two strips.
+//! lost symbol at 10 % loss, all lists included. Where even that is not there, the lost symbols are
+//! solved in groups: as many multiplications of rows, but more flash reads, and the weights v anew
+//! for each group. So any L <= K is solved in K / 8 bytes and two strips.
 //!
 //! # Example
 //!

@@ -16,7 +16,7 @@
 use crate::field::{mul, times_x_both, times_y};
 
 /// Below this many words a row is multiplied word by word. Measured: see `docs/benchmarks/fec.md`.
-const TABLE_WORDS_MIN: usize = 8;
+const TABLE_WORDS_MIN: usize = 16;
 
 struct Nibbles([[u16; 16]; 4]);
 
