@@ -1,2 +1,6 @@
-//! Placeholder.
+//! What the requirements tests over everything share.
+//!
+//! The tests themselves stand in `tests/tests/`, one file a subject. This crate is the top floor: nothing imports it.
 #![forbid(unsafe_code)]
+
+pub mod tidy;

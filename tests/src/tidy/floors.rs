@@ -1,0 +1,428 @@
+//! Imports point down: the table of floors, and what the manifest and the root file of every crate must declare.
+//!
+//! ```text
+//! floor 6   lightday-tests
+//! floor 5   lightday (the binary)
+//! floor 4   lightday-sim
+//! floor 3   lightday-agent      lightday-station      (siblings never meet)
+//! floor 2   lightday-boot
+//! floor 1   lightday-trust
+//! floor 0   lightday-wire       lightday-fec          lightday-delta
+//!           xtask stands beside the house and imports none of these
+//! ```
+
+use std::collections::BTreeMap;
+
+use super::{Sources, Violation};
+
+/// What the table says about one crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Package.
+    pub name: &'static str,
+    /// Its floor; `None` for the crate that imports none of ours.
+    pub floor: Option<u8>,
+    /// It flies: `no_std`.
+    pub on_board: bool,
+    /// Packages on lower floors that it must not import all the same.
+    pub never: &'static [&'static str],
+}
+
+const fn rule(name: &'static str, floor: u8, on_board: bool) -> Rule {
+    Rule {
+        name,
+        floor: Some(floor),
+        on_board,
+        never: &[],
+    }
+}
+
+/// Every package of the workspace.
+pub const RULES: [Rule; 11] = [
+    rule("lightday-wire", 0, true),
+    rule("lightday-fec", 0, true),
+    rule("lightday-delta", 0, true),
+    rule("lightday-trust", 1, true),
+    rule("lightday-boot", 2, true),
+    rule("lightday-agent", 3, true),
+    Rule {
+        never: &["lightday-boot", "lightday-agent"],
+        ..rule("lightday-station", 3, false)
+    },
+    rule("lightday-sim", 4, false),
+    rule("lightday", 5, false),
+    rule("lightday-tests", 6, false),
+    Rule {
+        name: "xtask",
+        floor: None,
+        on_board: false,
+        never: &[],
+    },
+];
+
+fn rule_of(name: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.name == name)
+}
+
+/// Checks every member that the root `Cargo.toml` lists.
+pub fn check(sources: &Sources) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let Some(root) = parse(sources, "Cargo.toml", &mut found) else {
+        return found;
+    };
+    let members = root
+        .get("workspace")
+        .and_then(|table| table.get("members"))
+        .and_then(toml::Value::as_array);
+    let mut seen = Vec::new();
+    for dir in members
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_str)
+    {
+        let path = format!("{dir}/Cargo.toml");
+        let Some(manifest) = parse(sources, &path, &mut found) else {
+            continue;
+        };
+        match manifest
+            .get("package")
+            .and_then(|package| package.get("name"))
+            .and_then(toml::Value::as_str)
+        {
+            Some(name) => {
+                seen.push(name.to_owned());
+                member(sources, dir, name, &manifest, &mut found);
+            }
+            None => found.push(Violation::new(&path, 0, "has no package name")),
+        }
+    }
+    for rule in RULES
+        .iter()
+        .filter(|rule| !seen.iter().any(|name| name == rule.name))
+    {
+        found.push(Violation::new(
+            "Cargo.toml",
+            0,
+            format!("`{}` has a floor but is no member", rule.name),
+        ));
+    }
+    found
+}
+
+fn member(
+    sources: &Sources,
+    dir: &str,
+    name: &str,
+    manifest: &toml::Value,
+    found: &mut Vec<Violation>,
+) {
+    let path = format!("{dir}/Cargo.toml");
+    let Some(rule) = rule_of(name) else {
+        found.push(Violation::new(
+            &path,
+            0,
+            format!("`{name}` has no floor in the table of the tidy test"),
+        ));
+        return;
+    };
+    for import in imports(manifest) {
+        if let Some(what) = forbidden(rule, &import) {
+            found.push(Violation::new(&path, 0, what));
+        }
+    }
+    let lints = manifest
+        .get("lints")
+        .and_then(|lints| lints.get("workspace"));
+    if lints.and_then(toml::Value::as_bool) != Some(true) {
+        found.push(Violation::new(
+            &path,
+            0,
+            "does not inherit the workspace's lints",
+        ));
+    }
+    root_file(sources, dir, rule, found);
+}
+
+/// Why `rule`'s crate must not import `import`; `None` when it may, or when `import` is not ours.
+fn forbidden(rule: &Rule, import: &str) -> Option<String> {
+    // A crate may name itself among its development dependencies, to switch a feature on for its tests.
+    let other = rule_of(import).filter(|other| other.name != rule.name)?;
+    let name = rule.name;
+    let (Some(own), Some(theirs)) = (rule.floor, other.floor) else {
+        return Some(format!(
+            "`{name}` imports `{import}`: xtask stands beside the house"
+        ));
+    };
+    if rule.never.contains(&import) {
+        return Some(format!("`{name}` never imports `{import}`"));
+    }
+    let what = format!(
+        "`{name}` (floor {own}) imports `{import}` (floor {theirs}): imports point down only"
+    );
+    (theirs >= own).then_some(what)
+}
+
+/// The packages that a manifest names: normal, development and build dependencies, for every target.
+fn imports(manifest: &toml::Value) -> Vec<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let tables =
+        std::iter::once(manifest).chain(targets.into_iter().flat_map(|table| table.values()));
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let mut names = BTreeMap::new();
+    for table in tables {
+        for list in kinds
+            .iter()
+            .filter_map(|kind| table.get(kind))
+            .filter_map(toml::Value::as_table)
+        {
+            for (key, value) in list {
+                let package = value.get("package").and_then(toml::Value::as_str);
+                names.insert(package.unwrap_or(key).to_owned(), ());
+            }
+        }
+    }
+    names.into_keys().collect()
+}
+
+/// Every root forbids unsafe code; what flies is `no_std`, always.
+fn root_file(sources: &Sources, dir: &str, rule: &Rule, found: &mut Vec<Violation>) {
+    let roots = ["lib.rs", "main.rs"].map(|file| format!("{dir}/src/{file}"));
+    let mut any = false;
+    for path in roots {
+        let Some(text) = sources.text(&path) else {
+            continue;
+        };
+        any = true;
+        let declares = |attribute: &str| text.lines().any(|line| line.trim() == attribute);
+        let wanted = if rule.on_board {
+            vec!["#![forbid(unsafe_code)]", "#![no_std]"]
+        } else {
+            vec!["#![forbid(unsafe_code)]"]
+        };
+        for attribute in wanted.into_iter().filter(|attribute| !declares(attribute)) {
+            found.push(Violation::new(
+                &path,
+                0,
+                format!("does not declare `{attribute}`"),
+            ));
+        }
+    }
+    if !any {
+        found.push(Violation::new(
+            dir,
+            0,
+            "has neither src/lib.rs nor src/main.rs",
+        ));
+    }
+}
+
+fn parse(sources: &Sources, path: &str, found: &mut Vec<Violation>) -> Option<toml::Value> {
+    let Some(text) = sources.text(path) else {
+        found.push(Violation::new(path, 0, "is not tracked"));
+        return None;
+    };
+    match toml::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            found.push(Violation::new(path, 0, format!("is not TOML: {error}")));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::Source;
+
+    /// A workspace of all packages, `name` with `extra` in its manifest and `root` as its root file.
+    fn house(name: &str, extra: &str, root: &str) -> Sources {
+        let mut texts = Vec::new();
+        let members: Vec<String> = RULES
+            .iter()
+            .map(|rule| format!("\"{}\"", rule.name))
+            .collect();
+        texts.push(Source::new(
+            "Cargo.toml",
+            &format!("[workspace]\nmembers = [{}]\n", members.join(", ")),
+        ));
+        for rule in RULES {
+            let lints = if extra.contains("[lints]") && rule.name == name {
+                ""
+            } else {
+                "[lints]\nworkspace = true\n"
+            };
+            let mut manifest = format!("[package]\nname = \"{}\"\n{lints}", rule.name);
+            let mut text = "#![no_std]\n#![forbid(unsafe_code)]\n";
+            if rule.name == name {
+                manifest.push_str(extra);
+                text = root;
+            }
+            texts.push(Source::new(&format!("{}/Cargo.toml", rule.name), &manifest));
+            texts.push(Source::new(&format!("{}/src/lib.rs", rule.name), text));
+        }
+        Sources::of(texts)
+    }
+
+    const GOOD: &str = "#![no_std]\n#![forbid(unsafe_code)]\n";
+
+    fn violations(name: &str, extra: &str) -> usize {
+        check(&house(name, extra, GOOD)).len()
+    }
+
+    #[test]
+    fn imports_downward_pass() {
+        assert_eq!(
+            violations(
+                "lightday-agent",
+                "[dependencies]\nlightday-boot.workspace = true\nserde = \"1\"\n"
+            ),
+            0
+        );
+        assert_eq!(
+            violations(
+                "lightday-sim",
+                "[dependencies]\nlightday-agent = \"0\"\nlightday-station = \"0\"\n"
+            ),
+            0
+        );
+    }
+
+    #[test]
+    fn imports_upward_and_of_siblings_fail() {
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[dependencies]\nlightday-trust.workspace = true\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[dependencies]\nlightday-fec.workspace = true\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-agent",
+                "[dependencies]\nlightday-station.workspace = true\n"
+            ),
+            1
+        );
+    }
+
+    #[test]
+    fn every_table_and_renaming_counts() {
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[dev-dependencies]\nlightday-sim.workspace = true\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[build-dependencies]\nlightday-sim.workspace = true\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[target.'cfg(unix)'.dependencies]\nlightday-sim = \"0\"\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-wire",
+                "[dependencies]\nx = { package = \"lightday-sim\", path = \"..\" }\n"
+            ),
+            1
+        );
+    }
+
+    #[test]
+    fn a_crate_may_name_itself() {
+        let itself =
+            "[dev-dependencies]\nlightday-delta = { path = \".\", features = [\"encode\"] }\n";
+        assert_eq!(violations("lightday-delta", itself), 0);
+    }
+
+    #[test]
+    fn the_station_never_imports_what_flies() {
+        assert_eq!(
+            violations(
+                "lightday-station",
+                "[dependencies]\nlightday-boot.workspace = true\n"
+            ),
+            1
+        );
+        assert_eq!(
+            violations(
+                "lightday-station",
+                "[dependencies]\nlightday-trust.workspace = true\n"
+            ),
+            0
+        );
+    }
+
+    #[test]
+    fn xtask_stands_beside_the_house() {
+        assert_eq!(
+            violations("xtask", "[dependencies]\nlightday-wire.workspace = true\n"),
+            1
+        );
+        assert_eq!(
+            violations("lightday-tests", "[dependencies]\nxtask.workspace = true\n"),
+            1
+        );
+    }
+
+    #[test]
+    fn lints_are_inherited() {
+        assert_eq!(
+            violations("lightday-wire", "[lints]\nworkspace = false\n"),
+            1
+        );
+    }
+
+    #[test]
+    fn roots_declare_what_they_must() {
+        assert_eq!(
+            check(&house("lightday-wire", "", "#![forbid(unsafe_code)]\n")).len(),
+            1
+        );
+        assert_eq!(
+            check(&house(
+                "lightday-wire",
+                "",
+                "#![cfg_attr(not(test), no_std)]\n"
+            ))
+            .len(),
+            2
+        );
+        assert_eq!(
+            check(&house("lightday-station", "", "#![forbid(unsafe_code)]\n")).len(),
+            0
+        );
+        assert_eq!(
+            check(&house("lightday-station", "", "//! Nothing.\n")).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_member_without_a_floor_and_a_floor_without_a_member_fail() {
+        let mut texts = house("", "", GOOD).texts;
+        texts[0].text = texts[0].text.replace("\"xtask\"", "\"other\"");
+        texts.push(Source::new(
+            "other/Cargo.toml",
+            "[package]\nname = \"other\"\n",
+        ));
+        assert_eq!(check(&Sources::of(texts)).len(), 2);
+    }
+}
