@@ -31,6 +31,13 @@ const PACKAGES: [&str; 6] = [
     "lightday-agent",
 ];
 
+/// Only names are to be resolved here: optimising `core` would take minutes.
+const FAST: [&str; 3] = [
+    "profile.dev.opt-level=0",
+    "profile.dev.debug=false",
+    "profile.dev.package.\"*\".opt-level=0",
+];
+
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 const REMEDY: &str = "no compiler with the source of the standard library. Any one of these mends it:\n  \
@@ -46,7 +53,8 @@ enum Compiler {
 }
 
 impl Compiler {
-    fn cargo(&self) -> Command {
+    /// `cargo build` for `target` with `core` alone.
+    fn build(&self, target: &str) -> Command {
         let mut command = match self {
             Self::Active => cargo(),
             Self::Nightly => run::nightly("cargo"),
@@ -62,6 +70,8 @@ impl Compiler {
         command
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", build_dir());
+        command.args(["build", "--quiet", "-Zbuild-std=core", "--target", target]);
+        command.args(FAST.iter().flat_map(|setting| ["--config", setting]));
         command
     }
 
