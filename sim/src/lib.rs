@@ -15,8 +15,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod crew;
 pub mod flash;
 pub mod link;
 pub mod rng;
 pub mod time;
 pub mod trace;
+pub mod vehicle;

@@ -176,6 +176,14 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.mark_programmed(start..end, true);
     }
 
+    /// Forgets what was counted so far: flight begins, with operation 0.
+    pub fn clear_counters(&mut self) {
+        self.operations = 0;
+        self.stats = FlashStats::default();
+        self.wear.fill(0);
+        self.changed.fill(0);
+    }
+
     /// Cuts the power at the operation of this number, once.
     pub fn cut_at(&mut self, operation: u64, form: CutForm) {
         self.planned = Some(PlannedCut {

@@ -1,0 +1,261 @@
+//! The vehicle as it leaves the factory: golden and slot A hold a released and confirmed image, slot B is
+//! empty, nothing was ever heard.
+//!
+//! The factory has no way in that flight has not: every document in a trailer is signed, and the loader
+//! judges them like any other.
+
+use lightday_boot::store::RecordStore;
+use lightday_boot::trailer::{Entry, Trailer};
+use lightday_boot::{Identity, Record, Region, SlotRecord, keys};
+use lightday_trust::digest::sha256;
+use lightday_wire::manifest::FORMAT;
+use lightday_wire::{
+    Action, Activation, Authorization, AuthorizationContext, CodecId, Command, CommandContext,
+    Digest, Image, Location, Manifest, ManifestContext, ObjectNumber, Payload, SlotChoice, SlotId,
+    SlotState, Target, TrialPolicy, Version,
+};
+
+use super::layout::Layout;
+use crate::crew::Crew;
+use crate::flash::SimFlash;
+
+/// An image that the vehicle is launched with.
+#[derive(Clone, Copy, Debug)]
+pub struct Launched<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Its version.
+    pub version: Version,
+}
+
+impl Launched<'_> {
+    /// What manifests say about it.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        Image {
+            digest: sha256(self.bytes),
+            size: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
+            version: self.version,
+        }
+    }
+}
+
+/// Everything at launch has the number 0: the first that flight sends has 1.
+const NUMBER: ObjectNumber = ObjectNumber::from_be_bytes([0; 3]);
+
+/// Builds the flash of a vehicle at launch, with golden write-protected.
+///
+/// # Panics
+/// If the images do not fit the layout: a bug of the scenario.
+#[must_use]
+pub fn factory<const WRITE: usize, const ERASE: usize>(
+    layout: &Layout,
+    identity: Identity,
+    crew: &Crew,
+    golden: Launched<'_>,
+    first: Launched<'_>,
+) -> SimFlash<WRITE, ERASE> {
+    let map = &layout.map;
+    let mut flash = SimFlash::new(layout.blocks);
+    map.check(&flash).expect("the layout suits the geometry");
+    let set = crew.key_set();
+    keys::store(&mut flash, map.key_sets, &set).expect("the key set fits its region");
+    for copy in map.golden {
+        install(&mut flash, copy.image, copy.trailer, identity, crew, golden);
+    }
+    let [a, _] = map.slots;
+    install(&mut flash, a.image, a.trailer, identity, crew, first);
+    let image = first.image();
+    let slot_a = SlotRecord {
+        state: SlotState::Confirmed,
+        bundle: NUMBER,
+        image: image.digest,
+        size: image.size,
+        version: image.version,
+        security_counter: 0,
+    };
+    let home = Location::Slot(SlotId::A);
+    let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, set.version);
+    RecordStore::new(map.record)
+        .save(&mut flash, 0, &record)
+        .expect("the record fits its cell");
+    for copy in map.golden {
+        for region in [copy.image, copy.trailer] {
+            flash.protect(region.start..region.end());
+        }
+    }
+    flash.clear_counters();
+    flash
+}
+
+fn install<const WRITE: usize, const ERASE: usize>(
+    flash: &mut SimFlash<WRITE, ERASE>,
+    place: Region,
+    trailer: Region,
+    identity: Identity,
+    crew: &Crew,
+    launched: Launched<'_>,
+) {
+    assert!(
+        launched.bytes.len() <= place.len as usize,
+        "the image fits its slot"
+    );
+    flash.factory_load(place.start, launched.bytes);
+    let image = launched.image();
+    let manifest = manifest_at_launch(image);
+    let context = ManifestContext {
+        target: Target::Vehicle(identity.vehicle),
+        number: NUMBER,
+        base: None,
+    };
+    let authorization = Authorization {
+        bundle: NUMBER,
+        image: image.digest,
+        window: None,
+        expires_s: None,
+        evidence_root: Digest([0; 32]),
+    };
+    let command = Command {
+        action: Action::Confirm {
+            image: image.digest,
+        },
+    };
+    let vehicle = identity.vehicle;
+    let entries = [
+        crew.envelope(&manifest, &context),
+        crew.envelope(
+            &authorization,
+            &AuthorizationContext {
+                vehicle,
+                number: NUMBER,
+            },
+        ),
+        crew.envelope(
+            &command,
+            &CommandContext {
+                vehicle,
+                number: NUMBER,
+            },
+        ),
+    ];
+    let [installed, authorized, confirmed] = &entries;
+    for entry in [
+        Entry::Installed {
+            number: NUMBER,
+            base: None,
+            envelope: installed,
+        },
+        Entry::Authorized {
+            number: NUMBER,
+            envelope: authorized,
+        },
+        Entry::Commanded {
+            number: NUMBER,
+            envelope: confirmed,
+        },
+    ] {
+        Trailer::new(trailer)
+            .append(flash, entry)
+            .expect("three documents fit a trailer");
+    }
+}
+
+fn manifest_at_launch(image: Image) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        class_bound: false,
+        component: lightday_wire::ComponentId(0),
+        slot: SlotChoice::Inactive,
+        load_address: 0,
+        security_counter: 0,
+        image,
+        base: None,
+        payload: Payload {
+            codec: CodecId::Store,
+            params: heapless::Vec::new(),
+            ram: 0,
+            digest: image.digest,
+            size: image.size,
+        },
+        activation: Activation::OnAuthorization,
+        trial: TrialPolicy {
+            tries: 3,
+            health_deadline_s: 3600,
+            lease_s: 7 * 86_400,
+            self_confirm: false,
+        },
+        evidence_root: None,
+        text_digest: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vehicle::{LayoutSizes, SimSupervisor};
+    use lightday_boot::cells::{CellLog, RECORD_CELL};
+    use lightday_boot::{Elapsed, load};
+    use lightday_wire::{ClassId, ComponentId, ResetCause, VehicleId};
+
+    fn launch() -> (SimFlash<8, 4096>, Layout, Identity) {
+        let sizes = LayoutSizes {
+            slot: 20_000,
+            staging: 8192,
+            block: 8192,
+        };
+        let layout = Layout::new(8, 4096, sizes);
+        let identity = Identity {
+            vehicle: VehicleId(7),
+            class: ClassId(1),
+            component: ComponentId(0),
+        };
+        let version = |major| Version {
+            major,
+            ..Version::default()
+        };
+        let golden = Launched {
+            bytes: &[1; 9_999],
+            version: version(1),
+        };
+        let first = Launched {
+            bytes: &[2; 12_345],
+            version: version(2),
+        };
+        let flash = factory(&layout, identity, &Crew::new(1, 1), golden, first);
+        (flash, layout, identity)
+    }
+
+    #[test]
+    fn the_real_loader_boots_what_the_factory_built() {
+        let (mut flash, layout, identity) = launch();
+        let mut supervisor = SimSupervisor::new(Elapsed(0), 60_000);
+        let boot = load(&mut flash, &layout.map, identity, &mut supervisor).unwrap();
+        assert_eq!(boot.location, Location::Slot(SlotId::A));
+        assert_eq!(boot.installed.unwrap().image.version.major, 2);
+        assert!(!boot.is_record_lost);
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_image_boots_golden_and_a_flipped_golden_its_copy() {
+        let (mut flash, layout, identity) = launch();
+        flash.flip(layout.map.slots[0].image.start + 100, 3);
+        flash.flip(layout.map.golden[0].image.start + 100, 3);
+        let mut supervisor = SimSupervisor::new(Elapsed(0), 60_000);
+        supervisor.reset(ResetCause::Upset);
+        let boot = load(&mut flash, &layout.map, identity, &mut supervisor).unwrap();
+        assert_eq!(boot.location, Location::Golden);
+        assert_eq!(boot.region, layout.map.golden[1].image);
+    }
+
+    #[test]
+    fn a_lost_record_boots_golden() {
+        let (mut flash, layout, identity) = launch();
+        for copy in layout.map.record {
+            CellLog::new(copy, RECORD_CELL).erase(&mut flash).unwrap();
+        }
+        let mut supervisor = SimSupervisor::new(Elapsed(0), 60_000);
+        let boot = load(&mut flash, &layout.map, identity, &mut supervisor).unwrap();
+        assert_eq!(boot.location, Location::Golden);
+        assert!(boot.is_record_lost);
+    }
+}
