@@ -95,17 +95,8 @@ pub fn run() -> Result<Outcome, Failure> {
         canary(&compiler, target)?;
         for package in PACKAGES {
             println!("    {package} for {target}");
-            let mut command = compiler.cargo();
-            command.args([
-                "build",
-                "--quiet",
-                "-Zbuild-std=core",
-                "--target",
-                target,
-                "--lib",
-                "-p",
-                package,
-            ]);
+            let mut command = compiler.build(target);
+            command.args(["--lib", "-p", package]);
             run::check(command).map_err(|failure| {
                 format!("{package} does not build with `core` alone for {target}: {failure}")
             })?;
@@ -176,10 +167,8 @@ fn minor_of(version: &str) -> Option<(u32, u32)> {
 fn canary(compiler: &Compiler, target: &str) -> Result<(), Failure> {
     let dir = build_dir().join("canary");
     write_canary(&dir).map_err(|error| format!("cannot write {}: {error}", dir.display()))?;
-    let mut command = compiler.cargo();
-    command
-        .current_dir(&dir)
-        .args(["build", "--quiet", "-Zbuild-std=core", "--target", target]);
+    let mut command = compiler.build(target);
+    command.current_dir(&dir);
     let output = run::capture(command)?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() && said.contains("can't find crate for `alloc`") {
