@@ -8,9 +8,9 @@
 //!
 //! Everything runs on one thread. Times are the best of as many runs as fit into 0.3 s, at least
 //! one; runs above 50 ms are counted in CPU time where Linux tells it, so that a busy machine
-//! matters little. RAM of `raptorq` is the peak of the heap above its level before the call, without
-//! the input packets; RAM of `lightday-fec`, which has no heap, is work RAM, list of indices and
-//! `Solver`.
+//! matters little. RAM of `raptorq` is the peak of the heap above its level before the call,
+//! without the input packets; RAM of `lightday-fec`, which has no heap, is work RAM, list of
+//! indices and `Solver`.
 
 use std::alloc::System;
 use std::convert::Infallible;
