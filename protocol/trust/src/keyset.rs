@@ -1,8 +1,11 @@
 //! The key set: which keys answer for what. Versioned; version N + 1 is signed by the root thresholds
 //! of N and of N + 1.
 
+use ed25519_dalek::VerifyingKey;
 use heapless::Vec;
-use lightday_wire::{Authority, ClassId, Document, ObjectKind, ObjectNumber, Role};
+use lightday_wire::{
+    Authority, ClassId, Document, KeyIndex, MAX_SIGNATURES, ObjectKind, ObjectNumber, Role,
+};
 use serde::{Deserialize, Serialize};
 
 /// Most keys of a key set, over all roles.
@@ -57,6 +60,11 @@ pub enum KeySetError {
     TooFewKeys(Role),
     /// A key stands there twice; roles have disjoint keys.
     KeyTwice,
+    /// The bytes are no point of the curve, one of small order, or a second spelling of one: nothing
+    /// that such a key signs would be accepted.
+    BadKey(KeyIndex),
+    /// The thresholds ask for more signatures than an envelope can carry.
+    TooManySignatures,
 }
 
 impl core::fmt::Display for KeySetError {
@@ -65,6 +73,13 @@ impl core::fmt::Display for KeySetError {
             Self::NoThreshold(role) => write!(f, "the threshold of {role:?} is zero"),
             Self::TooFewKeys(role) => write!(f, "{role:?} has fewer keys than its threshold"),
             Self::KeyTwice => f.write_str("a key stands in the key set twice"),
+            Self::BadKey(key) => write!(f, "key {} is no sound ed25519 public key", key.0),
+            Self::TooManySignatures => {
+                write!(
+                    f,
+                    "the thresholds need more than {MAX_SIGNATURES} signatures"
+                )
+            }
         }
     }
 }
@@ -87,7 +102,7 @@ impl KeySet {
     /// Whether every role can act and no key has two roles.
     ///
     /// # Errors
-    /// [`KeySetError`] names the role.
+    /// [`KeySetError`] names the role or the key.
     pub fn check(&self) -> Result<(), KeySetError> {
         for role in Role::ALL.iter().copied() {
             let keys = self.keys.iter().filter(|k| k.role == role).count();
@@ -97,6 +112,12 @@ impl KeySet {
                 _ => {}
             }
         }
+        if !self.fits_an_envelope() {
+            return Err(KeySetError::TooManySignatures);
+        }
+        if let Some((index, _)) = (0u8..).zip(&self.keys).find(|(_, k)| !is_sound(&k.key)) {
+            return Err(KeySetError::BadKey(KeyIndex(index)));
+        }
         let mut keys = self.keys.iter();
         while let Some(key) = keys.next() {
             if keys.clone().any(|other| other.key == key.key) {
@@ -105,4 +126,20 @@ impl KeySet {
         }
         Ok(())
     }
+
+    /// Whether one envelope holds the signatures that any document may need: those of three roles on a
+    /// load-and-go manifest, and the roots of two sets on a successor that asks for as many again.
+    fn fits_an_envelope(&self) -> bool {
+        let [root, release, verification, flight] = self.thresholds.map(usize::from);
+        let manifest = release.saturating_add(verification).saturating_add(flight);
+        root.saturating_mul(2) <= MAX_SIGNATURES && manifest <= MAX_SIGNATURES
+    }
+}
+
+/// Whether a public key is a point of large order in its one canonical encoding (RFC 8032, section
+/// 5.1.2), so that two keys that differ in bytes are two keys.
+fn is_sound(key: &[u8; 32]) -> bool {
+    VerifyingKey::from_bytes(key).is_ok_and(|point| {
+        !point.is_weak() && VerifyingKey::from(point.to_edwards()).as_bytes() == key
+    })
 }

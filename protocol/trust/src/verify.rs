@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signature as Ed25519, VerifyingKey};
 use lightday_wire::canon::{self, CanonError};
 use lightday_wire::{
-    Authority, Document, Envelope, KeyIndex, Refusal, Role, SIGNING_TAG, Signature,
+    Authority, Document, Envelope, KeyIndex, ObjectKind, Refusal, Role, SIGNING_TAG, Signature,
 };
 
 use crate::digest::Digester;
@@ -40,6 +40,8 @@ pub enum TrustError {
     WrongRole(KeyIndex),
     /// A signature does not verify: other key, other context, or changed bytes.
     BadSignature(KeyIndex),
+    /// A key stands in the envelope twice, or out of order.
+    KeyTwice(KeyIndex),
     /// Too few signatures of a role.
     BelowThreshold(Role),
     /// The new key set makes no sense.
@@ -53,7 +55,7 @@ impl TrustError {
     #[must_use]
     pub const fn refusal(self) -> Refusal {
         match self {
-            Self::Body(CanonError::NotCanonical) => Refusal::NotCanonical,
+            Self::Body(CanonError::NotCanonical) | Self::KeyTwice(_) => Refusal::NotCanonical,
             Self::Body(_) | Self::KeySet(_) => Refusal::Malformed,
             Self::UnknownKey(_) | Self::WrongRole(_) => Refusal::UnknownKey,
             Self::BadSignature(_) => Refusal::SignatureBad,
@@ -70,6 +72,7 @@ impl core::fmt::Display for TrustError {
             Self::UnknownKey(key) => write!(f, "the key set has no key {}", key.0),
             Self::WrongRole(key) => write!(f, "the role of key {} does not sign this", key.0),
             Self::BadSignature(key) => write!(f, "the signature of key {} does not verify", key.0),
+            Self::KeyTwice(key) => write!(f, "key {} stands twice or out of order", key.0),
             Self::BelowThreshold(role) => write!(f, "too few signatures of {role:?}"),
             Self::KeySet(error) => write!(f, "the new key set: {error}"),
             Self::KeySetVersion => f.write_str("the new key set is not the next version"),
@@ -109,6 +112,9 @@ impl KeySet {
     /// Verifies an envelope: canonical body, every signature good and of a role that signs this
     /// document, every threshold met. A key counts once (the envelope lists it at most once).
     ///
+    /// Never verifies a key set: that takes the new set's own roots too, see
+    /// [`Self::verify_successor`].
+    ///
     /// # Errors
     /// [`TrustError`] names the first thing that is wrong.
     pub fn verify<T: Document>(
@@ -116,6 +122,9 @@ impl KeySet {
         envelope: &Envelope<'_>,
         context: &T::Context,
     ) -> Result<Verified<T>, TrustError> {
+        if T::KIND == ObjectKind::KeySet {
+            return Err(TrustError::KeySetVersion);
+        }
         let document: T = canon::decode(envelope.body).map_err(TrustError::Body)?;
         // Only a new key set is signed by keys of the new set; elsewhere such an index would let one
         // key count twice.
@@ -170,7 +179,14 @@ impl KeySet {
             return Err(TrustError::BelowThreshold(Role::Root));
         }
         let mut counts = [0usize; 5];
+        let mut previous = None;
         for signature in signatures {
+            // `Envelope::parse` refuses this too; an envelope that was put together by hand did not
+            // pass there.
+            if previous.is_some_and(|key| key >= signature.key) {
+                return Err(TrustError::KeyTwice(signature.key));
+            }
+            previous = Some(signature.key);
             let place = usize::from(signature.key.0 & !KeyIndex::NEW_SET);
             let key = self
                 .keys
