@@ -66,23 +66,57 @@ fn one(target: &str, seconds: u32) -> Result<(), Failure> {
     let found = build_dir.join("found").join(target);
     fs::create_dir_all(&found)
         .map_err(|error| format!("cannot make {}: {error}", found.display()))?;
-    let corpus = run::root().join("fuzz/corpus").join(target);
-    let mut command = run::nightly("cargo");
-    command
-        .args(["fuzz", "run", "--target-dir"])
-        .arg(&build_dir)
-        .arg(target);
+    let mut build = run::nightly("cargo");
+    build.args(["fuzz", "build", "--target-dir"]);
+    build.arg(&build_dir).arg(target);
+    run::check(build)?;
+    let mut fuzz = run::nightly("cargo");
+    fuzz.args(["fuzz", "run", "--target-dir"]);
     // libFuzzer writes to the first directory only.
-    command.arg(&found);
+    fuzz.arg(&build_dir).arg(target).arg(&found);
+    let corpus = run::root().join("fuzz/corpus").join(target);
     if corpus.is_dir() {
-        command.arg(&corpus);
+        fuzz.arg(&corpus);
     }
-    command.arg("--").arg(format!("-max_total_time={seconds}"));
-    command.args([
-        "-timeout=10",
-        "-rss_limit_mb=2048",
-        "-verbosity=0",
-        "-print_final_stats=1",
-    ]);
-    run::check(command).map_err(|failure| Failure(format!("fuzz target {target}: {failure}")))
+    fuzz.arg("--").arg(format!("-max_total_time={seconds}"));
+    fuzz.args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+    let output = run::capture(fuzz)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{said}");
+        return Err(Failure(format!(
+            "fuzz target {target} ended with {}",
+            output.status
+        )));
+    }
+    println!("    {target}: {}", executions(&said));
+    Ok(())
+}
+
+/// How much was tried, from libFuzzer's `stat::number_of_executed_units: 319541`.
+fn executions(log: &str) -> String {
+    let stat = |name| {
+        let line = log
+            .lines()
+            .find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));
+        line.map_or("?", |rest| rest.trim_start_matches(':').trim())
+            .to_owned()
+    };
+    let (inputs, new) = (stat("number_of_executed_units"), stat("new_units_added"));
+    format!("{inputs} inputs, {new} of them new to the corpus, no crash")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statistics_are_read() {
+        let log = "#9 DONE\nstat::number_of_executed_units: 319541\nstat::new_units_added:          1791\n";
+        assert_eq!(
+            executions(log),
+            "319541 inputs, 1791 of them new to the corpus, no crash"
+        );
+        assert!(executions("").starts_with("? inputs"));
+    }
 }

@@ -1,0 +1,19 @@
+//! Any bytes are a report or are refused; its parts are all of it, and its body is canonical.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lightday_fuzz::canonical;
+use lightday_wire::Report;
+use lightday_wire::report::{ReportFrame, first_byte};
+
+fuzz_target!(|bytes: &[u8]| {
+    canonical::<Report>(bytes);
+    if let Ok(report) = ReportFrame::parse(bytes) {
+        assert_eq!([report.covered, report.tag].concat(), bytes);
+        assert_eq!(
+            [&[first_byte(report.epoch)], report.body].concat(),
+            report.covered
+        );
+        canonical::<Report>(report.body);
+    }
+});
