@@ -1,2 +1,22 @@
-//! Placeholder.
+//! The ground station's logic: images, bundles, keys, plans and the tracker.
+//!
+//! Bytes in, bytes out. This crate never opens a file or a socket, never reads a clock and never
+//! draws a random number: paths, time and entropy come from the caller.
+//!
+//! ```text
+//! Image ─ codec ─ Bundle ─ signatures ─ UplinkObject ─ Plan ─ UplinkSession ─ frames ─> vehicle
+//!                                                                 Tracker <─ reports ──┘
+//! ```
+
 #![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod codec;
+pub mod container;
+pub mod document;
+pub mod image;
+pub mod keys;
+pub mod keyset;
+pub mod object;
+pub mod profile;
+pub mod signed;

@@ -1,0 +1,205 @@
+//! Tests of bundles.
+
+use super::*;
+use crate::keys::SigningKey;
+use crate::keyset::KeySetFile;
+use crate::profile::EXAMPLE;
+use lightday_trust::{KeySet, TrustError};
+use lightday_wire::{CodecId, Role};
+use proptest::prelude::*;
+
+fn profile() -> Profile {
+    let text = EXAMPLE.replace("[\"store\"]", "[\"store\", \"bsdiff-zstd\"]");
+    toml::from_str(&text.replace("ram = 65536", "ram = 1048576")).unwrap()
+}
+
+fn image(bytes: &[u8]) -> Image {
+    Image {
+        bytes: bytes.to_vec(),
+        load_address: None,
+        entry: None,
+        arch: None,
+    }
+}
+
+fn options() -> BuildOptions {
+    let mut options = BuildOptions::new(ObjectNumber::new(4).unwrap(), "1.2.3".parse().unwrap());
+    options.text = Some("mends the star tracker".into());
+    options
+}
+
+fn pair() -> (Image, Image) {
+    let old = b"light is slow and bytes are dear. ".repeat(40);
+    let mut new = old.clone();
+    new[100] = b'!';
+    (image(&old), image(&new))
+}
+
+fn bundle() -> Bundle {
+    let (old, new) = pair();
+    build(Some(&old), &new, &profile(), &options()).unwrap()
+}
+
+fn keys() -> (KeySet, SigningKey) {
+    let mut file = KeySetFile::new(1);
+    for (n, role) in (0..).zip(Role::ALL) {
+        file.add(&SigningKey::generate(*role, &format!("k{n}"), [n; 32]));
+    }
+    let release = SigningKey::generate(Role::Release, "k1", [1; 32]);
+    (file.key_set().unwrap(), release)
+}
+
+#[test]
+fn a_delta_names_its_base_and_brings_the_image() {
+    let (old, new) = pair();
+    let bundle = bundle();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.payload.codec, CodecId::BsdiffZstd);
+    assert_eq!(manifest.base, Some(old.digest().prefix()));
+    assert_eq!(bundle.decode(&old.bytes).unwrap(), new.bytes);
+    assert!(bundle.decode(&new.bytes).is_err());
+    assert!(bundle.object_bytes().ends_with(bundle.payload()));
+}
+
+#[test]
+fn full_needs_no_base_and_neither_does_store() {
+    let (old, new) = pair();
+    let mut full = options();
+    full.full = true;
+    let built = build(Some(&old), &new, &profile(), &full).unwrap();
+    assert_eq!((built.manifest().base, built.context().base), (None, None));
+    assert_eq!(built.decode(b"").unwrap(), new.bytes);
+    let mut profile = profile();
+    profile.decoder.codecs = vec![CodecId::Store];
+    let built = build(Some(&old), &new, &profile, &options()).unwrap();
+    assert_eq!((built.manifest().base, built.context().base), (None, None));
+}
+
+#[test]
+fn the_envelope_with_three_signatures_fits_384_bytes() {
+    let mut options = options();
+    options.activation = Activation::LoadAndGo;
+    options.evidence_root = Some(Digest([9; 32]));
+    options.security_counter = 70_000;
+    let (old, new) = pair();
+    let mut bundle = build(Some(&old), &new, &profile(), &options).unwrap();
+    let (keys, _) = keys();
+    let message = bundle.signing_message();
+    for (n, role) in [
+        (1, Role::Release),
+        (2, Role::Verification),
+        (3, Role::Flight),
+    ] {
+        let key = SigningKey::generate(role, "k", [n; 32]);
+        bundle.add_signature(&keys, &key.sign(&message)).unwrap();
+    }
+    bundle.verify(&keys).unwrap();
+    let fields = bundle.fields();
+    let sum: usize = fields.iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(sum, bundle.envelope_bytes().len());
+    assert!(sum <= 448, "{sum} B: {fields:?}");
+    println!("envelope with every field and three signatures: {sum} B");
+}
+
+#[test]
+fn signatures_live_in_the_file_and_bind_the_context() {
+    let (keys, release) = keys();
+    let mut signed = bundle();
+    let signature = release.sign(&signed.signing_message());
+    signed.add_signature(&keys, &signature).unwrap();
+    let read = Bundle::parse(&signed.to_bytes()).unwrap();
+    assert_eq!(read.verify(&keys), Ok(()));
+    let mut next = options();
+    next.number = ObjectNumber::new(5).unwrap();
+    let (old, new) = pair();
+    let mut other = build(Some(&old), &new, &profile(), &next).unwrap();
+    assert!(other.add_signature(&keys, &signature).is_err());
+    assert_eq!(
+        other.verify(&keys),
+        Err(TrustError::BelowThreshold(Role::Release))
+    );
+}
+
+#[test]
+fn text_may_be_severed_but_not_exchanged() {
+    let mut severed = bundle();
+    let message = severed.signing_message();
+    severed.sever_text();
+    let severed = Bundle::parse(&severed.to_bytes()).unwrap();
+    assert_eq!((severed.text(), severed.signing_message()), (None, message));
+    let mut other = bundle();
+    other.text = Some("harmless".into());
+    assert_eq!(
+        Bundle::parse(&other.to_bytes()),
+        Err(FileError::Malformed("text digest"))
+    );
+    let mut other = bundle();
+    other.payload[0] ^= 1;
+    assert_eq!(
+        Bundle::parse(&other.to_bytes()),
+        Err(FileError::Malformed("payload digest"))
+    );
+}
+
+#[test]
+fn slots_follow_the_link_address() {
+    let (_, new) = pair();
+    let mut profile = profile();
+    profile.memory.load_address = LoadAddress::PerSlot {
+        a: 0x1000,
+        b: 0x2000,
+    };
+    let built = |address, slot| {
+        let mut image = new.clone();
+        image.load_address = address;
+        let mut options = options();
+        options.slot = slot;
+        build(None, &image, &profile, &options).map(|b| b.manifest().slot)
+    };
+    assert_eq!(built(Some(0x2000), None), Ok(SlotChoice::Only(SlotId::B)));
+    assert_eq!(
+        built(None, Some(SlotId::A)),
+        Ok(SlotChoice::Only(SlotId::A))
+    );
+    assert_eq!(built(None, None), Err(BuildError::SlotUnknown));
+    assert_eq!(built(Some(0x3000), None), Err(BuildError::Address(0x3000)));
+    assert_eq!(
+        built(Some(0x2000), Some(SlotId::A)),
+        Err(BuildError::Address(0x2000))
+    );
+}
+
+#[test]
+fn what_cannot_fly_is_not_built() {
+    let (_, new) = pair();
+    let fails = |change: fn(&mut Profile, &mut BuildOptions)| {
+        let (mut profile, mut options) = (profile(), options());
+        change(&mut profile, &mut options);
+        build(None, &new, &profile, &options).unwrap_err()
+    };
+    assert!(matches!(
+        fails(|p, _| p.memory.slot_size = 100),
+        BuildError::ImageTooLarge { .. }
+    ));
+    assert!(matches!(
+        fails(|p, _| p.memory.staging_size = 100),
+        BuildError::StagingTooSmall { .. }
+    ));
+    assert_eq!(
+        fails(|_, o| o.activation = Activation::LoadAndGo),
+        BuildError::EvidenceMissing
+    );
+    assert_eq!(fails(|p, _| p.trial.tries = 0), BuildError::Trial);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn damaged_files_are_refused(at in any::<prop::sample::Index>(), flip in 1u8..) {
+        let mut bytes = bundle().to_bytes();
+        let at = at.index(bytes.len());
+        prop_assert!(Bundle::parse(&bytes[..at]).is_err());
+        bytes[at] ^= flip;
+        prop_assert!(Bundle::parse(&bytes).is_err());
+    }
+}
