@@ -13,6 +13,7 @@
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use lightday_wire::answer;
 use lightday_wire::report::{self, ReportFrame};
 use lightday_wire::{Epoch, Frame, FrameHeader, TagLen, VehicleId};
 use sha2::Sha256;
@@ -163,10 +164,20 @@ impl FrameKey {
         put(out, &[&header, symbol, tag.get(..tag_len.get())?])
     }
 
+    /// Writes a whole answer to the front of `out`; returns its length, or `None` if `out` is too short.
+    #[must_use]
+    pub fn seal_answer(&self, body: &[u8], out: &mut [u8]) -> Option<usize> {
+        self.seal_down(answer::first_byte(self.epoch), body, out)
+    }
+
     /// Writes a whole report to the front of `out`; returns its length, or `None` if `out` is too short.
     #[must_use]
     pub fn seal_report(&self, body: &[u8], out: &mut [u8]) -> Option<usize> {
-        let first = [report::first_byte(self.epoch)];
+        self.seal_down(report::first_byte(self.epoch), body, out)
+    }
+
+    fn seal_down(&self, first: u8, body: &[u8], out: &mut [u8]) -> Option<usize> {
+        let first = [first];
         let tag = truncated(self.mac([&first, body]));
         put(out, &[&first, body, &tag])
     }
@@ -187,7 +198,7 @@ impl FrameKey {
         })
     }
 
-    /// Opens a report and returns its body.
+    /// Opens a report or an answer and returns its body.
     ///
     /// # Errors
     /// As [`Self::open_frame`].

@@ -149,7 +149,7 @@ impl<'a> Frame<'a> {
             n if n % 2 != 0 => return Err(FrameError::OddSymbol),
             _ => {}
         }
-        if header.kind == ObjectKind::Report {
+        if header.kind.uplink_index().is_none() {
             return Err(FrameError::UnknownKind);
         }
         if header.k == 0 {

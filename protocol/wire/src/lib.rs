@@ -17,6 +17,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod authorization;
 pub mod canon;
 pub mod codes;

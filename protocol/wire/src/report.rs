@@ -153,16 +153,22 @@ pub const fn first_byte(epoch: Epoch) -> u8 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// Not [`REPORT_LEN`] bytes.
+    /// Not as long as its kind of packet is.
     Length,
-    /// The first byte is not that of a report.
+    /// The first byte is not that of the expected kind of packet.
     NotAReport,
 }
 
 impl core::fmt::Display for ReportError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Length => write!(f, "a report is {REPORT_LEN} bytes long"),
+            Self::Length => {
+                write!(
+                    f,
+                    "a report is {REPORT_LEN} bytes long, an answer {}",
+                    crate::answer::ANSWER_LEN
+                )
+            }
             Self::NotAReport => f.write_str("the first byte is not that of a report"),
         }
     }
@@ -170,7 +176,7 @@ impl core::fmt::Display for ReportError {
 
 impl core::error::Error for ReportError {}
 
-/// A report as it arrived: well-formed, not authenticated.
+/// A report, or an answer, as it arrived: well-formed, not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportFrame<'a> {
     /// Which link key authenticates it.
@@ -189,15 +195,24 @@ impl<'a> ReportFrame<'a> {
     /// # Errors
     /// [`ReportError`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReportError> {
-        if bytes.len() != REPORT_LEN {
-            return Err(ReportError::Length);
-        }
+        Self::parse_as(bytes, ObjectKind::Report, BODY_LEN)
+    }
+
+    /// Gives `bytes` the shape of a downlink packet of a kind and its one length.
+    pub(crate) fn parse_as(
+        bytes: &'a [u8],
+        kind: ObjectKind,
+        body_len: usize,
+    ) -> Result<Self, ReportError> {
         let (covered, tag) = bytes
-            .split_at_checked(1 + BODY_LEN)
+            .split_at_checked(1 + body_len)
             .ok_or(ReportError::Length)?;
         let (first, body) = covered.split_first().ok_or(ReportError::Length)?;
+        if tag.len() != 8 {
+            return Err(ReportError::Length);
+        }
         let epoch = Epoch::new(first & 0x0f).ok_or(ReportError::NotAReport)?;
-        if first >> 4 != ObjectKind::Report.code() {
+        if first >> 4 != kind.code() {
             return Err(ReportError::NotAReport);
         }
         Ok(Self {

@@ -228,3 +228,29 @@ fn the_byte_table_of_the_report_is_that_of_the_code() {
     }
     assert_eq!(end, REPORT_LEN, "the table ends where the report ends");
 }
+
+#[test]
+fn the_glossary_is_in_order_and_explains_each_word_once() {
+    let glossary = include_str!("../../../docs/GLOSSARY.md");
+    let words: Vec<_> = glossary
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+        .map(|line| line.split('|').map(str::trim).collect::<Vec<_>>())
+        .collect();
+    assert!(words.len() > 80);
+    for row in &words {
+        let [_, word, meaning, from, _] = row[..] else {
+            panic!("three cells: {row:?}");
+        };
+        assert!(!meaning.is_empty() && !from.is_empty(), "{word}");
+    }
+    for pair in words.windows(2) {
+        assert!(
+            pair[0][1] < pair[1][1],
+            "{} before {}",
+            pair[0][1],
+            pair[1][1]
+        );
+    }
+}
