@@ -1,3 +1,41 @@
+//! The onboard update agent: from authenticated frames to a confirmed image, without an allocator, a
+//! clock, a socket or a panic of its own.
+//!
+//! It is a state machine with four entries and no threads: [`Agent::handle_frame`],
+//! [`Agent::handle_timeout`], [`Agent::poll_transmit`] and [`Agent::poll_timeout`]. A step does at most
+//! one bounded flash operation, one commit of the record, or one bounded slice of work, so that the
+//! watchdog's contract can be stated.
+//!
+//! It never confirms an image (the loader does, by the stored, signed Confirm), never writes golden or
+//! the floors' way down, never believes a byte before its MAC, a manifest before its signatures, or an
+//! image before its digest is read back.
+//!
+//! ```text
+//! frame -> MAC, number -> staging log -> early verdict -> K symbols -> solve -> payload digest -> admit
+//!   -> base digest -> patch into the inactive slot -> digest read back -> trailer -> Verified
+//!   -> authorization -> Armed -> activation -> reset -> loader -> Trial -> health, heard, Confirm
+//! ```
+
 #![no_std]
 #![forbid(unsafe_code)]
-//! Placeholder.
+
+mod activation;
+mod admission;
+mod agent;
+mod codec;
+mod command;
+mod config;
+mod digest;
+mod documents;
+mod install;
+mod platform;
+mod report;
+mod small;
+mod staging;
+mod step;
+mod trial;
+
+pub use admission::Admitted;
+pub use agent::{Agent, StartError};
+pub use config::Config;
+pub use platform::{Application, Health, Now, Platform};

@@ -1,0 +1,209 @@
+//! Admission: whether a bundle may be installed, judged from its envelope alone, as soon as the envelope is
+//! there. Signatures first, policy after.
+
+use lightday_boot::judge;
+use lightday_wire::canon::CanonError;
+use lightday_wire::{
+    Activation, Base, Digest, DigestPrefix, Envelope, Image, Location, Manifest, ManifestContext,
+    ObjectNumber, Refusal, SlotChoice, SlotId, SlotState, canon, manifest,
+};
+
+use crate::agent::Agent;
+use crate::codec;
+use crate::documents::EnvelopeBytes;
+
+/// A bundle that release signed and policy lets in.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Its number.
+    pub number: ObjectNumber,
+    /// Its manifest, verified.
+    pub manifest: Manifest,
+    /// Where the base lies, and what it is.
+    pub base: Option<(Location, Base)>,
+    /// The slot that it is to be written to.
+    pub target: SlotId,
+    /// Bytes before the payload in the object.
+    pub payload_offset: u32,
+    /// The envelope as it was sent.
+    pub(crate) envelope: EnvelopeBytes,
+}
+
+/// Why a bundle is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Objection {
+    /// Not all of the envelope is there yet.
+    Incomplete,
+    /// Not yet: what it needs may still come.
+    NotYet(Refusal),
+    /// The signatures do not hold: nobody is known to have said this.
+    Untrusted(Refusal),
+    /// Release said it, and it is refused.
+    Refused(Refusal),
+}
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    /// Judges the bundle whose first bytes are `bytes`; `room` is the length of the object with its
+    /// padding.
+    pub(crate) fn judge(
+        &self,
+        number: ObjectNumber,
+        bytes: &[u8],
+        room: u32,
+    ) -> Result<Admitted, Objection> {
+        let (envelope, rest) = match Envelope::parse(bytes) {
+            Ok(parsed) => parsed,
+            // Cut short: more bytes may mend it, unless an envelope could not be so long.
+            Err(CanonError::Malformed) if bytes.len() < lightday_wire::MAX_ENVELOPE_LEN => {
+                return Err(Objection::Incomplete);
+            }
+            Err(CanonError::NotCanonical) => {
+                return Err(Objection::Untrusted(Refusal::NotCanonical));
+            }
+            Err(_) => return Err(Objection::Untrusted(Refusal::Malformed)),
+        };
+        let len = bytes.len().saturating_sub(rest.len());
+        let copy = bytes
+            .get(..len)
+            .and_then(|b| EnvelopeBytes::from_slice(b).ok());
+        let Some(copy) = copy else {
+            return Err(Objection::Untrusted(Refusal::Malformed));
+        };
+        let (manifest, base) = self.verify_manifest(number, &envelope)?;
+        let target = self
+            .admit(&manifest, base, room, len)
+            .map_err(Objection::Refused)?;
+        let payload_offset = u32::try_from(len).unwrap_or(u32::MAX);
+        Ok(Admitted {
+            number,
+            manifest,
+            base,
+            target,
+            payload_offset,
+            envelope: copy,
+        })
+    }
+
+    fn verify_manifest(
+        &self,
+        number: ObjectNumber,
+        envelope: &Envelope<'_>,
+    ) -> Result<(Manifest, Option<(Location, Base)>), Objection> {
+        // Read before it is verified only to find out which base and target were signed with it.
+        let claimed: Manifest = canon::decode(envelope.body).map_err(|error| {
+            Objection::Untrusted(match error {
+                CanonError::NotCanonical => Refusal::NotCanonical,
+                _ => Refusal::Malformed,
+            })
+        })?;
+        if claimed.format != manifest::FORMAT {
+            return Err(Objection::Untrusted(Refusal::UnsupportedFormat));
+        }
+        let base = match claimed.base {
+            Some(prefix) => {
+                let found = self.find_image(prefix);
+                Some(found.ok_or(Objection::NotYet(Refusal::UnknownBase))?)
+            }
+            None => None,
+        };
+        let target = judge::target(self.config.identity, &claimed);
+        let context = ManifestContext {
+            target,
+            number,
+            base: base.map(|(_, base)| base),
+        };
+        let Some(keys) = &self.keys.current else {
+            return Err(Objection::Untrusted(Refusal::UnknownKey));
+        };
+        let verified = keys.verify::<Manifest>(envelope, &context);
+        let manifest = verified.map_err(|error| Objection::Untrusted(error.refusal()))?;
+        Ok((manifest.into_inner(), base))
+    }
+
+    /// The image on board whose digest begins so.
+    fn find_image(&self, prefix: DigestPrefix) -> Option<(Location, Base)> {
+        let of_slot = |slot: SlotId| {
+            let entry = self.record.slot(slot);
+            let holds = !matches!(
+                entry.state,
+                SlotState::Empty | SlotState::Patching | SlotState::Failed
+            );
+            let image = Image {
+                digest: entry.image,
+                size: entry.size,
+                version: entry.version,
+            };
+            (holds && entry.image.prefix() == prefix).then_some((Location::Slot(slot), image))
+        };
+        let golden = self.golden.map(|golden| (Location::Golden, golden.image));
+        SlotId::ALL
+            .into_iter()
+            .find_map(of_slot)
+            .or(golden.filter(|(_, image)| image.digest.prefix() == prefix))
+    }
+
+    /// Policy, once the signatures hold. Returns the slot to write to.
+    fn admit(
+        &self,
+        manifest: &Manifest,
+        base: Option<(Location, Base)>,
+        room: u32,
+        envelope_len: usize,
+    ) -> Result<SlotId, Refusal> {
+        let config = &self.config;
+        codec::check(&manifest.payload, config.decoder_ram)?;
+        let envelope_len = u32::try_from(envelope_len).unwrap_or(u32::MAX);
+        let object = manifest.payload.size.checked_add(envelope_len);
+        if object.is_none_or(|len| len > room) || manifest.trial.tries == 0 {
+            return Err(Refusal::Malformed);
+        }
+        if manifest.security_counter < self.record.security_counter {
+            return Err(Refusal::SecurityCounter);
+        }
+        let is_load_and_go = manifest.activation == Activation::LoadAndGo;
+        if is_load_and_go && manifest.evidence_root.is_none() {
+            return Err(Refusal::EvidenceMissing);
+        }
+        if is_load_and_go && self.record.is_barred(&manifest.image.digest) {
+            return Err(Refusal::Barred);
+        }
+        let target = self.target_slot(manifest, base)?;
+        if manifest.image.size > config.map.slot(target).image.len || manifest.image.size == 0 {
+            return Err(Refusal::ImageTooLarge);
+        }
+        if manifest.component != config.identity.component {
+            return Err(Refusal::WrongPlace);
+        }
+        Ok(target)
+    }
+
+    /// The slot that an image goes to: the inactive one, and never the one that holds the base.
+    fn target_slot(
+        &self,
+        manifest: &Manifest,
+        base: Option<(Location, Base)>,
+    ) -> Result<SlotId, Refusal> {
+        let base = base.map(|(location, _)| location);
+        let is_free = |slot: SlotId| {
+            let at = Location::Slot(slot);
+            at != self.record.home.0 && at != self.running && Some(at) != base
+        };
+        let choice = match manifest.slot {
+            SlotChoice::Only(slot) => Some(slot).filter(|slot| is_free(*slot)),
+            SlotChoice::Inactive => {
+                let keeps = |slot: &SlotId| self.record.slot(*slot).state == SlotState::Confirmed;
+                let mut free = SlotId::ALL.into_iter().filter(|slot| is_free(*slot));
+                let other = free.clone().find(|slot| !keeps(slot));
+                other.or_else(|| free.next())
+            }
+        };
+        choice.ok_or(Refusal::WrongPlace)
+    }
+
+    /// Whether a digest is that of an image on board, in a slot that holds one.
+    pub(crate) fn slot_of(&self, image: &Digest) -> Option<SlotId> {
+        SlotId::ALL
+            .into_iter()
+            .find(|slot| self.record.slot(*slot).image == *image)
+    }
+}

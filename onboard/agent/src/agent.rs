@@ -1,0 +1,334 @@
+//! The agent's state and its four entries. What the steps do stands in the other modules; this one only
+//! decides whose turn it is.
+
+use embedded_storage::nor_flash::NorFlash;
+use heapless::Vec;
+use lightday_boot::store::RecordStore;
+use lightday_boot::{
+    Elapsed, FlashError, Installed, Record, SlotFacts, Supervisor, keys::KeyRing, loader,
+};
+use lightday_fec::BlockShape;
+use lightday_trust::{AuthenticFrame, Direction, FrameKey};
+use lightday_wire::answer::Answer;
+use lightday_wire::frame::MAX_SYMBOL_LEN;
+use lightday_wire::{
+    Frame, FrameHeader, Location, ObjectKind, ObjectNumber, Refusal, SlotId, SlotState,
+};
+
+use crate::admission::Admitted;
+use crate::config::Config;
+use crate::digest::RegionDigest;
+use crate::documents::Authorized;
+use crate::install::Install;
+use crate::platform::{Application, Now, Platform};
+use crate::small::{SmallObject, SmallReception};
+use crate::staging::Staging;
+
+/// Why the agent cannot start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The memory map does not fit the flash.
+    Map(lightday_boot::MapError),
+}
+
+impl core::fmt::Display for StartError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Map(error) => write!(f, "the memory map: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// What is known of the bundle in reception.
+// One lives at a time, inside the agent: boxing would need an allocator.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Debug)]
+pub(crate) enum Reception {
+    /// Its envelope is not complete yet, or nothing is in reception.
+    Unjudged,
+    /// It waits for something: its base, or a free slot.
+    Waiting(Refusal),
+    /// Admitted by the early verdict.
+    Admitted(Admitted),
+}
+
+/// The agent. `N` is the most symbols that the staging log can hold, `W` the bytes of work RAM for the
+/// solver.
+pub struct Agent<const N: usize, const W: usize> {
+    pub(crate) config: Config,
+    /// What runs this agent.
+    pub(crate) running: Location,
+    pub(crate) record: Record,
+    pub(crate) sequence: u32,
+    pub(crate) is_lost: bool,
+    pub(crate) keys: KeyRing,
+    pub(crate) golden: Option<Installed>,
+    pub(crate) facts: [SlotFacts; 2],
+    pub(crate) armed: Option<Authorized>,
+    pub(crate) uplink: FrameKey,
+    pub(crate) downlink: FrameKey,
+    pub(crate) staging: Staging<N>,
+    pub(crate) reception: Reception,
+    pub(crate) install: Install,
+    pub(crate) work: [u8; W],
+    /// A symbol that waits to be logged.
+    pub(crate) symbol: Option<(FrameHeader, Vec<u8, MAX_SYMBOL_LEN>)>,
+    pub(crate) small: [SmallReception; 3],
+    /// A complete small object that waits to be carried out.
+    pub(crate) inbox: Option<SmallObject>,
+    pub(crate) region_digest: Option<RegionDigest>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) is_cooperative: bool,
+    pub(crate) activation_retry: Elapsed,
+    pub(crate) frames_refused: u8,
+    pub(crate) reports: u16,
+    pub(crate) report_due: Elapsed,
+    /// When health is to be asked for again.
+    pub(crate) health_due: Elapsed,
+    /// Since when home has been healthy without a break.
+    pub(crate) healthy_since: Option<Elapsed>,
+    pub(crate) is_healthy: bool,
+    pub(crate) hold: Refusal,
+    /// A reset was asked for: nothing more is done.
+    pub(crate) is_resetting: bool,
+    pub(crate) time_s: Option<u64>,
+}
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    /// Starts the agent after a boot; `running` is what the loader jumped to.
+    ///
+    /// # Errors
+    /// [`StartError::Map`].
+    pub fn start<F: NorFlash, S: Supervisor, A: Application>(
+        config: Config,
+        running: Location,
+        now: Now,
+        platform: &mut Platform<'_, F, S, A>,
+    ) -> Result<Self, StartError> {
+        let flash = &mut *platform.flash;
+        config.map.check(flash).map_err(StartError::Map)?;
+        let stored = RecordStore::new(config.map.record).load(flash);
+        let is_lost = stored.is_none();
+        let sequence = stored.as_ref().map_or(0, |stored| stored.sequence);
+        let nothing = [lightday_boot::SlotRecord::EMPTY; 2];
+        let mut record = stored.map_or_else(
+            || Record::at_launch(nothing, Location::Golden, 0),
+            |stored| stored.record,
+        );
+        loader::apply_floors(flash, &config.map, &mut record);
+        let keys = lightday_boot::keys::load(flash, config.map.key_sets, record.key_set);
+        let [golden, _] = config.map.golden;
+        let golden = loader::golden_trailer(flash, golden);
+        let vehicle = config.identity.vehicle;
+        let uplink = config
+            .link_keys
+            .frame_key(vehicle, Direction::Up, record.epoch);
+        let downlink = config
+            .link_keys
+            .frame_key(vehicle, Direction::Down, record.epoch);
+        let mut agent = Self {
+            staging: Staging::new::<F>(config.map.staging, config.map.block),
+            config,
+            running,
+            record,
+            sequence,
+            is_lost,
+            keys,
+            golden,
+            facts: [SlotFacts::default(); 2],
+            armed: None,
+            uplink,
+            downlink,
+            reception: Reception::Unjudged,
+            install: Install::Idle,
+            work: [0; W],
+            symbol: None,
+            small: Default::default(),
+            inbox: None,
+            region_digest: None,
+            answer: None,
+            is_cooperative: platform.supervisor.is_cooperative(),
+            activation_retry: now.elapsed,
+            frames_refused: 0,
+            reports: 0,
+            report_due: now.elapsed,
+            health_due: now.elapsed,
+            healthy_since: None,
+            is_healthy: false,
+            hold: Refusal::None,
+            is_resetting: false,
+            time_s: now.time_s,
+        };
+        agent.refresh_facts(platform.flash);
+        Ok(agent)
+    }
+
+    /// Takes a frame as it came from the radio. Touches no flash: what is authentic waits for
+    /// [`Self::handle_timeout`]. A frame that comes while another waits is dropped, as a lost one is.
+    pub fn handle_frame(&mut self, now: Now, bytes: &[u8]) {
+        self.time_s = now.time_s;
+        if self.is_resetting || self.accept(bytes).is_some() {
+            return;
+        }
+        self.frames_refused = self.frames_refused.saturating_add(1);
+    }
+
+    /// Number and MAC; `None` if the frame is refused.
+    fn accept(&mut self, bytes: &[u8]) -> Option<()> {
+        let frame = Frame::parse(bytes, self.config.tag_len).ok()?;
+        let header = frame.header;
+        if header.epoch != self.record.epoch {
+            return self.accept_later_epoch(frame);
+        }
+        if self.is_lost
+            || !header
+                .number
+                .is_in_window(self.record.next_number(header.kind))
+        {
+            return None;
+        }
+        let frame = self.uplink.open_frame(frame).ok()?;
+        if header.kind == ObjectKind::Bundle {
+            self.accept_symbol(&frame)
+        } else {
+            self.accept_small(&frame)
+        }
+    }
+
+    /// Under a later epoch's key only commands are heard: the epoch switch, and the resynchronisation
+    /// of a vehicle that lost its record, whatever its number.
+    fn accept_later_epoch(&mut self, frame: Frame<'_>) -> Option<()> {
+        let header = frame.header;
+        let next = self.record.next_number(ObjectKind::Command);
+        if header.epoch < self.record.epoch
+            || header.kind != ObjectKind::Command
+            || !(self.is_lost || header.number.is_in_window(next))
+        {
+            return None;
+        }
+        let (vehicle, up) = (self.config.identity.vehicle, Direction::Up);
+        let key = self.config.link_keys.frame_key(vehicle, up, header.epoch);
+        let frame = key.open_frame(frame).ok()?;
+        self.accept_small(&frame)
+    }
+
+    fn accept_small(&mut self, frame: &AuthenticFrame<'_>) -> Option<()> {
+        let place = frame.header().kind.uplink_index()?.checked_sub(1)?;
+        if self.inbox.is_none() {
+            self.inbox = self.small.get_mut(place)?.accept(frame);
+        }
+        Some(())
+    }
+
+    fn accept_symbol(&mut self, frame: &AuthenticFrame<'_>) -> Option<()> {
+        let header = frame.header();
+        let symbol_len = u16::try_from(frame.symbol().len()).ok()?;
+        let shape = BlockShape::new(header.k, symbol_len).ok()?;
+        if self.staging.is_scanning() || self.symbol.is_some() {
+            return Some(());
+        }
+        match self.staging.named() {
+            Some(named) if named.number == header.number => {
+                if named.shape != shape {
+                    return None;
+                }
+                if self.staging.is_complete() || !self.staging.is_new(header.index) {
+                    return Some(());
+                }
+            }
+            // One bundle at a time: the next one begins when this one is installed or aborted.
+            Some(_) => return Some(()),
+            None => self.staging.check(shape).ok()?,
+        }
+        self.symbol = Some((header, Vec::from_slice(frame.symbol()).ok()?));
+        Some(())
+    }
+
+    /// Does one step of whatever is due.
+    pub fn handle_timeout<F: NorFlash, S: Supervisor, A: Application>(
+        &mut self,
+        now: Now,
+        platform: &mut Platform<'_, F, S, A>,
+    ) {
+        self.time_s = now.time_s;
+        if self.is_resetting {
+            return;
+        }
+        self.step(now, platform);
+    }
+
+    /// When to call [`Self::handle_timeout`] next; an instant in the past means now.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Elapsed {
+        if self.is_resetting {
+            return Elapsed::NEVER;
+        }
+        if self.has_work() {
+            return Elapsed(0);
+        }
+        self.health_due
+            .min(self.report_due)
+            .min(self.activation_due())
+    }
+
+    /// What runs this agent.
+    #[must_use]
+    pub const fn running(&self) -> Location {
+        self.running
+    }
+
+    /// The record as the agent knows it.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Symbols that the bundle in reception still needs.
+    #[must_use]
+    pub fn symbols_needed(&self) -> u16 {
+        self.staging.needed()
+    }
+
+    /// Commits the record: the one moment at which a decision holds.
+    pub(crate) fn commit<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        let store = RecordStore::new(self.config.map.record);
+        self.sequence = store.save(flash, self.sequence, &self.record)?;
+        Ok(())
+    }
+
+    /// Asks the supervisor for a reset and does nothing more.
+    pub(crate) fn reset<S: Supervisor>(&mut self, supervisor: &mut S) {
+        self.is_resetting = true;
+        supervisor.request_reset();
+    }
+
+    /// The slot that waits for its activation.
+    pub(crate) fn record_armed_slot(&self) -> Option<SlotId> {
+        SlotId::ALL
+            .into_iter()
+            .find(|slot| self.record.slot(*slot).state == SlotState::Armed)
+    }
+
+    /// The slot on trial, if it is what runs.
+    pub(crate) fn trial_slot(&self) -> Option<SlotId> {
+        self.record
+            .trial_slot()
+            .filter(|slot| self.running == Location::Slot(*slot))
+    }
+
+    /// Forgets the bundle in reception.
+    pub(crate) fn drop_reception(&mut self) {
+        self.staging.forget();
+        self.reception = Reception::Unjudged;
+        self.install = Install::Idle;
+        self.symbol = None;
+    }
+
+    /// The number of the bundle in reception.
+    pub(crate) fn receiving(&self) -> Option<ObjectNumber> {
+        self.staging.named().map(|named| named.number)
+    }
+}

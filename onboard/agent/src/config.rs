@@ -1,0 +1,24 @@
+//! What the integrator states once. Never changes in flight.
+
+use lightday_boot::{Identity, MemoryMap};
+use lightday_trust::LinkKeys;
+use lightday_wire::TagLen;
+
+/// The agent's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who the vehicle is.
+    pub identity: Identity,
+    /// Where everything lies in flash.
+    pub map: MemoryMap,
+    /// The sixteen pre-loaded link keys.
+    pub link_keys: LinkKeys,
+    /// Bytes of a frame's tag.
+    pub tag_len: TagLen,
+    /// Bytes of RAM that decoders may take beside the agent's own.
+    pub decoder_ram: u32,
+    /// Seconds without a signed command after which golden boots; at least two leases.
+    pub command_loss_s: u64,
+    /// Seconds between two reports where nothing happens.
+    pub beacon_s: u64,
+}

@@ -1,0 +1,145 @@
+//! Documents on board beside the record: slot facts, key sets, the authorization that waits for its image.
+//! Verified when read, each time.
+
+use embedded_storage::nor_flash::NorFlash;
+use heapless::Vec;
+use lightday_boot::cells::{CellError, CellLog, DOCUMENT_CELL};
+use lightday_boot::trailer::{Entry, Trailer};
+use lightday_boot::{FlashError, Region, SlotFacts, loader};
+use lightday_trust::Verified;
+use lightday_wire::{
+    Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectNumber, SlotId,
+};
+
+use crate::agent::Agent;
+
+/// The bytes of a small document's envelope.
+pub(crate) type EnvelopeBytes = Vec<u8, MAX_ENVELOPE_LEN>;
+
+const PENDING_KIND: u8 = 0x30;
+
+/// An authorization that was verified, and its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Authorized {
+    pub(crate) number: ObjectNumber,
+    pub(crate) document: Authorization,
+    pub(crate) envelope: EnvelopeBytes,
+}
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    /// Reads what the trailers prove, anew.
+    pub(crate) fn refresh_facts<F: NorFlash>(&mut self, flash: &mut F) {
+        let config = &self.config;
+        self.facts = loader::slot_facts(flash, &config.map, config.identity, &self.keys);
+        self.armed = self
+            .record_armed_slot()
+            .and_then(|slot| self.read_armed(flash, slot));
+    }
+
+    /// What a slot's trailer proves.
+    pub(crate) fn slot_facts(&self, slot: SlotId) -> SlotFacts {
+        self.facts.get(slot.index()).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn trailer(&self, slot: SlotId) -> Trailer {
+        Trailer::new(self.config.map.slot(slot).trailer)
+    }
+
+    /// Verifies an authorization under the key set in force or the one before it.
+    pub(crate) fn verify_authorization(
+        &self,
+        number: ObjectNumber,
+        bytes: &[u8],
+    ) -> Option<Authorization> {
+        let (envelope, _) = Envelope::parse(bytes).ok()?;
+        let context = AuthorizationContext {
+            vehicle: self.config.identity.vehicle,
+            number,
+        };
+        let verified = self
+            .keys
+            .iter()
+            .find_map(|set| set.verify::<Authorization>(&envelope, &context).ok());
+        verified.map(Verified::into_inner)
+    }
+
+    /// The newest authorization in a slot's trailer that is for the slot's own image.
+    fn read_armed<F: NorFlash>(&self, flash: &mut F, slot: SlotId) -> Option<Authorized> {
+        let image = self.record.slot(slot).image;
+        let mut newest: Option<Authorized> = None;
+        self.trailer(slot).for_each(flash, |entry| {
+            let Entry::Authorized { number, envelope } = entry else {
+                return;
+            };
+            let Some(document) = self.verify_authorization(number, envelope) else {
+                return;
+            };
+            let Ok(bytes) = EnvelopeBytes::from_slice(envelope) else {
+                return;
+            };
+            if document.image == image && newest.as_ref().is_none_or(|n| number > n.number) {
+                newest = Some(Authorized {
+                    number,
+                    document,
+                    envelope: bytes,
+                });
+            }
+        });
+        newest
+    }
+
+    fn pending_log(&self) -> CellLog {
+        CellLog::new(self.config.map.pending, DOCUMENT_CELL)
+    }
+
+    /// Keeps an authorization until its image is verified. The newest one counts.
+    pub(crate) fn keep_pending<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        number: ObjectNumber,
+        envelope: &[u8],
+    ) -> Result<(), FlashError> {
+        let log = self.pending_log();
+        match log.append(flash, PENDING_KIND, number.get(), envelope) {
+            Ok(()) => return Ok(()),
+            Err(CellError::TooLong) => return Err(FlashError::OutOfRange),
+            Err(_) => log.erase(flash)?,
+        }
+        log.append(flash, PENDING_KIND, number.get(), envelope)
+            .map_err(|_| FlashError::Fault)
+    }
+
+    /// The kept authorization for a bundle's image, if there is one.
+    pub(crate) fn find_pending<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        bundle: ObjectNumber,
+    ) -> Option<Authorized> {
+        let mut newest: Option<Authorized> = None;
+        self.pending_log().for_each(flash, |kind, sequence, data| {
+            let number = ObjectNumber::new(sequence).unwrap_or_default();
+            if kind != PENDING_KIND || newest.as_ref().is_some_and(|n| number <= n.number) {
+                return;
+            }
+            let Some(document) = self.verify_authorization(number, data) else {
+                return;
+            };
+            let Ok(envelope) = EnvelopeBytes::from_slice(data) else {
+                return;
+            };
+            if document.bundle == bundle {
+                newest = Some(Authorized {
+                    number,
+                    document,
+                    envelope,
+                });
+            }
+        });
+        newest
+    }
+
+    /// The region of an image on board.
+    pub(crate) const fn image_region(&self, location: lightday_wire::Location) -> Region {
+        self.config.map.image(location)
+    }
+}

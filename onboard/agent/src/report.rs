@@ -1,0 +1,136 @@
+//! Reports: what the vehicle proves about itself, on every change and as a beacon. Never asks for anything.
+
+use lightday_trust::Digester;
+use lightday_wire::report::{RunningCode, SlotReport, Verdict, flags};
+use lightday_wire::{Digest, ObjectKind, Refusal, Report, SlotState, Stage, canon};
+
+use crate::agent::{Agent, Reception};
+use crate::platform::Now;
+
+/// Room for a body or an answer.
+const BODY: usize = 128;
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    /// Writes the packet that is due to the front of `out` and returns its length; `None` if none is, or
+    /// if `out` is too short. A report is one byte, its body and its tag:
+    /// [`lightday_wire::report::REPORT_LEN`] bytes.
+    pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> Option<usize> {
+        let mut body = [0u8; BODY];
+        if let Some(answer) = self.answer.take() {
+            let body = canon::encode(&answer, &mut body).ok()?;
+            return self.downlink.seal_answer(body, out);
+        }
+        if self.is_resetting || now.elapsed < self.report_due || self.staging.is_scanning() {
+            return None;
+        }
+        let report = self.report(now);
+        let body = canon::encode(&report, &mut body).ok()?;
+        let len = self.downlink.seal_report(body, out)?;
+        self.reports = self.reports.wrapping_add(1);
+        self.report_due = now.elapsed.plus_s(self.config.beacon_s.max(1));
+        Some(len)
+    }
+
+    fn report(&self, now: Now) -> Report {
+        let record = &self.record;
+        let sequence = u32::from(record.resets) << 16 | u32::from(self.reports);
+        let low = |value: u32| u16::try_from(value & 0xffff).unwrap_or(0);
+        Report {
+            sequence,
+            time_s: now.time_s.and_then(|t| u32::try_from(t).ok()).unwrap_or(0),
+            running: RunningCode(self.running),
+            slots: record.slots.map(|slot| SlotReport {
+                state: slot.state,
+                version: slot.version,
+                digest: slot.image.prefix().short(),
+            }),
+            golden: self
+                .golden
+                .map_or([0; 4], |golden| golden.image.digest.prefix().short()),
+            bundle: self.bundle_verdict(),
+            symbols_needed: self.staging.needed(),
+            authorization: record.verdict(ObjectKind::Authorization),
+            command: record.verdict(ObjectKind::Command),
+            next: record.next,
+            reset_cause: record.reset_cause,
+            resets: record.resets,
+            tries_left: record.trial.tries_left,
+            environment_left: record.trial.environment_left,
+            lease_left_h: self.lease_left_h(now.elapsed).unwrap_or(u16::MAX),
+            revert_cause: record.revert_cause,
+            reverted: record.reverted,
+            key_set: record.key_set,
+            security_counter: low(record.security_counter),
+            hold: self.hold(),
+            frames_refused: self.frames_refused,
+            flags: self.flags(),
+            state_digest: self.state_digest().prefix().0,
+        }
+    }
+
+    /// The bundle in reception, or else the latest one's end.
+    fn bundle_verdict(&self) -> Verdict {
+        let Some(number) = self.receiving() else {
+            return self.record.verdict(ObjectKind::Bundle);
+        };
+        let (stage, refusal) = match &self.reception {
+            Reception::Unjudged => (Stage::Receiving, Refusal::None),
+            Reception::Waiting(why) => (Stage::Receiving, *why),
+            Reception::Admitted(_) if self.staging.is_complete() => (Stage::Started, self.hold),
+            Reception::Admitted(_) => (Stage::Accepted, Refusal::None),
+        };
+        Verdict {
+            number,
+            stage,
+            refusal,
+        }
+    }
+
+    fn hold(&self) -> Refusal {
+        let is_verified = self
+            .record
+            .slots
+            .iter()
+            .any(|s| s.state == SlotState::Verified);
+        match self.hold {
+            Refusal::None if is_verified => Refusal::NotAuthorized,
+            hold => hold,
+        }
+    }
+
+    fn flags(&self) -> u8 {
+        [
+            (self.is_cooperative, flags::LEASE_COOPERATIVE),
+            (self.is_lost, flags::RECORD_LOST),
+            (self.is_uplink_proven(), flags::UPLINK_PROVEN),
+            (self.record.held, flags::HELD),
+            (self.is_healthy, flags::HEALTHY),
+        ]
+        .into_iter()
+        .filter(|(is_set, _)| *is_set)
+        .fold(0, |all, (_, flag)| all | flag)
+    }
+
+    /// The digest of everything that the ground decides and the vehicle must agree on: what a twin fed
+    /// with the same objects reproduces. Times, budgets and resets are the vehicle's own and stay out.
+    #[must_use]
+    pub fn state_digest(&self) -> Digest {
+        let record = &self.record;
+        let mut buffer = [0u8; 512];
+        let state = (
+            record.home,
+            record.slots,
+            record.next,
+            record.verdicts,
+            (
+                record.key_set,
+                record.epoch,
+                record.security_counter,
+                record.held,
+            ),
+        );
+        let mut digester = Digester::separated(b"lightday state v1");
+        digester.update(canon::encode(&state, &mut buffer).unwrap_or(&[]));
+        digester.finish()
+    }
+}

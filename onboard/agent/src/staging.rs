@@ -1,0 +1,439 @@
+//! The staging log: the symbols of the bundle in reception, as they arrived, in flash. What was received is
+//! known by scanning the log; nothing that only RAM knows is needed after a reset.
+//!
+//! ```text
+//! first erase block   cells of 256 B, the newest names the object: number (3 B) | K (2) | symbol length (2)
+//! all others          symbol cells, one behind the other, straddling erase blocks:
+//!
+//!  0       2       4         8               8+symbol_len    cell_len
+//!  +-------+-------+---------+----- ... -----+--- 0xff ------+
+//!  | index |   0   | CRC-32  | symbol        | padding       |
+//!  +-------+-------+---------+----- ... -----+---------------+
+//! ```
+//! The CRC covers the sequence of the naming cell, number, K, symbol length, index and symbol, so that a
+//! cell left over from another object is no cell of this one. An erase block is erased when the log
+//! first reaches it: one erase and one program for a frame at the most. A cell that was torn is marked
+//! in the list and passed over.
+
+use embedded_storage::nor_flash::NorFlash;
+use heapless::Vec;
+use lightday_boot::cells::{CRC, Cell, CellError, CellLog, MAX_CELL};
+use lightday_boot::{FlashError, Region, flash};
+use lightday_fec::{BlockShape, SymbolIo, TORN};
+use lightday_wire::frame::MAX_SYMBOL_LEN;
+use lightday_wire::{ObjectNumber, Refusal};
+
+const NAME_CELL: u32 = 256;
+const NAME_KIND: u8 = 0x20;
+const CELL_HEADER: usize = 8;
+/// A symbol cell with the padding of the largest granule.
+const MAX_SYMBOL_CELL: usize = CELL_HEADER + MAX_SYMBOL_LEN + 256;
+
+/// The object in reception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) number: ObjectNumber,
+    pub(crate) shape: BlockShape,
+    /// Sequence of the naming cell.
+    generation: u32,
+}
+
+/// The staging area and what is known of it; `N` is the most symbols that the log can hold.
+#[derive(Debug)]
+pub(crate) struct Staging<const N: usize> {
+    log: Region,
+    block: Region,
+    granule: u32,
+    erase: u32,
+    named: Option<Named>,
+    /// The newest naming cell's sequence, also of an object that is forgotten.
+    generation: u32,
+    /// The index of each logged symbol in order of arrival, or [`TORN`].
+    order: Vec<u16, N>,
+    /// Offset in the symbol area up to which it was erased for this object.
+    erased_to: u32,
+    /// Whether the log was scanned since the reset.
+    scanned: Option<u32>,
+}
+
+/// What a step of the log came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logged {
+    /// An erase was needed first: call again.
+    Again,
+    /// The symbol is in the log.
+    Done,
+}
+
+impl<const N: usize> Staging<N> {
+    pub(crate) fn new<F: NorFlash>(log: Region, block: Region) -> Self {
+        Self {
+            log,
+            block,
+            granule: u32::try_from(F::WRITE_SIZE).unwrap_or(u32::MAX).max(1),
+            erase: flash::erase_size::<F>().max(1),
+            named: None,
+            generation: 0,
+            order: Vec::new(),
+            erased_to: 0,
+            scanned: Some(0),
+        }
+    }
+
+    /// The object in reception.
+    pub(crate) const fn named(&self) -> Option<Named> {
+        self.named
+    }
+
+    /// The indices of the logged symbols, by position.
+    pub(crate) fn order(&self) -> &[u16] {
+        &self.order
+    }
+
+    /// Distinct symbols received.
+    pub(crate) fn received(&self) -> usize {
+        self.order.iter().filter(|index| **index != TORN).count()
+    }
+
+    /// Symbols still needed; 0 where nothing is in reception.
+    pub(crate) fn needed(&self) -> u16 {
+        let k = self.named.map_or(0, |named| usize::from(named.shape.k()));
+        u16::try_from(k.saturating_sub(self.received())).unwrap_or(u16::MAX)
+    }
+
+    /// Whether enough symbols are there to solve.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.named.is_some() && self.needed() == 0
+    }
+
+    /// Whether a symbol would be new.
+    pub(crate) fn is_new(&self, index: u16) -> bool {
+        index != TORN && !self.order.contains(&index)
+    }
+
+    /// Forgets the object in reception. Its cells stay until another object needs their place.
+    pub(crate) fn forget(&mut self) {
+        self.named = None;
+        self.order.clear();
+        self.erased_to = 0;
+    }
+
+    fn names(&self) -> CellLog {
+        CellLog::new(
+            Region {
+                start: self.log.start,
+                len: self.erase,
+            },
+            NAME_CELL,
+        )
+    }
+
+    /// The part of the log that holds symbols.
+    fn symbols(&self) -> Region {
+        let len = self.log.len.saturating_sub(self.erase);
+        Region {
+            start: self.log.start.saturating_add(self.erase),
+            len,
+        }
+    }
+
+    fn cell_len(&self, shape: BlockShape) -> u32 {
+        let bytes = u32::from(shape.symbol_len()).saturating_add(CELL_HEADER as u32);
+        bytes
+            .checked_next_multiple_of(self.granule)
+            .unwrap_or(u32::MAX)
+    }
+
+    /// How many symbols of this shape the log and the list hold.
+    fn capacity(&self, shape: BlockShape) -> usize {
+        let cells = self
+            .symbols()
+            .len
+            .checked_div(self.cell_len(shape))
+            .unwrap_or(0);
+        usize::try_from(cells).unwrap_or(usize::MAX).min(N)
+    }
+
+    /// Whether an object of this shape fits log, list and block.
+    pub(crate) fn check(&self, shape: BlockShape) -> Result<(), Refusal> {
+        if !u32::from(shape.symbol_len()).is_multiple_of(self.granule) {
+            return Err(Refusal::ShapeConflict);
+        }
+        let fits = self.capacity(shape) >= usize::from(shape.k())
+            && shape.block_len() <= self.block.len
+            && usize::from(shape.symbol_len()) <= MAX_SYMBOL_LEN;
+        if fits {
+            Ok(())
+        } else {
+            Err(Refusal::StagingTooSmall)
+        }
+    }
+
+    /// Begins the reception of an object: names it in the log.
+    pub(crate) fn begin<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        number: ObjectNumber,
+        shape: BlockShape,
+    ) -> Result<(), FlashError> {
+        let generation = self.generation.saturating_add(1);
+        let [n0, n1, n2] = number.to_be_bytes();
+        let [k0, k1] = shape.k().to_be_bytes();
+        let [l0, l1] = shape.symbol_len().to_be_bytes();
+        let data = [n0, n1, n2, k0, k1, l0, l1];
+        let names = self.names();
+        match names.append(flash, NAME_KIND, generation, &data) {
+            Ok(()) => {}
+            Err(CellError::Flash(error)) => return Err(error),
+            Err(_) => {
+                names.erase(flash)?;
+                let again = names.append(flash, NAME_KIND, generation, &data);
+                again.map_err(|_| FlashError::Fault)?;
+            }
+        }
+        self.forget();
+        self.generation = generation;
+        self.named = Some(Named {
+            number,
+            shape,
+            generation,
+        });
+        Ok(())
+    }
+
+    /// Logs a symbol behind the last one: erases one block, or programs the cell.
+    pub(crate) fn log<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        index: u16,
+        symbol: &[u8],
+    ) -> Result<Logged, FlashError> {
+        let named = self.named.ok_or(FlashError::OutOfRange)?;
+        let (start, end) = self.extent(named.shape, self.order.len())?;
+        if end > self.erased_to {
+            flash::erase_block(flash, self.symbols(), self.erased_to)?;
+            self.erased_to = self.erased_to.saturating_add(self.erase);
+            return Ok(Logged::Again);
+        }
+        let mut buffer = [0xffu8; MAX_SYMBOL_CELL];
+        let len = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let cell = buffer.get_mut(..len).ok_or(FlashError::OutOfRange)?;
+        let crc = checksum(named, index, symbol).to_be_bytes();
+        let head = index.to_be_bytes().into_iter().chain([0, 0]).chain(crc);
+        cell.iter_mut()
+            .zip(head.chain(symbol.iter().copied()))
+            .for_each(|(to, from)| *to = from);
+        let programmed = flash::program(flash, self.symbols(), start, cell);
+        // A cell that failed is used up all the same: it must not be programmed again.
+        let entry = if programmed.is_ok() { index } else { TORN };
+        self.order.push(entry).map_err(|_| FlashError::OutOfRange)?;
+        programmed.map(|()| Logged::Done)
+    }
+
+    /// Offsets of the first byte of a cell and of the byte behind it.
+    fn extent(&self, shape: BlockShape, position: usize) -> Result<(u32, u32), FlashError> {
+        let cell_len = self.cell_len(shape);
+        let position = u32::try_from(position).map_err(|_| FlashError::OutOfRange)?;
+        let start = position
+            .checked_mul(cell_len)
+            .ok_or(FlashError::OutOfRange)?;
+        let end = start.checked_add(cell_len).ok_or(FlashError::OutOfRange)?;
+        if end > self.symbols().len {
+            Err(FlashError::OutOfRange)
+        } else {
+            Ok((start, end))
+        }
+    }
+
+    /// Reads part of the symbol at a position.
+    pub(crate) fn read_symbol<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        position: u16,
+        offset: u16,
+        buf: &mut [u8],
+    ) -> Result<(), FlashError> {
+        let named = self.named.ok_or(FlashError::OutOfRange)?;
+        let (start, _) = self.extent(named.shape, usize::from(position))?;
+        let at = start
+            .saturating_add(CELL_HEADER as u32)
+            .saturating_add(u32::from(offset));
+        flash::read(flash, self.symbols(), at, buf)
+    }
+
+    /// Whether the log still has to be scanned after a reset.
+    pub(crate) const fn is_scanning(&self) -> bool {
+        self.scanned.is_some()
+    }
+
+    /// One step of the scan after a reset, or of the re-check before a solve: the naming cell, then a
+    /// few symbol cells at a time. Takes up again what was in reception.
+    pub(crate) fn scan_step<F: NorFlash>(&mut self, flash: &mut F) {
+        const CELLS_A_STEP: u32 = 16;
+        match self.scanned {
+            None => {}
+            Some(0) => {
+                self.forget();
+                self.find_name(flash);
+                self.scanned = self.named.map(|_| 1);
+            }
+            Some(next) => {
+                for position in next.saturating_sub(1)..next.saturating_sub(1) + CELLS_A_STEP {
+                    if !self.scan_cell(flash, position) {
+                        self.finish_scan(flash);
+                        self.scanned = None;
+                        return;
+                    }
+                }
+                self.scanned = Some(next.saturating_add(CELLS_A_STEP));
+            }
+        }
+    }
+
+    /// Has the log scanned anew: every symbol is checked once more before it is used.
+    pub(crate) const fn rescan(&mut self) {
+        self.scanned = Some(0);
+    }
+
+    fn find_name<F: NorFlash>(&mut self, flash: &mut F) {
+        let names = self.names();
+        let mut buffer = [0u8; MAX_CELL];
+        for cell in 0..names.cells() {
+            let Cell::Valid {
+                kind: NAME_KIND,
+                sequence,
+                data,
+            } = names.read(flash, cell, &mut buffer)
+            else {
+                continue;
+            };
+            let Ok([n0, n1, n2, k0, k1, l0, l1]) = <[u8; 7]>::try_from(data) else {
+                continue;
+            };
+            let k = u16::from_be_bytes([k0, k1]);
+            let Ok(shape) = BlockShape::new(k, u16::from_be_bytes([l0, l1])) else {
+                continue;
+            };
+            if sequence >= self.generation {
+                self.generation = sequence;
+                let number = ObjectNumber::from_be_bytes([n0, n1, n2]);
+                self.named = Some(Named {
+                    number,
+                    shape,
+                    generation: sequence,
+                });
+            }
+        }
+    }
+
+    /// Looks at one symbol cell; false behind the last.
+    fn scan_cell<F: NorFlash>(&mut self, flash: &mut F, position: u32) -> bool {
+        let Some(named) = self.named else {
+            return false;
+        };
+        let at = usize::try_from(position).unwrap_or(usize::MAX);
+        let Ok((start, end)) = self.extent(named.shape, at) else {
+            return false;
+        };
+        if at >= self.capacity(named.shape) {
+            return false;
+        }
+        let mut buffer = [0u8; MAX_SYMBOL_CELL];
+        let len = CELL_HEADER.saturating_add(usize::from(named.shape.symbol_len()));
+        let Some(cell) = buffer.get_mut(..len) else {
+            return false;
+        };
+        let read = flash::read(flash, self.symbols(), start, cell);
+        let index = read.ok().and_then(|()| valid_index(named, cell));
+        let Some(index) = index.filter(|index| self.is_new(*index)) else {
+            return true;
+        };
+        // Everything between the last valid cell and this one was torn.
+        while self.order.len() < at {
+            if self.order.push(TORN).is_err() {
+                return false;
+            }
+        }
+        self.erased_to = self.block_end(end);
+        self.order.push(index).is_ok()
+    }
+
+    /// Behind the last valid cell: cells that were begun are torn, the first blank one is free.
+    fn finish_scan<F: NorFlash>(&mut self, flash: &mut F) {
+        let Some(named) = self.named else { return };
+        while let Ok((start, end)) = self.extent(named.shape, self.order.len()) {
+            let end = end.min(self.erased_to);
+            if start >= end || self.is_blank(flash, start, end) {
+                return;
+            }
+            if self.order.push(TORN).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_blank<F: NorFlash>(&self, flash: &mut F, start: u32, end: u32) -> bool {
+        let mut buffer = [0u8; MAX_SYMBOL_CELL];
+        let len = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let Some(bytes) = buffer.get_mut(..len) else {
+            return false;
+        };
+        flash::read(flash, self.symbols(), start, bytes).is_ok() && bytes.iter().all(|b| *b == 0xff)
+    }
+
+    const fn block_end(&self, offset: u32) -> u32 {
+        match offset.checked_next_multiple_of(self.erase) {
+            Some(end) => end,
+            None => u32::MAX,
+        }
+    }
+
+    /// The solver's view of log and block.
+    pub(crate) const fn io<'s, F>(&'s self, flash: &'s mut F) -> StagingIo<'s, F, N> {
+        StagingIo {
+            staging: self,
+            flash,
+        }
+    }
+}
+
+fn checksum(named: Named, index: u16, symbol: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(&named.generation.to_be_bytes());
+    digest.update(&named.number.to_be_bytes());
+    digest.update(&named.shape.k().to_be_bytes());
+    digest.update(&named.shape.symbol_len().to_be_bytes());
+    digest.update(&index.to_be_bytes());
+    digest.update(symbol);
+    digest.finalize()
+}
+
+fn valid_index(named: Named, cell: &[u8]) -> Option<u16> {
+    let (head, symbol) = cell.split_first_chunk::<CELL_HEADER>()?;
+    let [i0, i1, z0, z1, c0, c1, c2, c3] = *head;
+    let index = u16::from_be_bytes([i0, i1]);
+    let is_whole = [z0, z1] == [0, 0]
+        && u32::from_be_bytes([c0, c1, c2, c3]) == checksum(named, index, symbol);
+    is_whole.then_some(index)
+}
+
+/// The solver's view of log and block.
+pub(crate) struct StagingIo<'s, F, const N: usize> {
+    staging: &'s Staging<N>,
+    flash: &'s mut F,
+}
+
+impl<F: NorFlash, const N: usize> SymbolIo for StagingIo<'_, F, N> {
+    type Error = FlashError;
+
+    fn read_symbol(&mut self, at: u16, offset: u16, buf: &mut [u8]) -> Result<(), FlashError> {
+        self.staging.read_symbol(self.flash, at, offset, buf)
+    }
+
+    fn write_block(&mut self, index: u16, offset: u16, strip: &[u8]) -> Result<(), FlashError> {
+        let named = self.staging.named.ok_or(FlashError::OutOfRange)?;
+        let start = u32::from(index).saturating_mul(u32::from(named.shape.symbol_len()));
+        let at = start.saturating_add(u32::from(offset));
+        flash::program(self.flash, self.staging.block, at, strip)
+    }
+}

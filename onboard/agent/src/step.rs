@@ -1,0 +1,193 @@
+//! Whose turn it is: one step of the first thing that is due. Commands come before symbols, symbols before
+//! the long work of solving and patching, so that an abort is never kept waiting by what it aborts.
+
+use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::Supervisor;
+use lightday_wire::report::Verdict;
+use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage};
+
+use crate::admission::Objection;
+use crate::agent::{Agent, Reception};
+use crate::install::Install;
+use crate::platform::{Application, Now, Platform};
+use crate::staging::Logged;
+
+/// Bytes from the front of an object that are enough for any envelope.
+const PREFIX: usize = 512;
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    /// Whether a step is due now.
+    pub(crate) fn has_work(&self) -> bool {
+        self.inbox.is_some()
+            || self.staging.is_scanning()
+            || self.symbol.is_some()
+            || self.region_digest.is_some()
+            || self.is_installing()
+    }
+
+    pub(crate) fn step<F: NorFlash, S: Supervisor, A: Application>(
+        &mut self,
+        now: Now,
+        platform: &mut Platform<'_, F, S, A>,
+    ) {
+        if let Some(object) = self.inbox.take() {
+            self.execute(now, platform, &object);
+        } else if self.staging.is_scanning() {
+            self.scan(now, platform.flash);
+        } else if self.symbol.is_some() {
+            self.log_symbol(now, platform.flash);
+        } else if now.elapsed >= self.health_due {
+            self.check_health(now, platform);
+        } else if now.elapsed >= self.activation_due() {
+            self.try_activation(now, platform);
+        } else if self.is_installing() {
+            self.install_step(now, platform.flash);
+        } else if self.region_digest.is_some() {
+            self.digest_step(platform.flash);
+        }
+    }
+
+    fn scan<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        self.staging.scan_step(flash);
+        if self.staging.is_scanning() {
+            return;
+        }
+        let next = self.record.next_number(ObjectKind::Bundle);
+        if self.is_lost
+            || self
+                .receiving()
+                .is_some_and(|number| !number.is_in_window(next))
+        {
+            self.staging.forget();
+        }
+        if self.staging.named().is_none() {
+            self.install = Install::Idle;
+            return;
+        }
+        self.judge_early(now, flash);
+        if self.staging.is_complete() && matches!(self.install, Install::Idle) {
+            self.install = Install::Recheck;
+        }
+    }
+
+    /// One erase or one program for the symbol that waits.
+    fn log_symbol<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        let Some((header, symbol)) = self.symbol.take() else {
+            return;
+        };
+        if self.staging.named().is_none() {
+            let len = u16::try_from(symbol.len()).unwrap_or(0);
+            let Ok(shape) = lightday_fec::BlockShape::new(header.k, len) else {
+                return;
+            };
+            if self.staging.begin(flash, header.number, shape).is_ok() {
+                self.reception = Reception::Unjudged;
+                self.symbol = Some((header, symbol));
+            }
+            return;
+        }
+        match self.staging.log(flash, header.index, &symbol) {
+            Ok(Logged::Again) => self.symbol = Some((header, symbol)),
+            Ok(Logged::Done) => {
+                if matches!(self.reception, Reception::Unjudged) {
+                    self.judge_early(now, flash);
+                }
+                if self.staging.is_complete() {
+                    self.begin_install();
+                }
+            }
+            // The flash failed: the symbol counts as lost, and any other will do.
+            Err(_) => {}
+        }
+    }
+
+    /// The early verdict: as soon as the first symbols hold the whole envelope.
+    pub(crate) fn judge_early<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        let Some(named) = self.staging.named() else {
+            return;
+        };
+        let mut prefix = [0u8; PREFIX];
+        let len = self.read_prefix(flash, &mut prefix);
+        let Some(bytes) = prefix.get(..len) else {
+            return;
+        };
+        let verdict = self.judge(named.number, bytes, named.shape.block_len());
+        self.take_verdict(now, flash, named.number, verdict);
+    }
+
+    /// Acts on a verdict about the bundle in reception.
+    pub(crate) fn take_verdict<F: NorFlash>(
+        &mut self,
+        now: Now,
+        flash: &mut F,
+        number: ObjectNumber,
+        verdict: Result<crate::Admitted, Objection>,
+    ) {
+        match verdict {
+            Ok(admitted) => {
+                self.reception = Reception::Admitted(admitted);
+                self.report_due = now.elapsed;
+            }
+            Err(Objection::Incomplete) => {}
+            Err(Objection::NotYet(why)) => {
+                self.reception = Reception::Waiting(why);
+                self.report_due = now.elapsed;
+            }
+            Err(Objection::Untrusted(why)) => self.end_bundle(now, flash, number, why, false),
+            Err(Objection::Refused(why)) => self.end_bundle(now, flash, number, why, true),
+        }
+    }
+
+    /// Ends a reception with a refusal. Only what was signed uses its number up.
+    pub(crate) fn end_bundle<F: NorFlash>(
+        &mut self,
+        now: Now,
+        flash: &mut F,
+        number: ObjectNumber,
+        why: Refusal,
+        is_signed: bool,
+    ) {
+        self.drop_reception();
+        if is_signed {
+            self.record.raise_next(ObjectKind::Bundle, number);
+        }
+        self.record.patch_attempts = 0;
+        let verdict = Verdict {
+            number,
+            stage: Stage::Refused,
+            refusal: why,
+        };
+        self.record.set_verdict(ObjectKind::Bundle, verdict);
+        let _ = self.commit(flash);
+        self.report_due = now.elapsed;
+    }
+
+    /// Reads the object's first bytes as far as its source symbols are there without a gap.
+    fn read_prefix<F: NorFlash>(&self, flash: &mut F, prefix: &mut [u8; PREFIX]) -> usize {
+        let Some(named) = self.staging.named() else {
+            return 0;
+        };
+        let symbol_len = usize::from(named.shape.symbol_len());
+        let mut len = 0usize;
+        for index in 0..named.shape.k() {
+            let place = self.staging.order().iter().position(|i| *i == index);
+            let Some(position) = place.and_then(|place| u16::try_from(place).ok()) else {
+                break;
+            };
+            let end = len.saturating_add(symbol_len).min(PREFIX);
+            let Some(buf) = prefix.get_mut(len..end) else {
+                break;
+            };
+            if buf.is_empty() || self.staging.read_symbol(flash, position, 0, buf).is_err() {
+                break;
+            }
+            len = end;
+        }
+        len
+    }
+
+    /// Whether solving, checking or patching has a step to do.
+    fn is_installing(&self) -> bool {
+        !matches!(self.install, Install::Idle)
+    }
+}

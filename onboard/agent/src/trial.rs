@@ -1,0 +1,106 @@
+//! Health: during a trial the image must become healthy in time and stay so; afterwards an hour without
+//! a complaint clears the count of crashes.
+
+use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::{Elapsed, Supervisor};
+use lightday_wire::{RevertCause, SlotId};
+
+use crate::agent::Agent;
+use crate::platform::{Application, Health, Now, Platform};
+
+/// Seconds between two looks at an image that is not known to be healthy.
+const POLL_S: u64 = 60;
+/// Seconds between two looks at a healthy one, and how long it must stay so for its crashes to be
+/// forgiven.
+const HOUR_S: u64 = 3600;
+
+impl<const N: usize, const W: usize> Agent<N, W> {
+    pub(crate) fn check_health<F: NorFlash, S: Supervisor, A: Application>(
+        &mut self,
+        now: Now,
+        platform: &mut Platform<'_, F, S, A>,
+    ) {
+        let health = platform.application.health();
+        self.is_healthy = health == Health::Healthy;
+        self.health_due = now
+            .elapsed
+            .plus_s(if self.is_healthy { HOUR_S } else { POLL_S });
+        match self.trial_slot() {
+            Some(slot) => self.check_trial(now, platform, slot, health),
+            None => self.check_home(now, platform.flash),
+        }
+    }
+
+    fn check_trial<F: NorFlash, S: Supervisor, A: Application>(
+        &mut self,
+        now: Now,
+        platform: &mut Platform<'_, F, S, A>,
+        slot: SlotId,
+        health: Health,
+    ) {
+        let trial = &mut self.record.trial;
+        let give_up = match health {
+            Health::Failing => Some(RevertCause::HealthFailed),
+            Health::Starting if !trial.healthy && now.elapsed >= trial.health_deadline => {
+                Some(RevertCause::HealthDeadline)
+            }
+            _ => None,
+        };
+        if let Some(cause) = give_up {
+            trial.give_up = cause;
+            let _ = self.commit(platform.flash);
+            return self.reset(platform.supervisor);
+        }
+        if health == Health::Healthy && !trial.healthy {
+            trial.healthy = true;
+            let _ = self.commit(platform.flash);
+            self.report_due = now.elapsed;
+        }
+        if self.may_self_confirm(slot) {
+            // The loader finds the same proof, and confirms.
+            self.reset(platform.supervisor);
+        }
+    }
+
+    /// Whether the loader would confirm by what is stored: policy allows it, and a signed command of
+    /// this trial was heard.
+    fn may_self_confirm(&self, slot: SlotId) -> bool {
+        let facts = self.slot_facts(slot);
+        let floor = self.record.trial.command_floor;
+        let is_proven = facts.heard.is_some_and(|heard| heard >= floor);
+        self.record.trial.healthy && is_proven && facts.may_self_confirm()
+    }
+
+    fn check_home<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        if !self.is_healthy || self.is_lost {
+            self.healthy_since = None;
+            return;
+        }
+        let since = *self.healthy_since.get_or_insert(now.elapsed);
+        let is_stable = now.elapsed.since_s(since) >= HOUR_S;
+        let has_counts = self.record.crashes != 0 || self.record.environment != 0;
+        if is_stable && has_counts && self.running == self.record.home.0 {
+            self.record.crashes = 0;
+            self.record.environment = 0;
+            let _ = self.commit(flash);
+        }
+    }
+
+    /// Hours until the lease ends; `None` where nothing is on trial.
+    pub(crate) fn lease_left_h(&self, now: Elapsed) -> Option<u16> {
+        self.trial_slot()?;
+        let left_h = self.record.trial.deadline.since_s(now) / HOUR_S;
+        Some(u16::try_from(left_h).unwrap_or(u16::MAX - 1))
+    }
+
+    /// Whether a signed command of this trial was heard.
+    pub(crate) fn is_uplink_proven(&self) -> bool {
+        let Some(slot) = self.trial_slot() else {
+            return false;
+        };
+        let floor = self.record.trial.command_floor;
+        self.slot_facts(slot)
+            .heard
+            .is_some_and(|heard| heard >= floor)
+    }
+}
