@@ -92,14 +92,16 @@ extern crate std;
 mod encode;
 mod field;
 mod lost;
+mod received;
 mod row;
 mod shape;
 mod solve;
 
 pub use encode::{EncodeError, encode};
 pub use field::{div, inv, mul};
+pub use received::SolveError;
 pub use shape::{BlockShape, ShapeError};
-pub use solve::{Progress, SolveError, Solver, StepError, SymbolIo};
+pub use solve::{Progress, Solver, StepError, SymbolIo};
 
 /// The index that no symbol has: it marks an entry of the received list that is to be ignored, such
 /// as a symbol whose log entry was torn by a power cut.
