@@ -8,6 +8,7 @@ mod common;
 use common::{VECTORS, encode, samples};
 use hmac::{Hmac, KeyInit, Mac};
 use lightday_trust::{Direction, KeySet, signing_message};
+use lightday_wire::answer;
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{Authorization, Command, Document, Envelope, Frame, Manifest, TagLen, canon};
 use sha2::Sha256;
@@ -69,6 +70,18 @@ fn a_sealed_report() {
     let mut out = [0; 128];
     let len = key.seal_report(body, &mut out).unwrap();
     assert_eq!(out[..len], bytes);
+}
+
+#[test]
+fn a_sealed_answer() {
+    let key = common::link_keys().frame_key(samples::VEHICLE, Direction::Down, samples::epoch(2));
+    let bytes = vector("answer/sealed");
+    let body = key.open_report(&answer::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(canon::decode(body), Ok(samples::answer()));
+    let mut out = [0; 64];
+    let len = key.seal_answer(body, &mut out).unwrap();
+    assert_eq!(out[..len], bytes);
+    assert_eq!(len, answer::ANSWER_LEN);
 }
 
 #[test]

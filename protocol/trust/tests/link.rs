@@ -6,6 +6,7 @@ mod common;
 use common::{VECTORS, link_keys, samples};
 use lightday_trust::Direction::{Down, Up};
 use lightday_trust::{FrameKey, TagError};
+use lightday_wire::answer;
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{Epoch, Frame, FrameHeader, TagLen, VehicleId};
 use proptest::prelude::*;
@@ -51,6 +52,23 @@ fn every_bit_flip_of_a_report_is_refused_under_every_key() {
             assert!(!opens_report(&key, &flipped), "{flipped:02x?}");
         }
     }
+}
+
+/// As a report too: a flip must not turn one packet of the downlink into another.
+#[test]
+fn every_bit_flip_of_an_answer_is_refused_under_every_key() {
+    let keys = link_keys();
+    let bytes = samples::vector(VECTORS, "answer/sealed");
+    for flipped in flips(&bytes) {
+        for e in 0..16 {
+            let key = keys.frame_key(samples::VEHICLE, Down, samples::epoch(e));
+            let answer = answer::parse(&flipped);
+            assert!(!answer.is_ok_and(|answer| key.open_report(&answer).is_ok()));
+            assert!(!opens_report(&key, &flipped));
+        }
+    }
+    assert!(answer::parse(&samples::vector(VECTORS, "report/sealed")).is_err());
+    assert!(ReportFrame::parse(&bytes).is_err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod common;
 
+use lightday_wire::answer::Answer;
 use lightday_wire::{
     Authorization, AuthorizationContext, Command, CommandContext, Envelope, Manifest,
     ManifestContext, Report, canon,
@@ -30,6 +31,7 @@ fn all_are_canonical(bytes: &[u8]) -> Result<(), TestCaseError> {
     is_canonical::<Command>(bytes)?;
     is_canonical::<CommandContext>(bytes)?;
     is_canonical::<Report>(bytes)?;
+    is_canonical::<Answer>(bytes)?;
     if let Ok((envelope, rest)) = Envelope::parse(bytes) {
         let mut buffer = [0; 2048];
         let written = envelope

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 
 use common::{number, vector};
 use heapless::Vec;
+use lightday_wire::answer;
 use lightday_wire::report::{BODY_LEN, REPORT_LEN};
 use lightday_wire::{
     Envelope, Frame, FrameHeader, KeyIndex, Location, ObjectKind, Region, Signature, SlotId,
@@ -86,6 +87,12 @@ fn the_report_is_at_most_96_bytes_with_its_tag() {
     assert_eq!(vector(VECTORS, "report/body").len(), BODY_LEN);
     assert_eq!(REPORT_LEN, 95);
     const { assert!(REPORT_LEN <= 96) };
+}
+
+#[test]
+fn the_answer() {
+    holds("answer/body", &common::answer());
+    assert_eq!(vector(VECTORS, "answer/body").len(), answer::BODY_LEN);
 }
 
 #[test]

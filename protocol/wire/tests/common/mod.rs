@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use heapless::Vec;
+use lightday_wire::answer::Answer;
 use lightday_wire::report::RunningCode;
 use lightday_wire::{
     Action, Activation, Authorization, AuthorizationContext, Base, ClassId, CodecId, Command,
@@ -356,5 +357,13 @@ pub fn report() -> Report {
         frames_refused: 7,
         flags: 0x14,
         state_digest: [0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8],
+    }
+}
+
+/// What the vehicle says to a region-digest command.
+pub fn answer() -> Answer {
+    Answer {
+        command: number(0x01_0203),
+        digest: Digest([0x66; 32]),
     }
 }
