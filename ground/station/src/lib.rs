@@ -11,12 +11,16 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod chance;
 pub mod codec;
 pub mod container;
 pub mod document;
 pub mod image;
 pub mod keys;
 pub mod keyset;
+pub mod link;
 pub mod object;
+pub mod plan;
 pub mod profile;
+pub mod queue;
 pub mod signed;

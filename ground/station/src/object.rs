@@ -12,7 +12,7 @@ use core::fmt;
 use lightday_fec::{BlockShape, encode};
 use lightday_trust::FrameKey;
 use lightday_wire::frame::MAX_SYMBOL_LEN;
-use lightday_wire::{FrameHeader, HEADER_LEN, ObjectKind, ObjectNumber, TagLen};
+use lightday_wire::{Envelope, FrameHeader, HEADER_LEN, ObjectKind, ObjectNumber, TagLen};
 use serde::{Deserialize, Serialize};
 
 /// Symbols of one object at most, parity included: index 65,535 stands for none.
@@ -166,6 +166,14 @@ impl UplinkObject {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Bytes of the envelope at its front; what is behind it is payload.
+    #[must_use]
+    pub fn envelope_len(&self) -> u32 {
+        let object = self.bytes.get(..self.len as usize).unwrap_or_default();
+        let rest = Envelope::parse(object).map_or(0, |(_, rest)| rest.len());
+        self.len - u32::try_from(rest).unwrap_or(0)
     }
 
     /// Bytes of each symbol.

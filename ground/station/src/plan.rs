@@ -1,0 +1,442 @@
+//! The plan: what an uplink costs and how likely it succeeds, before a bit is sent.
+//!
+//! Never sends anything and never changes what will be sent: the [session](crate::session) lays its
+//! frames by the same rules. Deterministic: the same inputs give the same plan.
+//!
+//! ```text
+//! pass 1            pass 2            pass 3         o object, each with K source symbols
+//! | C B B B C B B | | B B B B B B   | | B B    |     C, A, B: frames of command, authorization, bundle
+//!   source first      source, parity    parity       parity for the frames that get lost, and, in a
+//!                                                    later pass, for a pass that is lost as a whole
+//! ```
+//! In every pass an object gets frames until it is likely enough complete *if this pass is heard*, or
+//! until more of them hardly help; the rest goes to later passes, so that a lost pass is covered by
+//! frames that it cannot take with it.
+
+use core::fmt;
+use lightday_wire::report::REPORT_LEN;
+use lightday_wire::{HEADER_LEN, ObjectKind, ObjectNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::chance::Reception;
+use crate::link::{LinkError, LinkModel, Pass};
+use crate::object::{MAX_SYMBOLS, UplinkObject};
+use crate::queue::Mixer;
+
+/// Why there is no plan. Too few passes are no error: the plan then says what they reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Nothing to send.
+    NoObjects,
+    /// No pass to send it in.
+    NoPasses,
+    /// A pass ends before it begins, or begins before the one before it ends.
+    PassOrder {
+        /// Its place in the list, from 0.
+        pass: usize,
+    },
+    /// The probability asked for is not between 0 and 1.
+    Target,
+    /// A number of the link makes no sense.
+    Link(LinkError),
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoObjects => f.write_str("there is nothing to send"),
+            Self::NoPasses => f.write_str("there is no pass to send it in"),
+            Self::PassOrder { pass } => write!(
+                f,
+                "pass {}: it ends before it begins, or begins before the previous one ends",
+                pass + 1
+            ),
+            Self::Target => f.write_str("the probability is not above 0 and below 1"),
+            Self::Link(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl PlanError {
+    /// What to do next.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoObjects => "build and sign a bundle or a command first",
+            Self::NoPasses => "add passes to passes.csv",
+            Self::PassOrder { .. } => "sort passes.csv by start and remove overlaps",
+            Self::Target => "give a probability such as 0.999",
+            Self::Link(error) => error.hint(),
+        }
+    }
+}
+
+/// Bytes on the air by kind; they sum up to what is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// Payloads of bundles.
+    pub payload: u64,
+    /// Envelopes.
+    pub envelope: u64,
+    /// Zeros behind the last byte of objects.
+    pub padding: u64,
+    /// Parity symbols.
+    pub parity: u64,
+    /// Headers of frames.
+    pub headers: u64,
+    /// MACs of frames.
+    pub tags: u64,
+    /// What packets and frames of the link add.
+    pub encapsulation: u64,
+}
+
+impl Bytes {
+    /// All together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.payload
+            + self.envelope
+            + self.padding
+            + self.parity
+            + self.headers
+            + self.tags
+            + self.encapsulation
+    }
+}
+
+/// One object of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectPlan {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its number.
+    pub number: ObjectNumber,
+    /// Source symbols.
+    pub k: u16,
+    /// Bytes of a symbol.
+    pub symbol_len: u16,
+    /// Frames, parity included.
+    pub frames: u32,
+    /// Frames by pass, in the order of the passes.
+    pub frames_by_pass: Vec<u32>,
+    /// Chance that it is complete on board without any feedback.
+    pub probability: f64,
+    /// Whether that is what was asked for.
+    pub enough: bool,
+    /// When it is complete on board if nothing is lost, in Unix seconds there.
+    pub earliest_s: Option<u64>,
+    /// When it is complete on board with a chance of one half.
+    pub likely_s: Option<u64>,
+    /// When its last planned frame has arrived.
+    pub planned_s: Option<u64>,
+    /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass.
+    pub known_earliest_s: Option<u64>,
+    /// When a report of `planned_s` can be on the ground.
+    pub known_s: Option<u64>,
+}
+
+/// One pass of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassPlan {
+    /// The pass.
+    pub pass: Pass,
+    /// Frames sent in it.
+    pub frames: u32,
+    /// Bytes on the air.
+    pub bytes: u64,
+    /// Milliseconds of it in which we send.
+    pub air_time_ms: u64,
+}
+
+/// One frame of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFrame {
+    /// When it begins, in Unix milliseconds on the ground.
+    pub start_ms: u64,
+    /// Which object, by its place in the plan.
+    pub object: u16,
+    /// Which symbol.
+    pub index: u16,
+}
+
+/// What will be sent when, what it costs and how likely it succeeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Objects in the order given.
+    pub objects: Vec<ObjectPlan>,
+    /// All passes given, also those without frames.
+    pub passes: Vec<PassPlan>,
+    /// All frames in the order of sending.
+    pub frames: Vec<PlannedFrame>,
+    /// Bytes on the air.
+    pub bytes: Bytes,
+    /// The probability that was asked for, of each object.
+    pub target: f64,
+}
+
+impl Plan {
+    /// Hours of antenna in which we send.
+    #[must_use]
+    pub fn antenna_h(&self) -> f64 {
+        let ms: u64 = self.passes.iter().map(|p| p.air_time_ms).sum();
+        ms as f64 / 3_600_000.0
+    }
+
+    /// Whether the passes suffice for every object.
+    #[must_use]
+    pub fn is_enough(&self) -> bool {
+        self.objects.iter().all(|object| object.enough)
+    }
+}
+
+/// When enough of an object is likely there in a pass: decides when its frames stop.
+#[derive(Clone, Debug)]
+struct Progress {
+    reception: Reception,
+    at_begin: f64,
+    /// Success some frames ago, and the frames since.
+    mark: f64,
+    since_mark: u32,
+    flat: bool,
+    last_slot: Option<u32>,
+    sent: u32,
+}
+
+impl Progress {
+    fn begin_pass(&mut self) {
+        self.reception.begin_pass();
+        self.at_begin = self.reception.success_if_heard();
+        (self.mark, self.since_mark, self.flat) = (self.at_begin, 0, false);
+        self.last_slot = None;
+    }
+
+    fn frame(&mut self, slot: u32, k: u16) {
+        let stride = self.last_slot.map_or(1, |last| slot - last);
+        self.last_slot = Some(slot);
+        self.reception.frame(stride);
+        self.sent += 1;
+        self.since_mark += 1;
+        if self.since_mark >= 16 + u32::from(k) / 32 {
+            let now = self.reception.success_if_heard();
+            // Over the hill: this pass has done most of what it can, and more frames hardly help.
+            let risen = now - self.at_begin > (1.0 - self.at_begin) / 2.0;
+            self.flat = risen && now - self.mark < (1.0 - now) / 100.0;
+            (self.mark, self.since_mark) = (now, 0);
+        }
+    }
+
+    fn wants(&self, target: f64, is_last_pass: bool) -> bool {
+        let goal = 1.0 - (1.0 - target) / 2.0;
+        self.sent < MAX_SYMBOLS
+            && self.reception.success() < target
+            && self.reception.success_if_heard() < goal
+            && (is_last_pass || !self.flat)
+    }
+}
+
+/// Plans the uplink of `objects` through `passes` so that each is complete on board with at least the
+/// chance `target` (above 0, below 1) without any feedback.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn plan(
+    objects: &[UplinkObject],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> Result<Plan, PlanError> {
+    check(objects, passes, link, target)?;
+    let mut progress: Vec<Progress> = objects
+        .iter()
+        .map(|object| Progress {
+            reception: Reception::new(
+                u32::from(object.k()),
+                link.chain(object.symbol_len()),
+                link.lost_pass,
+            ),
+            at_begin: 0.0,
+            mark: 0.0,
+            since_mark: 0,
+            flat: false,
+            last_slot: None,
+            sent: 0,
+        })
+        .collect();
+    let mut plan = Plan {
+        objects: objects
+            .iter()
+            .map(|o| object_plan(o, passes.len()))
+            .collect(),
+        passes: Vec::new(),
+        frames: Vec::new(),
+        bytes: Bytes::default(),
+        target,
+    };
+    for (place, pass) in passes.iter().enumerate() {
+        let is_last_pass = place + 1 == passes.len();
+        fill_pass(
+            &mut plan,
+            &mut progress,
+            objects,
+            place,
+            pass,
+            link,
+            is_last_pass,
+        );
+    }
+    for ((object, progress), of) in plan.objects.iter_mut().zip(&progress).zip(objects) {
+        object.probability = progress.reception.success();
+        object.enough = object.probability >= target;
+        object.known_earliest_s = object.earliest_s.and_then(|s| known(s, passes, link));
+        object.known_s = object.planned_s.and_then(|s| known(s, passes, link));
+        add_bytes(&mut plan.bytes, of, object.frames, link);
+    }
+    Ok(plan)
+}
+
+fn check(
+    objects: &[UplinkObject],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> Result<(), PlanError> {
+    link.check().map_err(PlanError::Link)?;
+    if objects.is_empty() {
+        return Err(PlanError::NoObjects);
+    }
+    if passes.is_empty() {
+        return Err(PlanError::NoPasses);
+    }
+    // A chance of one is never reached; the comparison also refuses what is no number.
+    if !(target > 0.0 && target < 1.0) {
+        return Err(PlanError::Target);
+    }
+    let mut free_s = 0;
+    for (place, pass) in passes.iter().enumerate() {
+        if pass.end_s <= pass.start_s || pass.start_s < free_s {
+            return Err(PlanError::PassOrder { pass: place });
+        }
+        if pass.rate_bps == Some(0) {
+            return Err(PlanError::Link(LinkError {
+                field: "passes: rate_bps",
+                must: "be above 0",
+            }));
+        }
+        free_s = pass.end_s;
+    }
+    Ok(())
+}
+
+fn object_plan(object: &UplinkObject, passes: usize) -> ObjectPlan {
+    ObjectPlan {
+        kind: object.kind(),
+        number: object.number(),
+        k: object.k(),
+        symbol_len: object.symbol_len(),
+        frames: 0,
+        frames_by_pass: vec![0; passes],
+        probability: 0.0,
+        enough: false,
+        earliest_s: None,
+        likely_s: None,
+        planned_s: None,
+        known_earliest_s: None,
+        known_s: None,
+    }
+}
+
+/// Lays frames into one pass until every object has enough, or the pass ends.
+fn fill_pass(
+    plan: &mut Plan,
+    progress: &mut [Progress],
+    objects: &[UplinkObject],
+    place: usize,
+    pass: &Pass,
+    link: &LinkModel,
+    is_last_pass: bool,
+) {
+    progress.iter_mut().for_each(Progress::begin_pass);
+    let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
+    let mut mixer = Mixer::default();
+    let (mut slot, mut bytes) = (0, 0);
+    loop {
+        let fits = |o: &UplinkObject| now_ms + link.air_time_ms(o.symbol_len(), pass) <= end_ms;
+        let wanting = objects
+            .iter()
+            .zip(progress.iter())
+            .map(|(o, p)| (o.kind(), p.wants(plan.target, is_last_pass) && fits(o)));
+        let Some(chosen) = mixer.next(wanting) else {
+            break;
+        };
+        let (Some(of), Some(state), Some(object)) = (
+            objects.get(chosen),
+            progress.get_mut(chosen),
+            plan.objects.get_mut(chosen),
+        ) else {
+            break;
+        };
+        plan.frames.push(PlannedFrame {
+            start_ms: now_ms,
+            object: u16::try_from(chosen).unwrap_or(u16::MAX),
+            index: u16::try_from(state.sent).unwrap_or(u16::MAX),
+        });
+        state.frame(slot, of.k());
+        slot += 1;
+        now_ms += link.air_time_ms(of.symbol_len(), pass);
+        bytes += link.frame_len(of.symbol_len());
+        let arrives_s = now_ms.div_ceil(1000) + link.light_time_s;
+        object.frames = state.sent;
+        object.planned_s = Some(arrives_s);
+        if let Some(count) = object.frames_by_pass.get_mut(place) {
+            *count += 1;
+        }
+        if state.sent == u32::from(of.k()) {
+            object.earliest_s = Some(arrives_s);
+        }
+        if object.likely_s.is_none() && state.reception.success() >= 0.5 {
+            object.likely_s = Some(arrives_s);
+        }
+    }
+    progress.iter_mut().for_each(|p| p.reception.end_pass());
+    plan.passes.push(PassPlan {
+        pass: pass.clone(),
+        frames: slot,
+        bytes,
+        air_time_ms: now_ms - pass.start_s * 1000,
+    });
+}
+
+/// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.
+/// A vehicle without an open pass sends again: the report is at hand when the next pass begins.
+fn known(sent_s: u64, passes: &[Pass], link: &LinkModel) -> Option<u64> {
+    let rate = u64::from(link.rate_down_bps.max(1));
+    let air_s = (REPORT_LEN as u64 * 8).div_ceil(rate);
+    let heard_s = sent_s + link.light_time_s;
+    let pass = passes
+        .iter()
+        .find(|p| heard_s.max(p.start_s) + air_s <= p.end_s)?;
+    Some(heard_s.max(pass.start_s) + air_s)
+}
+
+fn add_bytes(bytes: &mut Bytes, object: &UplinkObject, frames: u32, link: &LinkModel) {
+    let (frames, k) = (u64::from(frames), u64::from(object.k()));
+    let symbol_len = u64::from(object.symbol_len());
+    // An upload that is cut short by its last pass has sent a part of the object only.
+    let source = frames.min(k) * symbol_len;
+    let envelope = u64::from(object.envelope_len()).min(source);
+    let payload = u64::from(object.len()).min(source) - envelope;
+    bytes.envelope += envelope;
+    bytes.payload += payload;
+    bytes.padding += source - envelope - payload;
+    bytes.parity += frames.saturating_sub(k) * symbol_len;
+    bytes.headers += frames * HEADER_LEN as u64;
+    bytes.tags += frames * link.tag_len.get() as u64;
+    bytes.encapsulation += frames * u64::from(link.encapsulation);
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
