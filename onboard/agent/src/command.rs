@@ -305,6 +305,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
         self.record.epoch = epoch;
         self.rekey();
+        // Whoever had the old key may have sent some of these symbols.
+        self.drop_reception();
+        self.small = Default::default();
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //! known by scanning the log; nothing that only RAM knows is needed after a reset.
 //!
 //! ```text
-//! first erase block   cells of 256 B, the newest names the object: number (3 B) | K (2) | symbol length (2)
+//! first erase block   cells of 256 B, the newest names the object:
+//!                     epoch (1 B) | number (3) | K (2) | symbol length (2)
 //! all others          symbol cells, one behind the other, straddling erase blocks:
 //!
 //!  0       2       4         8               8+symbol_len    cell_len
@@ -21,7 +22,7 @@ use lightday_boot::cells::{CRC, Cell, CellError, CellLog, MAX_CELL};
 use lightday_boot::{FlashError, Region, flash};
 use lightday_fec::{BlockShape, SymbolIo, TORN};
 use lightday_wire::frame::MAX_SYMBOL_LEN;
-use lightday_wire::{ObjectNumber, Refusal};
+use lightday_wire::{Epoch, FrameHeader, ObjectNumber, Refusal};
 
 const NAME_CELL: u32 = 256;
 const NAME_KIND: u8 = 0x20;
@@ -32,6 +33,8 @@ const MAX_SYMBOL_CELL: usize = CELL_HEADER + MAX_SYMBOL_LEN + 256;
 /// The object in reception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
+    /// The epoch whose key let its symbols in: those of an older one are not believed any more.
+    pub(crate) epoch: Epoch,
     pub(crate) number: ObjectNumber,
     pub(crate) shape: BlockShape,
     /// Sequence of the naming cell.
@@ -173,14 +176,15 @@ impl<const N: usize> Staging<N> {
     pub(crate) fn begin<F: NorFlash>(
         &mut self,
         flash: &mut F,
-        number: ObjectNumber,
+        header: FrameHeader,
         shape: BlockShape,
     ) -> Result<(), FlashError> {
+        let (epoch, number) = (header.epoch, header.number);
         let generation = self.generation.saturating_add(1);
         let [n0, n1, n2] = number.to_be_bytes();
         let [k0, k1] = shape.k().to_be_bytes();
         let [l0, l1] = shape.symbol_len().to_be_bytes();
-        let data = [n0, n1, n2, k0, k1, l0, l1];
+        let data = [epoch.get(), n0, n1, n2, k0, k1, l0, l1];
         let names = self.names();
         match names.append(flash, NAME_KIND, generation, &data) {
             Ok(()) => {}
@@ -194,6 +198,7 @@ impl<const N: usize> Staging<N> {
         self.forget();
         self.generation = generation;
         self.named = Some(Named {
+            epoch,
             number,
             shape,
             generation,
@@ -307,7 +312,10 @@ impl<const N: usize> Staging<N> {
             else {
                 continue;
             };
-            let Ok([n0, n1, n2, k0, k1, l0, l1]) = <[u8; 7]>::try_from(data) else {
+            let Ok([epoch, n0, n1, n2, k0, k1, l0, l1]) = <[u8; 8]>::try_from(data) else {
+                continue;
+            };
+            let Some(epoch) = Epoch::new(epoch) else {
                 continue;
             };
             let k = u16::from_be_bytes([k0, k1]);
@@ -318,6 +326,7 @@ impl<const N: usize> Staging<N> {
                 self.generation = sequence;
                 let number = ObjectNumber::from_be_bytes([n0, n1, n2]);
                 self.named = Some(Named {
+                    epoch,
                     number,
                     shape,
                     generation: sequence,

@@ -10,7 +10,7 @@ use crate::admission::Objection;
 use crate::agent::{Agent, Reception};
 use crate::install::Install;
 use crate::platform::{Application, Now, Platform};
-use crate::staging::Logged;
+use crate::staging::{Logged, Named};
 
 /// Bytes from the front of an object that are enough for any envelope.
 const PREFIX: usize = 512;
@@ -53,11 +53,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return;
         }
         let next = self.record.next_number(ObjectKind::Bundle);
-        if self.is_lost
-            || self
-                .receiving()
-                .is_some_and(|number| !number.is_in_window(next))
-        {
+        let epoch = self.record.epoch;
+        let is_current = |named: Named| named.epoch == epoch && named.number.is_in_window(next);
+        if self.is_lost || !self.staging.named().is_some_and(is_current) {
             self.staging.forget();
         }
         if self.staging.named().is_none() {
@@ -80,7 +78,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             let Ok(shape) = lightday_fec::BlockShape::new(header.k, len) else {
                 return;
             };
-            if self.staging.begin(flash, header.number, shape).is_ok() {
+            if self.staging.begin(flash, header, shape).is_ok() {
                 self.reception = Reception::Unjudged;
                 self.symbol = Some((header, symbol));
             }
