@@ -1,13 +1,19 @@
-//! Any bytes are a report or are refused; its parts are all of it, and its body is canonical.
+//! Any bytes are a report, an answer, or are refused; its parts are all of it, and its body is canonical.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use lightday_fuzz::canonical;
 use lightday_wire::Report;
+use lightday_wire::answer::{self, Answer};
 use lightday_wire::report::{ReportFrame, first_byte};
 
 fuzz_target!(|bytes: &[u8]| {
     canonical::<Report>(bytes);
+    canonical::<Answer>(bytes);
+    if let Ok(answer) = answer::parse(bytes) {
+        assert_eq!([answer.covered, answer.tag].concat(), bytes);
+        assert!(ReportFrame::parse(bytes).is_err(), "one packet, two kinds");
+    }
     if let Ok(report) = ReportFrame::parse(bytes) {
         assert_eq!([report.covered, report.tag].concat(), bytes);
         assert_eq!(

@@ -112,6 +112,19 @@ fn one_link_key_in_two_epochs_still_makes_two_frame_keys() {
     assert!(!opens(&key, &renamed, TagLen::Eight));
 }
 
+/// A ground that seals under the wrong epoch's key is not heard: a frame is of the epoch that it names.
+#[test]
+fn a_frame_that_names_another_epoch_than_its_key_is_refused() {
+    let key = link_keys().frame_key(samples::VEHICLE, Up, samples::epoch(3));
+    let good = samples::vector(VECTORS, "frame/eight");
+    let frame = Frame::parse(&good, TagLen::Eight).unwrap();
+    let mut out = [0; 64];
+    let len = key
+        .seal_frame(frame.header, frame.symbol, TagLen::Eight, &mut out)
+        .unwrap();
+    assert!(!opens(&key, &out[..len], TagLen::Eight));
+}
+
 /// The length is covered: a frame of one profile is no frame of the other.
 #[test]
 fn a_tag_of_another_length_is_refused() {
