@@ -23,4 +23,6 @@ pub mod object;
 pub mod plan;
 pub mod profile;
 pub mod queue;
+pub mod session;
 pub mod signed;
+pub mod tracker;

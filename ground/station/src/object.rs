@@ -33,8 +33,15 @@ pub enum ObjectError {
         /// How many there may be.
         max: u16,
     },
-    /// Reports do not go up.
+    /// Reports and answers do not go up.
     Kind,
+    /// Symbol log and block do not fit the staging area.
+    Staging {
+        /// Bytes that they take.
+        need: u64,
+        /// Bytes of the staging area.
+        have: u32,
+    },
 }
 
 impl fmt::Display for ObjectError {
@@ -48,7 +55,11 @@ impl fmt::Display for ObjectError {
             Self::TooManySymbols { k, max } => {
                 write!(f, "the object takes {k} symbols, the vehicle takes {max}")
             }
-            Self::Kind => f.write_str("reports do not go up"),
+            Self::Kind => f.write_str("reports and answers do not go up"),
+            Self::Staging { need, have } => write!(
+                f,
+                "symbol log and block take {need} B, memory.staging_size is {have} B"
+            ),
         }
     }
 }
@@ -65,6 +76,7 @@ impl ObjectError {
             Self::TooManySymbols { .. } => {
                 "raise `link.symbol_len_max`, or send a smaller payload: a delta from a nearer base"
             }
+            Self::Staging { .. } => "send a smaller payload: a delta from a nearer base",
             Self::Kind => "give a bundle, an authorization, a command or a key set",
         }
     }
@@ -97,7 +109,7 @@ impl UplinkObject {
         if symbol_len == 0 || !symbol_len.is_multiple_of(2) || too_long {
             return Err(ObjectError::SymbolLen(symbol_len));
         }
-        if kind == ObjectKind::Report {
+        if kind.uplink_index().is_none() {
             return Err(ObjectError::Kind);
         }
         if bytes.is_empty() {

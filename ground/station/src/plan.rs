@@ -14,6 +14,7 @@
 //! frames that it cannot take with it.
 
 use core::fmt;
+use core::ops::Range;
 use lightday_wire::report::REPORT_LEN;
 use lightday_wire::{HEADER_LEN, ObjectKind, ObjectNumber};
 use serde::{Deserialize, Serialize};
@@ -202,10 +203,34 @@ struct Progress {
     since_mark: u32,
     flat: bool,
     last_slot: Option<u32>,
-    sent: u32,
+    needed: u32,
+    /// The first symbol of this plan, and the next one.
+    first: u32,
+    next: u32,
 }
 
 impl Progress {
+    fn new(object: &UplinkObject, start: &Start, link: &LinkModel) -> Self {
+        let chain = link.chain(object.symbol_len());
+        let mut reception = Reception::new(start.needed, chain, link.lost_pass);
+        for frames in &start.in_flight {
+            reception.begin_pass();
+            (0..*frames).for_each(|_| reception.frame(1));
+            reception.end_pass();
+        }
+        Self {
+            reception,
+            at_begin: 0.0,
+            mark: 0.0,
+            since_mark: 0,
+            flat: false,
+            last_slot: None,
+            needed: start.needed,
+            first: start.next,
+            next: start.next,
+        }
+    }
+
     fn begin_pass(&mut self) {
         self.reception.begin_pass();
         self.at_begin = self.reception.success_if_heard();
@@ -217,7 +242,7 @@ impl Progress {
         let stride = self.last_slot.map_or(1, |last| slot - last);
         self.last_slot = Some(slot);
         self.reception.frame(stride);
-        self.sent += 1;
+        self.next += 1;
         self.since_mark += 1;
         if self.since_mark >= 16 + u32::from(k) / 32 {
             let now = self.reception.success_if_heard();
@@ -230,7 +255,7 @@ impl Progress {
 
     fn wants(&self, target: f64, is_last_pass: bool) -> bool {
         let goal = 1.0 - (1.0 - target) / 2.0;
-        self.sent < MAX_SYMBOLS
+        self.next < MAX_SYMBOLS
             && self.reception.success() < target
             && self.reception.success_if_heard() < goal
             && (is_last_pass || !self.flat)
@@ -248,51 +273,65 @@ pub fn plan(
     link: &LinkModel,
     target: f64,
 ) -> Result<Plan, PlanError> {
+    let starts: Vec<Start> = objects.iter().map(Start::fresh).collect();
+    plan_from(objects, &starts, passes, link, target)
+}
+
+/// How much of an object was sent, and how much of it the vehicle has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// Symbols that the vehicle needed when it was last heard.
+    pub needed: u32,
+    /// Frames that it had not received by then, by the pass in which they were sent.
+    pub in_flight: Vec<u32>,
+    /// The next symbol to send.
+    pub next: u32,
+}
+
+impl Start {
+    /// Nothing was sent.
+    pub fn fresh(object: &UplinkObject) -> Self {
+        Self {
+            needed: u32::from(object.k()),
+            in_flight: Vec::new(),
+            next: 0,
+        }
+    }
+}
+
+/// Plans what is left to send.
+pub(crate) fn plan_from(
+    objects: &[UplinkObject],
+    starts: &[Start],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
     let mut progress: Vec<Progress> = objects
         .iter()
-        .map(|object| Progress {
-            reception: Reception::new(
-                u32::from(object.k()),
-                link.chain(object.symbol_len()),
-                link.lost_pass,
-            ),
-            at_begin: 0.0,
-            mark: 0.0,
-            since_mark: 0,
-            flat: false,
-            last_slot: None,
-            sent: 0,
-        })
+        .zip(starts)
+        .map(|(object, start)| Progress::new(object, start, link))
         .collect();
     let mut plan = Plan {
         objects: objects
             .iter()
-            .map(|o| object_plan(o, passes.len()))
+            .map(|object| object_plan(object, passes.len()))
             .collect(),
         passes: Vec::new(),
         frames: Vec::new(),
         bytes: Bytes::default(),
         target,
     };
-    for (place, pass) in passes.iter().enumerate() {
-        let is_last_pass = place + 1 == passes.len();
-        fill_pass(
-            &mut plan,
-            &mut progress,
-            objects,
-            place,
-            pass,
-            link,
-            is_last_pass,
-        );
+    for place in 0..passes.len() {
+        fill_pass(&mut plan, &mut progress, objects, passes, place, link);
     }
     for ((object, progress), of) in plan.objects.iter_mut().zip(&progress).zip(objects) {
         object.probability = progress.reception.success();
         object.enough = object.probability >= target;
         object.known_earliest_s = object.earliest_s.and_then(|s| known(s, passes, link));
         object.known_s = object.planned_s.and_then(|s| known(s, passes, link));
-        add_bytes(&mut plan.bytes, of, object.frames, link);
+        add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
     Ok(plan)
 }
@@ -353,11 +392,14 @@ fn fill_pass(
     plan: &mut Plan,
     progress: &mut [Progress],
     objects: &[UplinkObject],
+    passes: &[Pass],
     place: usize,
-    pass: &Pass,
     link: &LinkModel,
-    is_last_pass: bool,
 ) {
+    let Some(pass) = passes.get(place) else {
+        return;
+    };
+    let is_last_pass = place + 1 == passes.len();
     progress.iter_mut().for_each(Progress::begin_pass);
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
@@ -381,19 +423,19 @@ fn fill_pass(
         plan.frames.push(PlannedFrame {
             start_ms: now_ms,
             object: u16::try_from(chosen).unwrap_or(u16::MAX),
-            index: u16::try_from(state.sent).unwrap_or(u16::MAX),
+            index: u16::try_from(state.next).unwrap_or(u16::MAX),
         });
         state.frame(slot, of.k());
         slot += 1;
         now_ms += link.air_time_ms(of.symbol_len(), pass);
         bytes += link.frame_len(of.symbol_len());
         let arrives_s = now_ms.div_ceil(1000) + link.light_time_s;
-        object.frames = state.sent;
+        object.frames += 1;
         object.planned_s = Some(arrives_s);
         if let Some(count) = object.frames_by_pass.get_mut(place) {
             *count += 1;
         }
-        if state.sent == u32::from(of.k()) {
+        if object.frames == state.needed {
             object.earliest_s = Some(arrives_s);
         }
         if object.likely_s.is_none() && state.reception.success() >= 0.5 {
@@ -421,17 +463,20 @@ fn known(sent_s: u64, passes: &[Pass], link: &LinkModel) -> Option<u64> {
     Some(heard_s.max(pass.start_s) + air_s)
 }
 
-fn add_bytes(bytes: &mut Bytes, object: &UplinkObject, frames: u32, link: &LinkModel) {
-    let (frames, k) = (u64::from(frames), u64::from(object.k()));
+/// Adds the bytes of the symbols `sent`.
+fn add_bytes(bytes: &mut Bytes, object: &UplinkObject, sent: Range<u32>, link: &LinkModel) {
     let symbol_len = u64::from(object.symbol_len());
-    // An upload that is cut short by its last pass has sent a part of the object only.
-    let source = frames.min(k) * symbol_len;
-    let envelope = u64::from(object.envelope_len()).min(source);
-    let payload = u64::from(object.len()).min(source) - envelope;
-    bytes.envelope += envelope;
-    bytes.payload += payload;
-    bytes.padding += source - envelope - payload;
-    bytes.parity += frames.saturating_sub(k) * symbol_len;
+    let frames = u64::from(sent.end - sent.start);
+    let k = u32::from(object.k());
+    let source = sent.start.min(k)..sent.end.min(k);
+    let sent = u64::from(source.start) * symbol_len..u64::from(source.end) * symbol_len;
+    let (envelope, len) = (u64::from(object.envelope_len()), u64::from(object.len()));
+    // Bytes of the object that were sent and lie in this part of it.
+    let within = |from: u64, to: u64| sent.end.min(to).saturating_sub(sent.start.max(from));
+    bytes.envelope += within(0, envelope);
+    bytes.payload += within(envelope, len);
+    bytes.padding += within(len, u64::MAX);
+    bytes.parity += frames * symbol_len - (sent.end - sent.start);
     bytes.headers += frames * HEADER_LEN as u64;
     bytes.tags += frames * link.tag_len.get() as u64;
     bytes.encapsulation += frames * u64::from(link.encapsulation);

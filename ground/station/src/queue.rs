@@ -18,6 +18,15 @@ pub struct Mixer {
 }
 
 impl Mixer {
+    /// Nothing was sent yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            since_urgent: None,
+            last: None,
+        }
+    }
+
     /// The object whose frame is next, by its place among `objects`: what each is, and whether it
     /// has a frame to send. Small objects take turns; of bundles the first goes first.
     pub fn next(&mut self, objects: impl Iterator<Item = (ObjectKind, bool)>) -> Option<usize> {

@@ -1,0 +1,412 @@
+//! The sender: which frame goes up next, and what a report changes about that.
+//!
+//! Sans-IO: never reads a clock, never sends. Source symbols go up once, then fresh parity; no symbol
+//! goes up twice while there is one that never did. A report is light time old when it is heard: what
+//! was on its way then counts as sent, and more is sent only for what it will likely not mend.
+//!
+//! ```text
+//!                  report: next number passed, or verdict          ┌──────────────────────┐
+//!  ┌─────────┐ ──────────────────────────────────────────────────> │ Received             │
+//!  │ Sending │     report: refused, failed                          ├──────────────────────┤
+//!  └─────────┘ ──────────────────────────────────────────────────> │ Refused, Failed (why)│
+//!   │  ^    cancel                                                  ├──────────────────────┤
+//!   │  │ report: symbols needed, so many more frames planned ─────> │ Cancelled            │
+//!   └──┘                                                            └──────────────────────┘
+//! ```
+//! The session is serialisable (by a self-describing format such as JSON) and holds no key.
+
+use lightday_trust::FrameKey;
+use lightday_wire::report::{REPORT_LEN, Report};
+use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage, TagLen, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::link::{LinkModel, Pass};
+use crate::object::{MAX_SYMBOLS, UplinkObject};
+use crate::plan::{Plan, PlanError, Start, plan_from};
+use crate::queue::Mixer;
+
+/// What goes on once all planned frames of an object were sent and nothing was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Persistence {
+    /// Nothing: the plan is what was paid for.
+    Planned,
+    /// In every later pass, fresh parity until a report arrives.
+    UntilReport,
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Not known to be complete on board.
+    Sending,
+    /// Complete on board and not refused.
+    Received,
+    /// The vehicle refused it.
+    Refused(Refusal),
+    /// The vehicle began and failed.
+    Failed(Refusal),
+    /// The vehicle does not accept its number any more: another object took its place.
+    Past,
+    /// The ground gave it up.
+    Cancelled,
+}
+
+/// A frame to be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// The frame.
+    pub bytes: Vec<u8>,
+    /// What it belongs to.
+    pub kind: ObjectKind,
+    /// The number of that.
+    pub number: ObjectNumber,
+    /// Which symbol.
+    pub index: u16,
+    /// When it has left the antenna, in Unix milliseconds.
+    pub end_ms: u64,
+}
+
+/// A frame that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sent {
+    end_ms: u64,
+    pass: usize,
+}
+
+/// An object on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Queued {
+    object: UplinkObject,
+    outcome: Outcome,
+    /// Frames sent so far; modulo the number of symbols, the next symbol.
+    next: u32,
+    /// Frames still to be sent, by pass.
+    budget: Vec<u32>,
+    /// The last pass for which frames were planned.
+    planned_to: usize,
+    /// Symbols that the vehicle needed when it was last heard, and what it had not received by then.
+    needed: u32,
+    unheard: Vec<Sent>,
+}
+
+impl Queued {
+    fn is_sending(&self) -> bool {
+        self.outcome == Outcome::Sending
+    }
+
+    fn wants(&self, pass: usize, persistence: Persistence) -> bool {
+        let persists = persistence == Persistence::UntilReport
+            && pass > self.planned_to
+            && self.budget.iter().all(|frames| *frames == 0);
+        self.is_sending() && (self.budget.get(pass).is_some_and(|n| *n > 0) || persists)
+    }
+
+    fn start(&self) -> Start {
+        let mut in_flight: Vec<u32> = Vec::new();
+        let mut last = None;
+        for sent in &self.unheard {
+            match in_flight.last_mut() {
+                Some(count) if last == Some(sent.pass) => *count += 1,
+                _ => in_flight.push(1),
+            }
+            last = Some(sent.pass);
+        }
+        Start {
+            // What is not being sent any more needs nothing.
+            needed: if self.is_sending() { self.needed } else { 0 },
+            in_flight,
+            next: self.next.min(MAX_SYMBOLS),
+        }
+    }
+}
+
+/// The state of an object, as people want to see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its number.
+    pub number: ObjectNumber,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Source symbols.
+    pub k: u16,
+    /// Frames sent.
+    pub sent: u32,
+    /// Frames planned and not sent yet.
+    pub planned: u32,
+    /// Symbols that the vehicle needed when it was last heard.
+    pub needed: u32,
+}
+
+/// The sender.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UplinkSession {
+    objects: Vec<Queued>,
+    passes: Vec<Pass>,
+    link: LinkModel,
+    target: f64,
+    persistence: Persistence,
+    mixer: Mixer,
+    /// Until when the antenna sends, in Unix milliseconds.
+    busy_until_ms: u64,
+}
+
+impl UplinkSession {
+    /// A sender with nothing to send. Each object gets frames enough to be complete on board with the
+    /// chance `target` without any feedback.
+    #[must_use]
+    pub const fn new(
+        passes: Vec<Pass>,
+        link: LinkModel,
+        target: f64,
+        persistence: Persistence,
+    ) -> Self {
+        Self {
+            objects: Vec::new(),
+            passes,
+            link,
+            target,
+            persistence,
+            mixer: Mixer::new(),
+            busy_until_ms: 0,
+        }
+    }
+
+    /// Queues an object and plans anew. An object of the same kind and number stays as it is.
+    ///
+    /// # Errors
+    /// [`PlanError`]; the object is not queued then.
+    pub fn push(&mut self, object: UplinkObject, now_ms: u64) -> Result<Plan, PlanError> {
+        let is_same =
+            |q: &Queued| (q.object.kind(), q.object.number()) == (object.kind(), object.number());
+        let is_new = !self.objects.iter().any(is_same);
+        if is_new {
+            self.objects.push(Queued {
+                needed: u32::from(object.k()),
+                object,
+                outcome: Outcome::Sending,
+                next: 0,
+                budget: Vec::new(),
+                planned_to: 0,
+                unheard: Vec::new(),
+            });
+        }
+        self.replan(now_ms).inspect_err(|_| {
+            if is_new {
+                self.objects.pop();
+            }
+        })
+    }
+
+    /// Exchanges the list of passes and plans anew.
+    ///
+    /// # Errors
+    /// [`PlanError`]; the old passes stay then.
+    pub fn set_passes(&mut self, passes: Vec<Pass>, now_ms: u64) -> Result<Plan, PlanError> {
+        let old = core::mem::replace(&mut self.passes, passes);
+        self.replan(now_ms).inspect_err(|_| self.passes = old)
+    }
+
+    /// Gives an object up.
+    pub fn cancel(&mut self, kind: ObjectKind, number: ObjectNumber) {
+        for queued in &mut self.objects {
+            let is_meant = (queued.object.kind(), queued.object.number()) == (kind, number);
+            if is_meant && queued.is_sending() {
+                queued.outcome = Outcome::Cancelled;
+            }
+        }
+    }
+
+    /// Plans what is left to send from now on. Frames of a pass that has begun count as a pass of
+    /// their own there, so that what is still to come is a little more than needed.
+    ///
+    /// # Errors
+    /// [`PlanError`]; also if no pass is left.
+    pub fn replan(&mut self, now_ms: u64) -> Result<Plan, PlanError> {
+        let now_s = now_ms.max(self.busy_until_ms).div_ceil(1000);
+        let (mut left, mut places) = (Vec::new(), Vec::new());
+        for (place, pass) in self.passes.iter().enumerate() {
+            if pass.end_s > now_s {
+                let mut pass = pass.clone();
+                pass.start_s = pass.start_s.max(now_s);
+                left.push(pass);
+                places.push(place);
+            }
+        }
+        let starts: Vec<Start> = self.objects.iter().map(Queued::start).collect();
+        let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
+        let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
+        for (queued, planned) in self.objects.iter_mut().zip(&plan.objects) {
+            queued.budget = vec![0; self.passes.len()];
+            for (place, frames) in places.iter().zip(&planned.frames_by_pass) {
+                if let Some(budget) = queued.budget.get_mut(*place) {
+                    *budget = *frames;
+                }
+                if *frames > 0 {
+                    queued.planned_to = *place;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The pass at a moment, by its place.
+    fn pass_at(&self, now_ms: u64) -> Option<(usize, &Pass)> {
+        let mut passes = self.passes.iter().enumerate();
+        passes.find(|(_, p)| p.start_s * 1000 <= now_ms && now_ms < p.end_s * 1000)
+    }
+
+    fn fits(&self, object: &UplinkObject, now_ms: u64, pass: &Pass) -> bool {
+        now_ms + self.link.air_time_ms(object.symbol_len(), pass) <= pass.end_s * 1000
+    }
+
+    /// The frame to be sent now, if the antenna is free, a pass is open and something is to be sent.
+    /// `key` is the uplink key of the epoch that the vehicle is in.
+    pub fn poll_transmit(&mut self, now_ms: u64, key: &FrameKey) -> Option<Transmit> {
+        if now_ms < self.busy_until_ms {
+            return None;
+        }
+        let (place, pass) = self.pass_at(now_ms)?;
+        let wanting = self.objects.iter().map(|q| {
+            let wants = q.wants(place, self.persistence) && self.fits(&q.object, now_ms, pass);
+            (q.object.kind(), wants)
+        });
+        let mut mixer = self.mixer.clone();
+        let chosen = mixer.next(wanting)?;
+        let symbol_len = self.objects.get(chosen)?.object.symbol_len();
+        let end_ms = now_ms + self.link.air_time_ms(symbol_len, pass);
+
+        let queued = self.objects.get_mut(chosen)?;
+        let index = u16::try_from(queued.next % MAX_SYMBOLS).ok()?;
+        let bytes = queued.object.frame(index, key, self.link.tag_len)?;
+        queued.next += 1;
+        queued.unheard.push(Sent {
+            end_ms,
+            pass: place,
+        });
+        if let Some(budget) = queued.budget.get_mut(place) {
+            *budget = budget.saturating_sub(1);
+        }
+        let (kind, number) = (queued.object.kind(), queued.object.number());
+        self.mixer = mixer;
+        self.busy_until_ms = end_ms;
+        Some(Transmit {
+            bytes,
+            kind,
+            number,
+            index,
+            end_ms,
+        })
+    }
+
+    /// When [`Self::poll_transmit`] may have a frame, in Unix milliseconds; `None`: never, as things are.
+    #[must_use]
+    pub fn poll_timeout(&self, now_ms: u64) -> Option<u64> {
+        let free_ms = now_ms.max(self.busy_until_ms);
+        self.passes.iter().enumerate().find_map(|(place, pass)| {
+            let at_ms = free_ms.max(pass.start_s * 1000);
+            let mut objects = self.objects.iter();
+            let is_wanted = objects
+                .any(|q| q.wants(place, self.persistence) && self.fits(&q.object, at_ms, pass));
+            is_wanted.then_some(at_ms)
+        })
+    }
+
+    /// Takes what an authentic report says, heard at `received_ms`, and plans anew where the vehicle
+    /// still needs symbols. Returns whether the outcome of any object changed.
+    ///
+    /// The caller passes reports in the order of their sequence, as the
+    /// [tracker](crate::tracker::Tracker) accepts them.
+    ///
+    /// # Errors
+    /// [`PlanError`]: what the report says is kept, and the former plan stays; with no pass left,
+    /// [`PlanError::NoPasses`].
+    pub fn handle_report(&mut self, report: &Report, received_ms: u64) -> Result<bool, PlanError> {
+        let air_ms =
+            (REPORT_LEN as u64 * 8 * 1000).div_ceil(u64::from(self.link.rate_down_bps.max(1)));
+        let light_ms = self.link.light_time_s * 1000;
+        // What had left the antenna by then was on board, or lost, when the report was made.
+        let heard_ms = received_ms.saturating_sub(air_ms + 2 * light_ms);
+        let mut changed = false;
+        for queued in self.objects.iter_mut().filter(|q| q.is_sending()) {
+            queued.unheard.retain(|sent| sent.end_ms > heard_ms);
+            queued.outcome = outcome(report, queued.object.kind(), queued.object.number());
+            changed |= !queued.is_sending();
+            let is_it = queued.object.kind() == ObjectKind::Bundle
+                && report.bundle.number == queued.object.number()
+                && matches!(report.bundle.stage, Stage::Receiving | Stage::Accepted);
+            queued.needed = if is_it {
+                u32::from(report.symbols_needed.min(queued.object.k()))
+            } else {
+                u32::from(queued.object.k())
+            };
+        }
+        if self.objects.iter().any(Queued::is_sending) {
+            self.replan(received_ms)?;
+        }
+        Ok(changed)
+    }
+
+    /// Every object and what became of it.
+    pub fn progress(&self) -> impl Iterator<Item = Progress> {
+        self.objects.iter().map(|q| Progress {
+            kind: q.object.kind(),
+            number: q.object.number(),
+            outcome: q.outcome,
+            k: q.object.k(),
+            sent: q.next,
+            planned: if q.is_sending() {
+                q.budget.iter().sum()
+            } else {
+                0
+            },
+            needed: q.needed,
+        })
+    }
+
+    /// Whether nothing is being sent any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        !self.objects.iter().any(Queued::is_sending)
+    }
+
+    /// Bytes of each frame's MAC.
+    #[must_use]
+    pub const fn tag_len(&self) -> TagLen {
+        self.link.tag_len
+    }
+}
+
+/// What a report says about an object.
+fn outcome(report: &Report, kind: ObjectKind, number: ObjectNumber) -> Outcome {
+    let verdict: Option<Verdict> = match kind {
+        ObjectKind::Bundle => Some(report.bundle),
+        ObjectKind::Authorization => Some(report.authorization),
+        ObjectKind::Command => Some(report.command),
+        _ => None,
+    };
+    let is_bundle = kind == ObjectKind::Bundle;
+    let place = kind.uplink_index().unwrap_or_default();
+    let is_past = report.next.get(place).is_some_and(|next| number < *next);
+    match verdict.filter(|v| v.number == number) {
+        Some(v) => match v.stage {
+            Stage::Refused => Outcome::Refused(v.refusal),
+            Stage::Failed => Outcome::Failed(v.refusal),
+            Stage::Started | Stage::Done => Outcome::Received,
+            // The early verdict on a bundle: its envelope is on board, its payload is still coming.
+            Stage::Accepted if !is_bundle => Outcome::Received,
+            _ if is_past => Outcome::Received,
+            _ => Outcome::Sending,
+        },
+        None if !is_past => Outcome::Sending,
+        // Key sets have no verdict: their number says all.
+        None if kind == ObjectKind::KeySet => Outcome::Received,
+        None => Outcome::Past,
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

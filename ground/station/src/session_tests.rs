@@ -1,0 +1,221 @@
+//! Tests of the sender.
+
+use super::*;
+use crate::link::Loss;
+use crate::link::tests::model;
+use crate::tracker::tests::report;
+use lightday_trust::{Direction, LinkKey, LinkKeys};
+use lightday_wire::{Epoch, Frame, VehicleId};
+use std::collections::BTreeSet;
+
+const DAY: u64 = 86_400;
+const LIGHT_MS: u64 = 79_200_000;
+
+fn number(n: u32) -> ObjectNumber {
+    ObjectNumber::new(n).unwrap()
+}
+
+fn object(kind: ObjectKind, n: u32, len: usize) -> UplinkObject {
+    UplinkObject::new(kind, number(n), &vec![1; len], 100).unwrap()
+}
+
+fn passes() -> Vec<Pass> {
+    (1..=8)
+        .map(|day| Pass {
+            start_s: day * DAY,
+            end_s: day * DAY + 3600,
+            rate_bps: None,
+            station: String::new(),
+        })
+        .collect()
+}
+
+fn key() -> FrameKey {
+    let keys = LinkKeys(core::array::from_fn(|_| LinkKey([1; 32])));
+    keys.frame_key(VehicleId(7), Direction::Up, Epoch::new(0).unwrap())
+}
+
+fn session(lost_pass: f64, persistence: Persistence) -> UplinkSession {
+    let mut link = model(Loss::Random { p: 0.1 });
+    link.lost_pass = lost_pass;
+    UplinkSession::new(passes(), link, 0.999, persistence)
+}
+
+/// Sends all that is to be sent until a moment; every frame must be well-formed and authentic.
+fn send(session: &mut UplinkSession, from_ms: u64, until_ms: u64) -> Vec<Transmit> {
+    let (mut now_ms, mut sent) = (from_ms, Vec::new());
+    while let Some(at_ms) = session.poll_timeout(now_ms).filter(|at| *at < until_ms) {
+        assert_eq!(session.poll_timeout(at_ms), Some(at_ms));
+        let frame = session
+            .poll_transmit(at_ms, &key())
+            .expect("a frame is due");
+        let read = Frame::parse(&frame.bytes, session.tag_len()).unwrap();
+        key().open_frame(read).unwrap();
+        assert_eq!(
+            session.poll_transmit(at_ms, &key()),
+            None,
+            "the antenna is busy"
+        );
+        assert!(
+            passes()
+                .iter()
+                .any(|p| p.start_s * 1000 <= at_ms && frame.end_ms <= p.end_s * 1000)
+        );
+        sent.push(frame);
+        now_ms = at_ms;
+    }
+    sent
+}
+
+#[test]
+fn what_was_planned_is_sent_and_no_symbol_twice() {
+    let mut session = session(0.05, Persistence::Planned);
+    let plan = session
+        .push(object(ObjectKind::Bundle, 1, 5000), 0)
+        .unwrap();
+    let plan = {
+        assert!(plan.is_enough());
+        session.push(object(ObjectKind::Command, 3, 90), 0).unwrap()
+    };
+    let sent = send(&mut session, 0, u64::MAX);
+    assert_eq!(sent.len(), plan.frames.len());
+    let symbols: BTreeSet<_> = sent.iter().map(|t| (t.kind, t.index)).collect();
+    assert_eq!(symbols.len(), sent.len());
+    // The session lays its frames where the plan said.
+    for (transmit, planned) in sent.iter().zip(&plan.frames) {
+        assert_eq!(transmit.index, planned.index);
+        assert!(transmit.end_ms > planned.start_ms);
+    }
+    assert_eq!(session.poll_timeout(0), None);
+}
+
+#[test]
+fn an_old_report_counts_what_is_still_on_its_way() {
+    let mut session = session(0.0, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Bundle, 1, 5000), 0)
+        .unwrap();
+    let sent = send(&mut session, 0, u64::MAX);
+    let first = sent.first().unwrap().end_ms;
+    // Made when five frames had arrived, four of them whole; the others were on their way.
+    let mut heard = report(9);
+    heard.bundle = Verdict {
+        number: number(1),
+        stage: Stage::Receiving,
+        refusal: Refusal::None,
+    };
+    heard.symbols_needed = 46;
+    let air_ms = REPORT_LEN as u64 * 80;
+    let frame_ms = sent[1].end_ms - sent[0].end_ms;
+    let received_ms = first + 4 * frame_ms + 2 * LIGHT_MS + air_ms;
+    assert_eq!(session.handle_report(&heard, received_ms), Ok(false));
+    let more = send(&mut session, received_ms, u64::MAX).len();
+    assert!(more <= 2, "what is on its way will do: {more}");
+    // Now everything had arrived when it was made, and twenty are still needed.
+    heard.symbols_needed = 20;
+    let received_ms = received_ms + 4 * DAY * 1000;
+    session.handle_report(&heard, received_ms).unwrap();
+    let fresh = send(&mut session, received_ms, u64::MAX);
+    assert!((20..40).contains(&fresh.len()), "{}", fresh.len());
+    assert!(fresh.iter().all(|t| usize::from(t.index) >= sent.len()));
+}
+
+#[test]
+fn a_verdict_or_a_passed_number_ends_the_sending() {
+    let ends = |kind, change: fn(&mut Report)| {
+        let mut session = session(0.0, Persistence::Planned);
+        session.push(object(kind, 3, 250), 0).unwrap();
+        let mut heard = report(9);
+        heard.symbols_needed = 3;
+        change(&mut heard);
+        let changed = session.handle_report(&heard, DAY * 1000).unwrap();
+        let outcome = session.progress().next().unwrap().outcome;
+        assert_eq!(changed, outcome != Outcome::Sending);
+        assert_eq!(session.poll_timeout(0).is_none(), changed);
+        outcome
+    };
+    fn of(stage: Stage, refusal: Refusal) -> Verdict {
+        Verdict {
+            number: ObjectNumber::new(3).unwrap(),
+            stage,
+            refusal,
+        }
+    }
+    use ObjectKind::{Authorization, Bundle, Command, KeySet};
+    assert_eq!(ends(Bundle, |_| ()), Outcome::Sending);
+    assert_eq!(
+        ends(Bundle, |r| r.bundle = of(Stage::Accepted, Refusal::None)),
+        Outcome::Sending
+    );
+    assert_eq!(
+        ends(Bundle, |r| r.bundle = of(Stage::Done, Refusal::None)),
+        Outcome::Received
+    );
+    assert_eq!(
+        ends(Bundle, |r| r.bundle =
+            of(Stage::Refused, Refusal::BaseMismatch)),
+        Outcome::Refused(Refusal::BaseMismatch)
+    );
+    assert_eq!(
+        ends(Bundle, |r| r.next[0] = ObjectNumber::new(4).unwrap()),
+        Outcome::Past
+    );
+    assert_eq!(
+        ends(Command, |r| r.command = of(Stage::Accepted, Refusal::None)),
+        Outcome::Received
+    );
+    assert_eq!(
+        ends(Authorization, |r| r.authorization =
+            of(Stage::Failed, Refusal::Expired)),
+        Outcome::Failed(Refusal::Expired)
+    );
+    assert_eq!(
+        ends(KeySet, |r| r.next[3] = ObjectNumber::new(4).unwrap()),
+        Outcome::Received
+    );
+}
+
+#[test]
+fn silence_is_answered_by_fresh_parity_in_every_later_pass() {
+    let mut planned = session(0.0, Persistence::Planned);
+    let mut until = session(0.0, Persistence::UntilReport);
+    for session in [&mut planned, &mut until] {
+        session.push(object(ObjectKind::Command, 3, 90), 0).unwrap();
+    }
+    let sent = send(&mut planned, 0, u64::MAX).len();
+    let more = send(&mut until, 0, 3 * DAY * 1000);
+    assert!(more.len() > sent);
+    assert!(more[..sent].iter().all(|t| t.end_ms < 2 * DAY * 1000));
+    assert!(more[sent..].iter().all(|t| t.end_ms > 2 * DAY * 1000));
+}
+
+#[test]
+fn the_session_goes_on_where_it_was_written_down() {
+    let mut session = session(0.05, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Bundle, 1, 5000), 0)
+        .unwrap();
+    send(&mut session, 0, DAY * 1000 + 200_000);
+    let text = serde_json::to_string(&session).unwrap();
+    let mut again: UplinkSession = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, session);
+    let now_ms = DAY * 1000 + 200_000;
+    assert_eq!(
+        send(&mut again, now_ms, u64::MAX),
+        send(&mut session, now_ms, u64::MAX)
+    );
+}
+
+#[test]
+fn the_same_object_is_queued_once_and_may_be_given_up() {
+    let mut session = session(0.0, Persistence::Planned);
+    session.push(object(ObjectKind::Command, 3, 90), 0).unwrap();
+    session.push(object(ObjectKind::Command, 3, 90), 0).unwrap();
+    assert_eq!(session.progress().count(), 1);
+    session.cancel(ObjectKind::Command, number(3));
+    assert!(session.is_finished());
+    assert_eq!(session.poll_timeout(0), None);
+    let late = session.push(object(ObjectKind::Command, 4, 90), 99 * DAY * 1000);
+    assert_eq!(late.unwrap_err(), PlanError::NoPasses);
+    assert_eq!(session.progress().count(), 1);
+}

@@ -1,0 +1,336 @@
+//! The tracker: what the vehicle last proved about itself, and how old that is.
+//!
+//! Only what a report proves goes in here: never what was sent, never what is hoped. What the vehicle
+//! is expected to know *now* is the twin's to say.
+//!
+//! ```text
+//! bytes ─ length, first byte ─ tag of its epoch ─ canonical body ─ sequence above the last ─> Proven
+//!         NotAReport           Forged             Malformed        OldSequence
+//! ```
+//!
+//! ```
+//! use lightday_station::tracker::{TrackError, Tracker};
+//! use lightday_trust::{LinkKey, LinkKeys};
+//! use lightday_wire::VehicleId;
+//!
+//! let keys = LinkKeys(core::array::from_fn(|_| LinkKey([1; 32])));
+//! let mut tracker = Tracker::new(VehicleId(7), 79_200);
+//! let refused = tracker.receive(&keys, b"noise", 1_000_000);
+//! assert!(matches!(refused, Err(TrackError::NotAReport(_))));
+//! assert!(tracker.last().is_none());
+//! ```
+
+use core::fmt;
+use lightday_trust::{Direction, FrameKey, LinkKeys};
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::canon::{self, CanonError};
+use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
+use lightday_wire::{Epoch, ObjectKind, Refusal, SlotId, SlotState, Stage, VehicleId, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// Why bytes from the downlink are not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrackError {
+    /// Not a report: wrong length or wrong first byte.
+    NotAReport(ReportError),
+    /// The tag does not verify under the key of the epoch that the report names.
+    Forged(Epoch),
+    /// An epoch that the vehicle had left already: a recording.
+    OldEpoch {
+        /// The report's epoch.
+        found: Epoch,
+        /// The epoch of the last report.
+        last: Epoch,
+    },
+    /// Authentic, and its body makes no sense: the vehicle runs a protocol that we do not know.
+    Malformed(CanonError),
+    /// Not newer than the last report: a recording, a duplicate, or one that was overtaken.
+    OldSequence {
+        /// The report's sequence.
+        found: u32,
+        /// The sequence of the last report.
+        last: u32,
+    },
+}
+
+impl fmt::Display for TrackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAReport(error) => error.fmt(f),
+            Self::Forged(epoch) => write!(
+                f,
+                "the report's tag does not verify under the link key of epoch {}",
+                epoch.get()
+            ),
+            Self::OldEpoch { found, last } => write!(
+                f,
+                "the report is of epoch {}, the vehicle was in epoch {} already",
+                found.get(),
+                last.get()
+            ),
+            Self::Malformed(error) => write!(f, "the report is authentic, but {error}"),
+            Self::OldSequence { found, last } => write!(
+                f,
+                "report {found} is not newer than report {last}, which is known already"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TrackError {}
+
+impl TrackError {
+    /// What to do next.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NotAReport(_) => {
+                "check that the file holds whole reports and nothing around them"
+            }
+            Self::Forged(_) => {
+                "check vehicle id and keys/link.key; if both are right, the packet was damaged or forged"
+            }
+            Self::OldEpoch { .. } | Self::OldSequence { .. } => {
+                "nothing is to be done: it is a duplicate or a recording"
+            }
+            Self::Malformed(_) => "update lightday to the version that the vehicle flies",
+        }
+    }
+}
+
+/// A report that proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    /// What it says.
+    pub report: Report,
+    /// The link epoch that it came in.
+    pub epoch: Epoch,
+    /// When it was heard, in Unix seconds on the ground.
+    pub received_s: u64,
+    /// When it was sent, by the ground's clock: light time before.
+    pub sent_s: u64,
+    /// Reports that were missed before it.
+    pub missed: u32,
+}
+
+impl Proven {
+    /// Seconds since the vehicle was in this state.
+    #[must_use]
+    pub const fn age_s(&self, now_s: u64) -> u64 {
+        now_s.saturating_sub(self.sent_s)
+    }
+
+    /// Seconds by which the vehicle's clock is ahead of ours; `None` if it knows no time.
+    #[must_use]
+    pub fn clock_ahead_s(&self) -> Option<i64> {
+        let there = i64::from(self.report.time_s);
+        let here = i64::try_from(self.sent_s).ok()?;
+        (there != 0).then(|| there - here)
+    }
+}
+
+/// What the vehicle last proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracker {
+    vehicle: VehicleId,
+    light_time_s: u64,
+    last: Option<Proven>,
+}
+
+impl Tracker {
+    /// Nothing was heard yet.
+    #[must_use]
+    pub const fn new(vehicle: VehicleId, light_time_s: u64) -> Self {
+        Self {
+            vehicle,
+            light_time_s,
+            last: None,
+        }
+    }
+
+    /// The last report that proved itself.
+    #[must_use]
+    pub const fn last(&self) -> Option<&Proven> {
+        self.last.as_ref()
+    }
+
+    fn key(&self, keys: &LinkKeys, epoch: Epoch) -> FrameKey {
+        keys.frame_key(self.vehicle, Direction::Down, epoch)
+    }
+
+    /// Takes a packet that was heard at `received_s`, if it proves itself.
+    ///
+    /// # Errors
+    /// [`TrackError`]; the last report stays then.
+    pub fn receive(
+        &mut self,
+        keys: &LinkKeys,
+        bytes: &[u8],
+        received_s: u64,
+    ) -> Result<Proven, TrackError> {
+        let frame = ReportFrame::parse(bytes).map_err(TrackError::NotAReport)?;
+        let body = self
+            .key(keys, frame.epoch)
+            .open_report(&frame)
+            .map_err(|_| TrackError::Forged(frame.epoch))?;
+        let report: Report = canon::decode(body).map_err(TrackError::Malformed)?;
+        let mut missed = 0;
+        if let Some(last) = &self.last {
+            if frame.epoch < last.epoch {
+                return Err(TrackError::OldEpoch {
+                    found: frame.epoch,
+                    last: last.epoch,
+                });
+            }
+            let (found, before) = (report.sequence, last.report.sequence);
+            // A vehicle that lost its record may begin to count anew, but only in a later epoch.
+            if found <= before && frame.epoch == last.epoch {
+                return Err(TrackError::OldSequence {
+                    found,
+                    last: before,
+                });
+            }
+            missed = found.saturating_sub(before).saturating_sub(1);
+        }
+        let proven = Proven {
+            report,
+            epoch: frame.epoch,
+            received_s,
+            sent_s: received_s.saturating_sub(self.light_time_s),
+            missed,
+        };
+        self.last = Some(proven);
+        Ok(proven)
+    }
+
+    /// Opens the answer to a region-digest command. The command's number says what it answers.
+    ///
+    /// # Errors
+    /// [`TrackError`].
+    pub fn open_answer(&self, keys: &LinkKeys, bytes: &[u8]) -> Result<Answer, TrackError> {
+        let frame = answer::parse(bytes).map_err(TrackError::NotAReport)?;
+        let body = self
+            .key(keys, frame.epoch)
+            .open_report(&frame)
+            .map_err(|_| TrackError::Forged(frame.epoch))?;
+        canon::decode(body).map_err(TrackError::Malformed)
+    }
+}
+
+/// One line of `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is about.
+    pub name: &'static str,
+    /// What the vehicle said.
+    pub value: String,
+}
+
+/// A report in words, one fact a line, in the same order for every report, so that two can stand
+/// side by side.
+#[must_use]
+pub fn facts(report: &Report) -> Vec<Fact> {
+    let fact = |name, value| Fact { name, value };
+    let mut facts = vec![
+        fact("report", report.sequence.to_string()),
+        fact("running", report.running.0.to_string()),
+    ];
+    for (slot, name) in [(SlotId::A, "slot A"), (SlotId::B, "slot B")] {
+        let slot = report.slots.get(slot.index());
+        facts.push(fact(name, slot.map_or_else(String::new, slot_text)));
+    }
+    facts.push(fact("golden", short(&report.golden)));
+    facts.push(fact("bundle", verdict_text(report.bundle)));
+    facts.push(fact("symbols needed", report.symbols_needed.to_string()));
+    facts.push(fact("authorization", verdict_text(report.authorization)));
+    facts.push(fact("command", verdict_text(report.command)));
+    facts.push(fact("hold", refusal_text(report.hold)));
+    let next: Vec<String> = ObjectKind::UPLINK
+        .iter()
+        .zip(report.next)
+        .map(|(kind, next)| format!("{kind:?} {next}").to_lowercase())
+        .collect();
+    facts.push(fact("next numbers", next.join(", ")));
+    let lease = match report.lease_left_h {
+        u16::MAX => "no trial".into(),
+        hours => format!(
+            "{hours} h, {} boots and {} environment resets left",
+            report.tries_left, report.environment_left
+        ),
+    };
+    facts.push(fact("trial", lease));
+    facts.push(fact(
+        "last reset",
+        format!("{:?}, {} resets so far", report.reset_cause, report.resets),
+    ));
+    let reverted = match report.revert_cause {
+        lightday_wire::RevertCause::None => "never".into(),
+        cause => format!("{cause:?}, bundle {}", report.reverted),
+    };
+    facts.push(fact("last revert", reverted));
+    facts.push(fact("key set", report.key_set.to_string()));
+    facts.push(fact(
+        "security counter",
+        report.security_counter.to_string(),
+    ));
+    facts.push(fact("frames refused", report.frames_refused.to_string()));
+    facts.push(fact("flags", flag_text(report.flags)));
+    let digest: String = report
+        .state_digest
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    facts.push(fact("state digest", digest));
+    facts
+}
+
+fn short(digest: &[u8; 4]) -> String {
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn slot_text(slot: &lightday_wire::SlotReport) -> String {
+    match slot.state {
+        SlotState::Empty => "Empty".into(),
+        state => format!("{state:?} {} {}", slot.version, short(&slot.digest)),
+    }
+}
+
+fn refusal_text(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::None => "none".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn verdict_text(verdict: Verdict) -> String {
+    match (verdict.stage, verdict.refusal) {
+        (Stage::Idle, _) => "none yet".into(),
+        (stage, Refusal::None) => format!("{} {stage:?}", verdict.number),
+        (stage, refusal) => format!("{} {stage:?}: {refusal:?}", verdict.number),
+    }
+}
+
+fn flag_text(bits: u8) -> String {
+    let names = [
+        (flags::LEASE_COOPERATIVE, "lease cooperative"),
+        (flags::RECORD_LOST, "record lost"),
+        (flags::UPLINK_PROVEN, "uplink proven"),
+        (flags::HELD, "held"),
+        (flags::HEALTHY, "healthy"),
+    ];
+    let set: Vec<&str> = names
+        .iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, name)| *name)
+        .collect();
+    if set.is_empty() {
+        "none".into()
+    } else {
+        set.join(", ")
+    }
+}
+
+#[cfg(test)]
+#[path = "tracker_tests.rs"]
+pub(crate) mod tests;
