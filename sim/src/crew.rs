@@ -1,130 +1,121 @@
 //! The people of a simulated mission: their keys, made from the seed, and their signatures.
 //!
-//! The keys are worth nothing: whoever knows the seed has them. What they sign is checked by the real
-//! verifier, on the ground and on board.
+//! The keys are worth nothing: whoever knows the seed has them. They sign as people do, one signer at a
+//! time through the station's own drafts, and the real verifier checks them on the ground and on board.
 
-use ed25519_dalek::{Signer, SigningKey};
-use lightday_trust::{KeySet, LinkKey, LinkKeys, RoleKey, signing_message};
-use lightday_wire::{
-    Authority, Document, Envelope, Epoch, KeyIndex, MAX_SIGNATURES, Role, Signature, canon,
-};
+use lightday_station::document::Draft;
+use lightday_station::keys::{SigningKey, link_keys};
+use lightday_station::keyset::{KeySetFile, Thresholds};
+use lightday_station::signed::{Drafted, Signed};
+use lightday_trust::{KeySet, LinkKeys};
+use lightday_wire::{Epoch, Role};
+use zeroize::Zeroizing;
 
 use crate::rng::Rng;
 
-/// Keys of each role, and how many of them must sign.
-const STAFF: [(Role, usize, u8); 4] = [
-    (Role::Root, 3, 2),
-    (Role::Release, 3, 2),
-    (Role::Verification, 2, 1),
-    (Role::Flight, 3, 2),
+/// How many keys each role has.
+const STAFF: [(Role, usize); 4] = [
+    (Role::Root, 3),
+    (Role::Release, 3),
+    (Role::Verification, 2),
+    (Role::Flight, 3),
 ];
 
-/// The longest body of a document that is signed here.
-const MAX_BODY: usize = 1024;
+/// How many of them must sign.
+const THRESHOLDS: Thresholds = Thresholds {
+    root: 2,
+    release: 2,
+    verification: 1,
+    flight: 2,
+};
 
 /// Everybody who may sign, and the link keys.
-#[derive(Clone)]
 pub struct Crew {
-    keys: Vec<(Role, SigningKey)>,
-    /// The link keys that ground and vehicle share.
-    pub link_keys: LinkKeys,
-    version: u16,
+    keys: Vec<SigningKey>,
+    set: KeySet,
+    link_keys: LinkKeys,
 }
 
 impl std::fmt::Debug for Crew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Crew(key set {})", self.version)
+        write!(f, "Crew(key set {})", self.set.version)
     }
 }
 
 impl Crew {
     /// The crew of a seed, with a key set of this version.
+    ///
+    /// # Panics
+    /// Never: the staff above makes a valid key set.
     #[must_use]
     pub fn new(seed: u64, version: u16) -> Self {
         let mut rng = Rng::stream(seed, "crew");
-        let mut secret = || {
-            let mut bytes = [0; 32];
-            rng.fill(&mut bytes);
-            bytes
-        };
-        let link_keys = LinkKeys([(); Epoch::COUNT].map(|()| LinkKey(secret())));
-        let keys = STAFF
-            .iter()
-            .flat_map(|(role, keys, _)| (0..*keys).map(|_| *role))
-            .map(|role| (role, SigningKey::from_bytes(&secret())))
-            .collect();
+        let mut link = Zeroizing::new([0; 32 * Epoch::COUNT]);
+        rng.fill(&mut *link);
+        let mut file = KeySetFile::new(version);
+        file.thresholds = THRESHOLDS;
+        let mut keys = Vec::new();
+        for (role, count) in STAFF {
+            for place in 0..count {
+                let mut secret = [0; 32];
+                rng.fill(&mut secret);
+                let name = format!("{role:?}-{place}").to_lowercase();
+                let key = SigningKey::generate(role, &name, secret);
+                file.add(&key);
+                keys.push(key);
+            }
+        }
         Self {
             keys,
-            link_keys,
-            version,
+            set: file.key_set().expect("the staff makes a valid key set"),
+            link_keys: link_keys(&link),
         }
     }
 
     /// The key set that the vehicle is launched with.
     #[must_use]
-    pub fn key_set(&self) -> KeySet {
-        KeySet {
-            version: self.version,
-            thresholds: STAFF.map(|(_, _, threshold)| threshold),
-            keys: self
-                .keys
-                .iter()
-                .map(|(role, key)| RoleKey {
-                    role: *role,
-                    key: key.verifying_key().to_bytes(),
-                })
-                .collect(),
+    pub const fn key_set(&self) -> &KeySet {
+        &self.set
+    }
+
+    /// The link keys that ground and vehicle share.
+    #[must_use]
+    pub const fn link_keys(&self) -> &LinkKeys {
+        &self.link_keys
+    }
+
+    /// Has as many of each role sign as must.
+    ///
+    /// # Panics
+    /// If a signature is not taken: a bug of the scenario.
+    pub fn sign<T: Drafted>(&self, document: &mut Signed<T>) {
+        let message = document.signing_message();
+        for (role, count) in document.missing(&self.set) {
+            let signers = self.keys.iter().filter(|key| key.role() == role);
+            for key in signers.take(count) {
+                document
+                    .add_signature(&self.set, &key.sign(&message))
+                    .expect("each of our keys signs once, over this document");
+            }
         }
     }
 
-    /// Signs a document by as many of each role as must, and puts it into its envelope.
+    /// Drafts a document, has it signed, and returns its envelope.
     ///
     /// # Panics
     /// If the document is longer than any of ours: a bug of the scenario.
     #[must_use]
-    pub fn envelope<T: Document>(&self, document: &T, context: &T::Context) -> Vec<u8> {
-        self.envelope_by(document, context, document.authority())
-    }
-
-    /// Signs a document by these roles, whatever it needs.
-    ///
-    /// # Panics
-    /// As [`Self::envelope`].
-    #[must_use]
-    pub fn envelope_by<T: Document>(
-        &self,
-        document: &T,
-        context: &T::Context,
-        roles: Authority,
-    ) -> Vec<u8> {
-        let mut body = [0; MAX_BODY];
-        let body = canon::encode(document, &mut body).expect("our documents are short");
-        let message = signing_message::<T>(context, body).expect("our contexts are short");
-        let mut signatures = heapless::Vec::<Signature, MAX_SIGNATURES>::new();
-        let mut signed = [0u8; 5];
-        for (place, (role, key)) in (0..).zip(&self.keys) {
-            let threshold = self.key_set().threshold(*role);
-            let count = &mut signed[usize::from(role.code())];
-            if !roles.needs(*role) || usize::from(*count) >= threshold {
-                continue;
-            }
-            *count += 1;
-            let signature = Signature::new(KeyIndex(place), &key.sign(&message).to_bytes());
-            signatures.push(signature).expect("few roles sign");
-        }
-        let mut bytes = [0; MAX_BODY + 600];
-        let envelope = Envelope { body, signatures };
-        let written = envelope
-            .write(&mut bytes)
-            .expect("body and signatures fit the buffer");
-        written.to_vec()
+    pub fn envelope<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
+        let mut draft = Draft::new(context, document).expect("our documents are short");
+        self.sign(&mut draft);
+        draft.envelope_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lightday_wire::{Action, Command, CommandContext, ObjectNumber, VehicleId};
+    use lightday_wire::{Action, Command, CommandContext, Envelope, ObjectNumber, VehicleId};
 
     #[test]
     fn what_the_crew_signs_verifies_and_a_stranger_s_does_not() {
@@ -142,9 +133,7 @@ mod tests {
             assert!(rest.is_empty());
             crew.key_set().verify::<Command>(&envelope, &context)
         };
-        assert!(verify(&crew.envelope(&command, &context)).is_ok());
-        assert!(verify(&stranger.envelope(&command, &context)).is_err());
-        let by_release = Authority::of(Role::Release);
-        assert!(verify(&crew.envelope_by(&command, &context, by_release)).is_err());
+        assert!(verify(&crew.envelope(context, command)).is_ok());
+        assert!(verify(&stranger.envelope(context, command)).is_err());
     }
 }

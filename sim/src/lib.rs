@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checker;
 pub mod crew;
 pub mod flash;
 pub mod link;

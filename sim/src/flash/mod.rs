@@ -15,6 +15,7 @@
 //! from 0; [`SimFlash::cut_at`] names the one that the power does not survive ([`CutForm`]).
 
 mod cut;
+mod peek;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,6 +26,7 @@ use embedded_storage::nor_flash::{
 
 pub use self::cut::CutForm;
 use self::cut::Unstable;
+pub use self::peek::Peek;
 
 /// Why the flash refused or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

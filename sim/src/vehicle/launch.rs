@@ -59,7 +59,7 @@ pub fn factory<const WRITE: usize, const ERASE: usize>(
     let mut flash = SimFlash::new(layout.blocks);
     map.check(&flash).expect("the layout suits the geometry");
     let set = crew.key_set();
-    keys::store(&mut flash, map.key_sets, &set).expect("the key set fits its region");
+    keys::store(&mut flash, map.key_sets, set).expect("the key set fits its region");
     for copy in map.golden {
         install(&mut flash, copy.image, copy.trailer, identity, crew, golden);
     }
@@ -121,37 +121,30 @@ fn install<const WRITE: usize, const ERASE: usize>(
         },
     };
     let vehicle = identity.vehicle;
-    let entries = [
-        crew.envelope(&manifest, &context),
-        crew.envelope(
-            &authorization,
-            &AuthorizationContext {
-                vehicle,
-                number: NUMBER,
-            },
-        ),
-        crew.envelope(
-            &command,
-            &CommandContext {
-                vehicle,
-                number: NUMBER,
-            },
-        ),
-    ];
-    let [installed, authorized, confirmed] = &entries;
+    let to_authorize = AuthorizationContext {
+        vehicle,
+        number: NUMBER,
+    };
+    let to_command = CommandContext {
+        vehicle,
+        number: NUMBER,
+    };
+    let installed = crew.envelope(context, manifest);
+    let authorized = crew.envelope(to_authorize, authorization);
+    let confirmed = crew.envelope(to_command, command);
     for entry in [
         Entry::Installed {
             number: NUMBER,
             base: None,
-            envelope: installed,
+            envelope: &installed,
         },
         Entry::Authorized {
             number: NUMBER,
-            envelope: authorized,
+            envelope: &authorized,
         },
         Entry::Commanded {
             number: NUMBER,
-            envelope: confirmed,
+            envelope: &confirmed,
         },
     ] {
         Trailer::new(trailer)

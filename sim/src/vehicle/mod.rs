@@ -1,11 +1,15 @@
 //! The vehicle: real loader and real agent on a simulated flash, under a simulated supervisor, beside an
 //! application that may be anything.
 
+mod application;
+mod craft;
 mod launch;
 mod layout;
 mod software;
 mod supervisor;
 
+pub use self::application::SimApplication;
+pub use self::craft::{Happening, MAX_SYMBOLS, Vehicle, WORK_RAM};
 pub use self::launch::{Launched, factory};
 pub use self::layout::{Layout, LayoutSizes};
 pub use self::software::{Behaviour, Software};

@@ -48,10 +48,12 @@ impl SimSupervisor {
         self.now = self.now.max(now);
     }
 
-    /// When the reset line is pulled if nobody kicks, and why.
+    /// When the reset line is pulled, and why, if the watchdog is kicked without a break until
+    /// `kicked_until`; for ever if that is `None`.
     #[must_use]
-    pub fn next_reset(&self) -> (Elapsed, ResetCause) {
-        let watchdog = self.kicked.plus_ms(self.watchdog_ms);
+    pub fn reset_line(&self, kicked_until: Option<Elapsed>) -> (Elapsed, ResetCause) {
+        let kicked = kicked_until.map_or(Elapsed::NEVER, |until| until.max(self.kicked));
+        let watchdog = kicked.plus_ms(self.watchdog_ms);
         match self.deadline {
             _ if self.requested => (self.now, ResetCause::Software),
             Some(deadline) if deadline <= watchdog => (deadline, ResetCause::Deadline),
@@ -140,11 +142,17 @@ mod tests {
         s.set_deadline(Elapsed::NEVER, false);
         s.advance(Elapsed(30_000));
         s.kick();
-        assert_eq!(s.next_reset(), (Elapsed(40_000), ResetCause::Deadline));
+        assert_eq!(
+            s.reset_line(Some(Elapsed(0))),
+            (Elapsed(40_000), ResetCause::Deadline)
+        );
         assert_eq!(s.refused(), 1);
         s.advance(Elapsed(40_000));
         s.reset(ResetCause::Deadline);
-        assert_eq!(s.next_reset(), (Elapsed(100_000), ResetCause::Watchdog));
+        assert_eq!(
+            s.reset_line(Some(Elapsed(0))),
+            (Elapsed(100_000), ResetCause::Watchdog)
+        );
         s.set_deadline(Elapsed::NEVER, false);
         assert_eq!(s.deadline(), Some(Elapsed::NEVER));
     }
@@ -152,12 +160,21 @@ mod tests {
     #[test]
     fn without_kicks_the_watchdog_resets_and_a_request_resets_at_once() {
         let mut s = supervisor();
-        assert_eq!(s.next_reset(), (Elapsed(61_000), ResetCause::Watchdog));
+        assert_eq!(
+            s.reset_line(Some(Elapsed(0))),
+            (Elapsed(61_000), ResetCause::Watchdog)
+        );
         s.advance(Elapsed(20_000));
         s.kick();
-        assert_eq!(s.next_reset(), (Elapsed(80_000), ResetCause::Watchdog));
+        assert_eq!(
+            s.reset_line(Some(Elapsed(0))),
+            (Elapsed(80_000), ResetCause::Watchdog)
+        );
         s.request_reset();
-        assert_eq!(s.next_reset(), (Elapsed(20_000), ResetCause::Software));
+        assert_eq!(
+            s.reset_line(Some(Elapsed(0))),
+            (Elapsed(20_000), ResetCause::Software)
+        );
     }
 
     #[test]

@@ -1,0 +1,360 @@
+//! What must hold after every event, whatever happened. It looks at the cells of the flash and at what
+//! ground was told; it never believes the agent's RAM and never changes anything.
+//!
+//! | invariant | checked by |
+//! |---|---|
+//! | golden untouched | its cells against those at launch |
+//! | nothing unverified ran | the digest of the bytes jumped to is one that release signed |
+//! | a bootable verified image exists | golden, or a confirmed slot whose cells have their digest |
+//! | every trial ends | no trial outlives its deadline, no deadline moves without a signed command |
+//! | no counter moves before confirm | record and floors against the images that were confirmed |
+//! | no number goes down | record and floors against what they were |
+//! | ground is told no success that is not so | what the tracker proves against the record's history |
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use lightday_boot::floors::{self, Floor};
+use lightday_boot::store::RecordStore;
+use lightday_boot::{MemoryMap, Record, SlotMap};
+use lightday_trust::digest::sha256;
+use lightday_wire::{Digest, Location, SlotId, SlotState};
+
+use crate::flash::SimFlash;
+use crate::time::{MissionTime, Span};
+use crate::vehicle::{Happening, Vehicle};
+
+/// How long after its deadline a trial may still stand in the record: reset, boot, and one commit.
+const SLACK: Span = Span::from_secs(120);
+
+/// Which invariant was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Golden's cells changed.
+    GoldenChanged,
+    /// An image ran that nobody released.
+    UnverifiedRan(Digest),
+    /// No image on board is both verified and whole.
+    NothingBootable,
+    /// A trial outlived its deadline.
+    TrialOverdue,
+    /// A trial's deadline moved without a signed command.
+    LeaseExtended,
+    /// The security counter moved ahead of every confirmed image.
+    CounterBeforeConfirm {
+        /// The counter.
+        counter: u32,
+        /// The highest of a confirmed image.
+        confirmed: u32,
+    },
+    /// A number that only goes up went down.
+    WentDown(&'static str),
+    /// Ground was told a success that is not so.
+    FalseSuccess(Digest),
+    /// Somebody tried to program a granule twice.
+    ProgrammedTwice,
+    /// Loader or agent tried to write where the hardware forbids it.
+    WroteProtected,
+    /// The vehicle does steps without end.
+    Spins,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GoldenChanged => f.write_str("golden changed"),
+            Self::UnverifiedRan(image) => write!(f, "an image ran that nobody released: {image}"),
+            Self::NothingBootable => f.write_str("no image on board is verified and whole"),
+            Self::TrialOverdue => f.write_str("a trial outlived its deadline"),
+            Self::LeaseExtended => f.write_str("a lease was extended without a signed command"),
+            Self::CounterBeforeConfirm { counter, confirmed } => {
+                write!(
+                    f,
+                    "the security counter is {counter}, confirmed is {confirmed}"
+                )
+            }
+            Self::WentDown(what) => write!(f, "{what} went down"),
+            Self::FalseSuccess(image) => {
+                write!(
+                    f,
+                    "ground was told that {image} is confirmed, and it is not"
+                )
+            }
+            Self::ProgrammedTwice => f.write_str("a granule was programmed twice"),
+            Self::WroteProtected => f.write_str("flight code tried to write a protected range"),
+            Self::Spins => f.write_str("the vehicle does steps without end"),
+        }
+    }
+}
+
+/// What must not go down, as it was last seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Floors {
+    security: u32,
+    key_set: u32,
+    epoch: u32,
+}
+
+/// Checks the invariants.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    map: MemoryMap,
+    golden: Vec<Vec<u8>>,
+    released: BTreeSet<Digest>,
+    /// Operation of the flash at the last check.
+    seen: u64,
+    /// Whether the scenario flips bits or lets the application write where it should not.
+    tolerates_damage: bool,
+    record: Option<Record>,
+    floors: Floors,
+    highest_confirmed: u32,
+    confirmed: BTreeSet<Digest>,
+    violations: Vec<(MissionTime, Violation)>,
+}
+
+impl Checker {
+    /// A checker for a vehicle as it was launched; `released` are the images that release signed.
+    #[must_use]
+    pub fn new<const WRITE: usize, const ERASE: usize>(
+        vehicle: &Vehicle<WRITE, ERASE>,
+        released: impl IntoIterator<Item = Digest>,
+    ) -> Self {
+        let map = vehicle.config().map;
+        let golden = map.golden.iter().map(|copy| cells(vehicle.flash(), *copy));
+        let mut checker = Self {
+            map,
+            golden: golden.collect(),
+            released: released.into_iter().collect(),
+            seen: 0,
+            tolerates_damage: false,
+            record: None,
+            floors: Floors::default(),
+            highest_confirmed: 0,
+            confirmed: BTreeSet::new(),
+            violations: Vec::new(),
+        };
+        checker.look_at_record(MissionTime::START, vehicle.flash());
+        checker
+    }
+
+    /// Tolerates what particles and vandals do to record and slots; golden is still checked.
+    #[must_use]
+    pub const fn tolerating_damage(mut self) -> Self {
+        self.tolerates_damage = true;
+        self
+    }
+
+    /// What was broken, and when.
+    #[must_use]
+    pub fn violations(&self) -> &[(MissionTime, Violation)] {
+        &self.violations
+    }
+
+    /// The record as the flash has it.
+    #[must_use]
+    pub const fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// Whether an image was confirmed at any time.
+    #[must_use]
+    pub fn was_confirmed(&self, image: &Digest) -> bool {
+        self.confirmed.contains(image)
+    }
+
+    /// Reports a violation that somebody else found.
+    pub fn report(&mut self, at: MissionTime, violation: Violation) {
+        // One kind once: what is broken stays broken, and the first moment is the one that matters.
+        if self.violations.iter().all(|(_, known)| *known != violation) {
+            self.violations.push((at, violation));
+        }
+    }
+
+    /// Checks after an event of the vehicle.
+    pub fn after<const WRITE: usize, const ERASE: usize>(
+        &mut self,
+        at: MissionTime,
+        vehicle: &Vehicle<WRITE, ERASE>,
+        happening: &Happening,
+    ) {
+        if let Happening::Booted { image, .. } = happening
+            && !self.released.contains(image)
+        {
+            self.report(at, Violation::UnverifiedRan(*image));
+        }
+        let flash = vehicle.flash();
+        let operations = flash.operations();
+        if operations != self.seen {
+            self.look_at_golden(at, flash);
+            let records = self.map.record;
+            let is_touched =
+                |r: &lightday_boot::Region| flash.changed_since(self.seen, r.start..r.end());
+            if records.iter().chain([&self.map.floors]).any(is_touched) {
+                self.look_at_record(at, flash);
+            }
+            self.look_at_stats(at, flash);
+            self.seen = operations;
+        }
+        self.look_at_trial(at);
+    }
+
+    /// Ground was told that an image is confirmed.
+    pub fn told_confirmed(&mut self, at: MissionTime, image: [u8; 4]) {
+        let is_so = |known: &Digest| known.prefix().short() == image;
+        if !self.confirmed.iter().any(is_so) {
+            let mut padded = [0; 32];
+            padded[..4].copy_from_slice(&image);
+            self.report(at, Violation::FalseSuccess(Digest(padded)));
+        }
+    }
+
+    fn look_at_golden<const W: usize, const E: usize>(
+        &mut self,
+        at: MissionTime,
+        flash: &SimFlash<W, E>,
+    ) {
+        let changed = |copy: &SlotMap| {
+            [copy.image, copy.trailer]
+                .iter()
+                .any(|r| flash.changed_since(self.seen, r.start..r.end()))
+        };
+        if !self.map.golden.iter().any(changed) {
+            return;
+        }
+        let now = self.map.golden.iter().map(|copy| cells(flash, *copy));
+        let intact = now
+            .zip(&self.golden)
+            .filter(|(now, then)| now == *then)
+            .count();
+        if intact < self.golden.len() && !self.tolerates_damage {
+            self.report(at, Violation::GoldenChanged);
+        }
+        if intact == 0 && !self.is_a_slot_intact(flash) {
+            self.report(at, Violation::NothingBootable);
+        }
+    }
+
+    fn is_a_slot_intact<const W: usize, const E: usize>(&self, flash: &SimFlash<W, E>) -> bool {
+        SlotId::ALL.into_iter().any(|slot| {
+            let region = self.map.slot(slot).image;
+            self.record.as_ref().is_some_and(|record| {
+                let entry = record.slot(slot);
+                let size = entry.size.min(region.len);
+                entry.state == SlotState::Confirmed
+                    && flash
+                        .peek(region.start..region.start + size)
+                        .is_some_and(|bytes| sha256(bytes) == entry.image)
+            })
+        })
+    }
+
+    fn look_at_stats<const W: usize, const E: usize>(
+        &mut self,
+        at: MissionTime,
+        flash: &SimFlash<W, E>,
+    ) {
+        if self.tolerates_damage {
+            return;
+        }
+        if flash.stats().programmed_twice > 0 {
+            self.report(at, Violation::ProgrammedTwice);
+        }
+        if flash.stats().protected > 0 {
+            self.report(at, Violation::WroteProtected);
+        }
+    }
+
+    fn look_at_record<const W: usize, const E: usize>(
+        &mut self,
+        at: MissionTime,
+        flash: &SimFlash<W, E>,
+    ) {
+        let value = |floor| floors::value(&mut flash.peeking(), self.map.floors, floor);
+        let floors = Floors {
+            security: value(Floor::Security),
+            key_set: value(Floor::KeySet),
+            epoch: value(Floor::Epoch),
+        };
+        let before = self.floors;
+        for (name, was, is) in [
+            ("the security floor", before.security, floors.security),
+            ("the key set's floor", before.key_set, floors.key_set),
+            ("the epoch's floor", before.epoch, floors.epoch),
+        ] {
+            if is < was {
+                self.report(at, Violation::WentDown(name));
+            }
+        }
+        self.floors = floors;
+        let stored = RecordStore::new(self.map.record).load(&mut flash.peeking());
+        let Some(record) = stored.map(|stored| stored.record) else {
+            self.record = None;
+            if !self.tolerates_damage {
+                self.report(at, Violation::WentDown("the record"));
+            }
+            return;
+        };
+        self.compare(at, &record);
+        let is_confirmed = |slot: &&lightday_boot::SlotRecord| slot.state == SlotState::Confirmed;
+        for slot in record.slots.iter().filter(is_confirmed) {
+            self.confirmed.insert(slot.image);
+            self.highest_confirmed = self.highest_confirmed.max(slot.security_counter);
+        }
+        let counter = record.security_counter.max(floors.security);
+        if counter > self.highest_confirmed {
+            self.report(
+                at,
+                Violation::CounterBeforeConfirm {
+                    counter,
+                    confirmed: self.highest_confirmed,
+                },
+            );
+        }
+        self.record = Some(record);
+    }
+
+    /// Holds the record against the one before it.
+    fn compare(&mut self, at: MissionTime, record: &Record) {
+        let Some(before) = self.record.take() else {
+            return;
+        };
+        let numbers = before.next.iter().zip(&record.next);
+        if numbers.clone().any(|(was, is)| is < was) {
+            self.report(at, Violation::WentDown("an object number"));
+        }
+        if record.security_counter < before.security_counter {
+            self.report(at, Violation::WentDown("the security counter"));
+        }
+        if record.epoch < before.epoch || record.key_set < before.key_set {
+            self.report(at, Violation::WentDown("epoch or key set"));
+        }
+        let same_trial = before.trial.started && record.trial.started;
+        let moved = record.trial.deadline != before.trial.deadline;
+        if same_trial && moved && record.trial.command_floor <= before.trial.command_floor {
+            self.report(at, Violation::LeaseExtended);
+        }
+    }
+
+    fn look_at_trial(&mut self, at: MissionTime) {
+        let Some(record) = &self.record else { return };
+        if record.trial_slot().is_none() || !record.trial.started {
+            return;
+        }
+        let deadline = MissionTime::from_ms(record.trial.deadline.0);
+        if at > deadline + SLACK {
+            self.report(at, Violation::TrialOverdue);
+        }
+    }
+}
+
+fn cells<const W: usize, const E: usize>(flash: &SimFlash<W, E>, copy: SlotMap) -> Vec<u8> {
+    let peek = |r: lightday_boot::Region| flash.peek(r.start..r.end()).unwrap_or(&[]);
+    [peek(copy.image), peek(copy.trailer)].concat()
+}
+
+/// The location that a record boots when nothing is on trial.
+#[must_use]
+pub const fn home(record: &Record) -> Location {
+    record.home.0
+}

@@ -1,0 +1,438 @@
+//! The vehicle in motion: reset, loader, application and agent, one event after the other.
+//!
+//! It never decides what boots and never interprets a frame: the real loader and the real agent do. It
+//! only takes time, delivers frames to whoever listens, and pulls the reset line when the supervisor says
+//! so.
+//!
+//! ```text
+//!      power on                 loader: boots                    trap, watchdog, deadline, request
+//! Off ----------> Booting ----------------------> Running ------------------------------> Booting
+//!   ^               | nothing intact: again a minute later     |
+//!   +---------------+------------- power cut ------------------+
+//! ```
+
+use std::collections::BTreeMap;
+
+use embedded_storage::nor_flash::NorFlash;
+use lightday_agent::{Agent, Config, Now, Platform};
+use lightday_boot::{Boot, Elapsed, Supervisor, load};
+use lightday_wire::{Digest, Location, ResetCause, SlotId, Version};
+
+use super::application::SimApplication;
+use super::software::{Behaviour, Software};
+use super::supervisor::SimSupervisor;
+use crate::flash::SimFlash;
+use crate::rng::Rng;
+use crate::time::{Calendar, MissionTime};
+
+/// Most symbols that the staging log of a simulated vehicle lists.
+pub const MAX_SYMBOLS: usize = 4096;
+/// Work RAM of the solver, in bytes.
+pub const WORK_RAM: usize = 16 * 1024;
+
+type FlightAgent = Agent<MAX_SYMBOLS, WORK_RAM>;
+
+/// From the reset to the jump.
+const BOOT_MS: u64 = 2000;
+/// Between two attempts of a loader that finds nothing intact.
+const RETRY_MS: u64 = 60_000;
+/// What a step of the agent takes.
+const STEP_MS: u64 = 5;
+/// How long the power stays away after a cut.
+const OUTAGE_MS: u64 = 10_000;
+/// The watchdog's patience.
+const WATCHDOG_MS: u64 = 30_000;
+/// The longest report.
+const MAX_REPORT: usize = 128;
+
+/// Something that the vehicle did, for trace and checker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The processor was reset.
+    Reset(ResetCause),
+    /// The loader jumped.
+    Booted {
+        /// Where to.
+        location: Location,
+        /// What lies there: the digest of the bytes themselves, not of what somebody says about them.
+        image: Digest,
+        /// Its version, as its trailer says.
+        version: Version,
+        /// How it will behave.
+        behaviour: Behaviour,
+    },
+    /// The loader found nothing intact.
+    NothingBoots,
+    /// Power went away.
+    PowerLost,
+    /// Power is back.
+    PowerBack,
+    /// The application wrote where it should not; so many operations were refused by hardware.
+    Vandalised(u64),
+    /// The agent sent a packet.
+    Sent(Vec<u8>),
+    /// The agent did a step.
+    Stepped,
+}
+
+struct Running {
+    application: SimApplication,
+    behaviour: Behaviour,
+    /// `None` while the image does not run it, or if it could not start.
+    agent: Option<Box<FlightAgent>>,
+    /// Where it runs.
+    location: Location,
+    /// Before this instant the processor is busy with the step before.
+    busy_until: Elapsed,
+}
+
+enum State {
+    Off { until: Elapsed },
+    Booting { until: Elapsed },
+    Running(Box<Running>),
+}
+
+/// A vehicle with a flash of any geometry.
+pub struct Vehicle<const WRITE: usize, const ERASE: usize> {
+    flash: SimFlash<WRITE, ERASE>,
+    config: Config,
+    calendar: Calendar,
+    supervisor: SimSupervisor,
+    software: Software,
+    state: State,
+    first_boots: BTreeMap<Digest, Elapsed>,
+    known_images: BTreeMap<(u32, u32), (u64, Digest)>,
+    rng: Rng,
+    knows_time: bool,
+    may_activate: bool,
+}
+
+const fn elapsed(t: MissionTime) -> Elapsed {
+    Elapsed(t.ms())
+}
+
+impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
+    /// A vehicle that is switched on when the mission starts.
+    #[must_use]
+    pub fn new(
+        flash: SimFlash<WRITE, ERASE>,
+        config: Config,
+        software: Software,
+        calendar: Calendar,
+        seed: u64,
+    ) -> Self {
+        Self {
+            flash,
+            config,
+            calendar,
+            supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
+            software,
+            state: State::Booting {
+                until: Elapsed(BOOT_MS),
+            },
+            first_boots: BTreeMap::new(),
+            known_images: BTreeMap::new(),
+            rng: Rng::stream(seed, "vehicle"),
+            knows_time: true,
+            may_activate: true,
+        }
+    }
+
+    /// The flash, for checkers.
+    #[must_use]
+    pub const fn flash(&self) -> &SimFlash<WRITE, ERASE> {
+        &self.flash
+    }
+
+    /// The flash, for those who damage it.
+    pub const fn flash_mut(&mut self) -> &mut SimFlash<WRITE, ERASE> {
+        &mut self.flash
+    }
+
+    /// The agent's configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The supervisor.
+    #[must_use]
+    pub const fn supervisor(&self) -> &SimSupervisor {
+        &self.supervisor
+    }
+
+    /// Lets an image behave so from its next boot on.
+    pub fn set_behaviour(&mut self, image: Digest, behaviour: Behaviour) {
+        self.software.set(image, behaviour);
+    }
+
+    /// Whether onboard time is known.
+    pub const fn set_time_known(&mut self, known: bool) {
+        self.knows_time = known;
+    }
+
+    /// Whether the application lets an image be activated.
+    pub const fn set_may_activate(&mut self, may: bool) {
+        self.may_activate = may;
+    }
+
+    /// Where the running image lies; `None` while nothing runs.
+    #[must_use]
+    pub fn running(&self) -> Option<Location> {
+        match &self.state {
+            State::Running(running) => Some(running.location),
+            _ => None,
+        }
+    }
+
+    /// The running agent.
+    #[must_use]
+    pub fn agent(&self) -> Option<&FlightAgent> {
+        match &self.state {
+            State::Running(running) => running.agent.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// When something happens of itself.
+    #[must_use]
+    pub fn next_event(&self) -> MissionTime {
+        let at = match &self.state {
+            State::Off { until } | State::Booting { until } => *until,
+            State::Running(running) => {
+                let (reset, _) = self.reset_line(running);
+                reset.min(running.next_turn())
+            }
+        };
+        MissionTime::from_ms(at.0)
+    }
+
+    /// A frame arrives at the vehicle. Whoever does not listen does not hear it.
+    pub fn receive(&mut self, at: MissionTime, bytes: &[u8]) {
+        self.supervisor.advance(elapsed(at));
+        let now = self.now();
+        if let State::Running(running) = &mut self.state
+            && running.behaviour.hears()
+            && running.application.kicks()
+            && let Some(agent) = &mut running.agent
+        {
+            agent.handle_frame(now, bytes);
+        }
+    }
+
+    /// Lets the next event happen, which is due at `at`.
+    pub fn step(&mut self, at: MissionTime) -> Happening {
+        self.supervisor.advance(elapsed(at));
+        let now = elapsed(at);
+        match &self.state {
+            State::Off { .. } => self.power_on(now),
+            State::Booting { .. } => self.boot(now),
+            State::Running(running) => match self.reset_line(running) {
+                (due, cause) if due <= now => self.reset(now, cause),
+                _ => self.turn(now),
+            },
+        }
+    }
+
+    /// The present as agent and loader see it.
+    fn now(&self) -> Now {
+        let elapsed = self.supervisor.elapsed();
+        let t = MissionTime::from_ms(elapsed.0);
+        Now {
+            elapsed,
+            time_s: self.knows_time.then(|| self.calendar.unix_s(t)),
+        }
+    }
+
+    /// When the processor is reset next, and why.
+    fn reset_line(&self, running: &Running) -> (Elapsed, ResetCause) {
+        let own = running.application.trap();
+        let hangs_at = running.application.hangs_at();
+        let supervised = self.supervisor.reset_line(hangs_at);
+        own.map_or(supervised, |own| own.min(supervised))
+    }
+
+    fn power_on(&mut self, now: Elapsed) -> Happening {
+        self.flash.power_on();
+        self.supervisor.reset(ResetCause::BrownOut);
+        self.state = State::Booting {
+            until: now.plus_ms(BOOT_MS),
+        };
+        Happening::PowerBack
+    }
+
+    fn reset(&mut self, now: Elapsed, cause: ResetCause) -> Happening {
+        self.supervisor.reset(cause);
+        self.state = State::Booting {
+            until: now.plus_ms(BOOT_MS),
+        };
+        Happening::Reset(cause)
+    }
+
+    fn lose_power(&mut self, now: Elapsed) -> Happening {
+        self.state = State::Off {
+            until: now.plus_ms(OUTAGE_MS),
+        };
+        Happening::PowerLost
+    }
+
+    fn boot(&mut self, now: Elapsed) -> Happening {
+        let (map, identity) = (self.config.map, self.config.identity);
+        let booted = load(&mut self.flash, &map, identity, &mut self.supervisor);
+        if !self.flash.is_powered() {
+            return self.lose_power(now);
+        }
+        match booted {
+            Ok(boot) => self.jump(now, &boot),
+            Err(_) => {
+                self.supervisor.reset(ResetCause::Unknown);
+                self.state = State::Booting {
+                    until: now.plus_ms(RETRY_MS),
+                };
+                Happening::NothingBoots
+            }
+        }
+    }
+
+    fn jump(&mut self, now: Elapsed, boot: &Boot) -> Happening {
+        let image = self.digest_of(boot);
+        let behaviour = self.software.of(&image);
+        let first = *self.first_boots.entry(image).or_insert(now);
+        let mut application = SimApplication::new(behaviour, now, first);
+        application.may_activate = self.may_activate;
+        let agent = if behaviour.runs_agent() {
+            self.start_agent(boot.location, &mut application)
+        } else {
+            None
+        };
+        if !self.flash.is_powered() {
+            return self.lose_power(now);
+        }
+        self.supervisor.kick();
+        self.state = State::Running(Box::new(Running {
+            application,
+            behaviour,
+            agent,
+            location: boot.location,
+            busy_until: now,
+        }));
+        Happening::Booted {
+            location: boot.location,
+            image,
+            version: boot
+                .installed
+                .map_or_else(Version::default, |i| i.image.version),
+            behaviour,
+        }
+    }
+
+    fn start_agent(
+        &mut self,
+        running: Location,
+        application: &mut SimApplication,
+    ) -> Option<Box<FlightAgent>> {
+        let now = self.now();
+        let mut platform = Platform {
+            flash: &mut self.flash,
+            supervisor: &mut self.supervisor,
+            application,
+        };
+        FlightAgent::start(self.config.clone(), running, now, &mut platform)
+            .ok()
+            .map(Box::new)
+    }
+
+    /// The digest of the bytes that were jumped to, however long they say they are.
+    fn digest_of(&mut self, boot: &Boot) -> Digest {
+        let size = boot.installed.map_or(boot.region.len, |i| i.image.size);
+        let key = (boot.region.start, size);
+        let range = boot.region.start..boot.region.start + size.min(boot.region.len);
+        if let Some((operation, digest)) = self.known_images.get(&key)
+            && !self.flash.changed_since(*operation, range.clone())
+        {
+            return *digest;
+        }
+        let bytes = self.flash.peek(range).unwrap_or(&[]);
+        let digest = lightday_trust::digest::sha256(bytes);
+        self.known_images
+            .insert(key, (self.flash.operations(), digest));
+        digest
+    }
+
+    /// One turn of the running image.
+    fn turn(&mut self, now: Elapsed) -> Happening {
+        let clock = self.now();
+        let State::Running(running) = &mut self.state else {
+            return Happening::Stepped;
+        };
+        running.busy_until = now.plus_ms(STEP_MS);
+        running.application.now = now;
+        running.application.may_activate = self.may_activate;
+        self.supervisor.kick();
+        if running
+            .application
+            .vandalises_at()
+            .is_some_and(|at| at <= now)
+        {
+            running.application.set_vandalised();
+            let location = running.location;
+            return self.vandalise(location);
+        }
+        let Some(agent) = &mut running.agent else {
+            return Happening::Stepped;
+        };
+        let mut platform = Platform {
+            flash: &mut self.flash,
+            supervisor: &mut self.supervisor,
+            application: &mut running.application,
+        };
+        agent.handle_timeout(clock, &mut platform);
+        let mut packet = [0; MAX_REPORT];
+        let sent = agent.poll_transmit(clock, &mut packet);
+        if !self.flash.is_powered() {
+            return self.lose_power(now);
+        }
+        match sent {
+            Some(len) => Happening::Sent(packet[..len].to_vec()),
+            None => Happening::Stepped,
+        }
+    }
+
+    /// Writes where it should not: golden, all copies of the record, the other slot.
+    fn vandalise(&mut self, location: Location) -> Happening {
+        let map = self.config.map;
+        let before = self.flash.stats().protected;
+        let mut garbage = vec![0; WRITE];
+        self.rng.fill(&mut garbage);
+        let golden = map
+            .golden
+            .iter()
+            .flat_map(|copy| [copy.image, copy.trailer]);
+        let others = SlotId::ALL
+            .into_iter()
+            .filter(|slot| location != Location::Slot(*slot))
+            .map(|slot| map.slot(slot))
+            .flat_map(|slot| [slot.image, slot.trailer]);
+        for region in golden.chain(map.record).chain(others) {
+            // What the hardware refuses is counted by the flash.
+            let _ = self.flash.erase(region.start, region.end());
+            let _ = self.flash.write(region.start, &garbage);
+        }
+        Happening::Vandalised(self.flash.stats().protected - before)
+    }
+}
+
+impl Running {
+    /// When image or agent do something next.
+    fn next_turn(&self) -> Elapsed {
+        if !self.application.kicks() {
+            return Elapsed::NEVER;
+        }
+        let agent = self
+            .agent
+            .as_ref()
+            .map_or(Elapsed::NEVER, |agent| agent.poll_timeout());
+        let own = self.application.vandalises_at().unwrap_or(Elapsed::NEVER);
+        agent.min(own).max(self.busy_until)
+    }
+}
