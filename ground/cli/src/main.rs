@@ -1,2 +1,96 @@
-//! Placeholder.
-fn main() {}
+//! `lightday`: software updates for a vehicle one light-day away, from the command line.
+//!
+//! This program never decides anything about bytes: it reads files, calls `lightday-station` and
+//! `lightday-sim`, and writes files and the ledger. Logic that could be tested without a file system
+//! does not belong here.
+//!
+//! ```text
+//! main     parses, dispatches, sets the exit code
+//! verb/    one file a verb
+//! mission/ the mission directory: mission.toml, passes.csv, keys
+//! ledger/  ledger.sqlite: what is known, decisions hash-chained
+//! atomic   files that are whole or not there; error: what, where, next step; out: results and messages
+//! ```
+#![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports)]
+
+mod atomic;
+mod error;
+mod ledger;
+mod mission;
+mod out;
+mod time;
+mod verb;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::ledger::Actor;
+
+/// Build, prove, send and follow software updates for a vehicle one light-day away.
+///
+/// A mission is a directory: mission.toml (vehicle, link, policy), passes.csv, keys/, bundles/, documents/,
+/// and the ledger with everything that is known. `lightday new DIR` makes one.
+#[derive(Parser)]
+#[command(name = "lightday", version, after_help = error::EXIT_CODES, max_term_width = 100, propagate_version = true)]
+struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: verb::Verb,
+}
+
+/// What every verb takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Global {
+    /// The mission directory; by default the nearest one upwards that has a mission.toml.
+    #[arg(long, global = true, value_name = "DIR", env = "LIGHTDAY_MISSION")]
+    mission: Option<PathBuf>,
+    /// Who acts, as the ledger remembers it; by default the user's name.
+    #[arg(long, global = true, value_name = "NAME")]
+    by: Option<String>,
+    /// Act as if it were this instant (2026-11-23T16:00:00Z or Unix seconds); by default the clock.
+    #[arg(long, global = true, value_name = "INSTANT", value_parser = time::parse_instant)]
+    at: Option<u64>,
+}
+
+impl Global {
+    /// The instant at which this verb acts, in Unix seconds.
+    fn now_s(&self) -> u64 {
+        self.at.unwrap_or_else(time::now_s)
+    }
+
+    /// Who acts, and when.
+    fn actor(&self) -> Actor {
+        let user = || {
+            ["USER", "LOGNAME", "USERNAME"]
+                .iter()
+                .find_map(|v| std::env::var(v).ok())
+        };
+        let who = self.by.clone().or_else(user).filter(|w| !w.is_empty());
+        Actor {
+            who: who.unwrap_or_else(|| "unknown".to_owned()),
+            at_s: self.now_s(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match args.verb.run(&args.global) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => out::failure(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

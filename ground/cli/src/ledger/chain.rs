@@ -1,0 +1,171 @@
+//! The hash chain of decisions.
+
+use lightday_trust::Digester;
+use lightday_wire::Digest;
+use rusqlite::{Connection, Row, Transaction, params};
+use serde::Serialize;
+
+use super::{Actor, Ledger};
+use crate::error::{Error, Kind, Result};
+
+const DOMAIN: &[u8] = b"lightday ledger v1";
+
+/// One decision as the ledger remembers it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// Its place in the chain, from 1.
+    pub seq: i64,
+    /// Unix seconds.
+    pub at_s: i64,
+    /// Who decided.
+    pub who: String,
+    /// Through which verb.
+    pub verb: String,
+    /// What, in JSON.
+    pub what: String,
+    #[serde(skip)]
+    prev: [u8; 32],
+    #[serde(skip)]
+    digest: [u8; 32],
+}
+
+impl Decision {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            at_s: row.get(1)?,
+            who: row.get(2)?,
+            verb: row.get(3)?,
+            what: row.get(4)?,
+            prev: row.get(5)?,
+            digest: row.get(6)?,
+        })
+    }
+
+    fn compute(&self) -> [u8; 32] {
+        let mut digester = Digester::separated(DOMAIN);
+        digester.update(&self.prev);
+        digester.update(&self.seq.to_be_bytes());
+        digester.update(&self.at_s.to_be_bytes());
+        for text in [&self.who, &self.verb, &self.what] {
+            digester.update(&(text.len() as u64).to_be_bytes());
+            digester.update(text.as_bytes());
+        }
+        digester.finish().0
+    }
+}
+
+/// A chain that was walked from its first decision to its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// How many decisions.
+    pub decisions: i64,
+    /// The digest of the last one; zero if there is none.
+    pub head: Digest,
+}
+
+fn head(connection: &Connection) -> rusqlite::Result<(i64, [u8; 32])> {
+    connection.query_row("SELECT seq, digest FROM head", [], |r| {
+        Ok((r.get(0)?, r.get(1)?))
+    })
+}
+
+/// Appends a decision within a transaction.
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    actor: &Actor,
+    verb: &str,
+    what: &str,
+) -> rusqlite::Result<()> {
+    let (seq, prev) = head(transaction)?;
+    let mut decision = Decision {
+        seq: seq + 1,
+        at_s: i64::try_from(actor.at_s).unwrap_or(i64::MAX),
+        who: actor.who.clone(),
+        verb: verb.to_owned(),
+        what: what.to_owned(),
+        prev,
+        digest: [0; 32],
+    };
+    decision.digest = decision.compute();
+    let Decision {
+        seq,
+        at_s,
+        who,
+        verb,
+        what,
+        prev,
+        digest,
+    } = decision;
+    transaction.execute(
+        "INSERT INTO decisions (seq, at_s, who, verb, what, prev, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![seq, at_s, who, verb, what, prev, digest],
+    )?;
+    transaction.execute(
+        "UPDATE head SET seq = ?1, digest = ?2",
+        params![seq, digest],
+    )?;
+    Ok(())
+}
+
+impl Ledger {
+    /// All decisions, the oldest first.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn decisions(&self) -> Result<Vec<Decision>> {
+        self.rows(
+            "SELECT seq, at_s, who, verb, what, prev, digest FROM decisions ORDER BY seq",
+            Decision::read,
+        )
+    }
+
+    /// Whether some decision has this digest, in hexadecimal.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn has_digest(&self, digest: &str) -> Result<bool> {
+        let known = |d: &Decision| Digest(d.digest).to_string().eq_ignore_ascii_case(digest);
+        Ok(self.decisions()?.iter().any(known))
+    }
+
+    /// Checks the file itself, then walks the chain from the first decision to the head.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`] names the first decision that does not hold.
+    pub fn verify(&self) -> Result<Chain> {
+        let check: String = self
+            .connection
+            .query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))
+            .map_err(self.wrap())?;
+        if check != "ok" {
+            return Err(self.broken(format!("the file is damaged: {check}")));
+        }
+        let (mut seq, mut prev) = (0i64, [0u8; 32]);
+        for decision in self.decisions()? {
+            if decision.seq != seq + 1 {
+                return Err(self.broken(format!("decision {} is missing", seq + 1)));
+            }
+            if decision.prev != prev || decision.digest != decision.compute() {
+                return Err(self.broken(format!(
+                    "decision {} (`{}`) was changed after it was made",
+                    decision.seq, decision.verb
+                )));
+            }
+            (seq, prev) = (decision.seq, decision.digest);
+        }
+        if (seq, prev) != head(&self.connection).map_err(self.wrap())? {
+            return Err(self.broken(format!("the chain was cut off behind decision {seq}")));
+        }
+        Ok(Chain {
+            decisions: seq,
+            head: Digest(prev),
+        })
+    }
+
+    fn broken(&self, what: String) -> Error {
+        Error::new(Kind::Ledger, what)
+            .file(&self.path)
+            .hint("keep this file as evidence, restore ledger.sqlite from its backup, and compare the two")
+    }
+}

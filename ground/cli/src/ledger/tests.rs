@@ -1,0 +1,292 @@
+//! Tampering is found, steps are all or nothing, and every state of the file has its remedy.
+
+use std::fs;
+
+use lightday_wire::{ObjectKind, ObjectNumber};
+use serde_json::json;
+
+use super::*;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let dir =
+            std::env::temp_dir().join(format!("lightday-ledger-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("ledger.sqlite")
+    }
+
+    fn filled(&self) -> Ledger {
+        let mut ledger = Ledger::create(&self.path()).unwrap();
+        for n in 0..5 {
+            decide(&mut ledger, &format!("verb-{n}"));
+        }
+        ledger
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn actor() -> Actor {
+    Actor {
+        who: "ada".to_owned(),
+        at_s: 1_795_448_409,
+    }
+}
+
+fn decide(ledger: &mut Ledger, verb: &str) {
+    ledger
+        .step(&actor(), verb, |step| {
+            let number = step.take_number(ObjectKind::Command)?;
+            Ok(((), json!({ "number": number.get() })))
+        })
+        .unwrap();
+}
+
+/// Writes past the triggers, as an intruder with the file would.
+fn tamper(path: &Path, sql: &str) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch("DROP TRIGGER decisions_stay; DROP TRIGGER decisions_last;")
+        .unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_chain_that_nobody_touched_holds() {
+    let scratch = Scratch::new("holds");
+    let ledger = scratch.filled();
+    let chain = ledger.verify().unwrap();
+    assert_eq!(chain.decisions, 5);
+    assert_ne!(chain.head.0, [0; 32]);
+    assert_eq!(
+        Ledger::open_to_read(&scratch.path())
+            .unwrap()
+            .verify()
+            .unwrap(),
+        chain
+    );
+}
+
+#[test]
+fn decisions_cannot_be_changed_or_removed() {
+    let scratch = Scratch::new("triggers");
+    let ledger = scratch.filled();
+    for sql in [
+        "UPDATE decisions SET who = 'eve' WHERE seq = 2",
+        "DELETE FROM decisions WHERE seq = 5",
+        "UPDATE numbers SET next = 1 WHERE kind = 3",
+        "DELETE FROM numbers",
+    ] {
+        assert!(ledger.connection.execute(sql, []).is_err(), "{sql}");
+    }
+    assert_eq!(ledger.verify().unwrap().decisions, 5);
+}
+
+#[test]
+fn tampering_behind_the_triggers_is_found() {
+    let recompute =
+        "UPDATE head SET seq = 4, digest = (SELECT digest FROM decisions WHERE seq = 3)";
+    for (name, sql, says) in [
+        (
+            "who",
+            "UPDATE decisions SET who = 'eve' WHERE seq = 2",
+            "decision 2",
+        ),
+        (
+            "what",
+            "UPDATE decisions SET what = '{}' WHERE seq = 5",
+            "decision 5",
+        ),
+        (
+            "when",
+            "UPDATE decisions SET at_s = at_s + 1 WHERE seq = 1",
+            "decision 1",
+        ),
+        (
+            "middle",
+            "DELETE FROM decisions WHERE seq = 3",
+            "decision 3 is missing",
+        ),
+        (
+            "tail",
+            "DELETE FROM decisions WHERE seq = 5",
+            "cut off behind decision 4",
+        ),
+        ("head", recompute, "cut off behind decision 5"),
+        (
+            "swap",
+            "UPDATE decisions SET digest = (SELECT digest FROM decisions d WHERE d.seq = 1) WHERE seq = 2",
+            "decision 2",
+        ),
+    ] {
+        let scratch = Scratch::new(name);
+        drop(scratch.filled());
+        tamper(&scratch.path(), sql);
+        let error = Ledger::open(&scratch.path()).unwrap().verify().unwrap_err();
+        assert_eq!(error.kind, Kind::Ledger);
+        assert!(error.to_string().contains(says), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_step_that_fails_leaves_nothing() {
+    let scratch = Scratch::new("rollback");
+    let mut ledger = scratch.filled();
+    let before = ledger.verify().unwrap();
+    let next = ledger.next_number(ObjectKind::Command).unwrap();
+    let failed: Result<()> = ledger.step(&actor(), "build", |step| {
+        let number = step.take_number(ObjectKind::Command)?;
+        step.add_object(&ObjectRow {
+            kind: ObjectKind::Command,
+            number,
+            file: "documents/cmd-6.ldd".to_owned(),
+            sha256: [7; 32],
+            made_s: 1,
+        })?;
+        Err(Error::new(Kind::Io, "the disk failed"))
+    });
+    assert_eq!(failed.unwrap_err().kind, Kind::Io);
+    assert_eq!(ledger.verify().unwrap(), before);
+    assert_eq!(ledger.next_number(ObjectKind::Command).unwrap(), next);
+    assert_eq!(ledger.objects().unwrap(), []);
+}
+
+/// A power cut in mid-step: the journal is there, the transaction was never committed.
+#[test]
+fn a_step_that_is_cut_off_leaves_nothing() {
+    let scratch = Scratch::new("cut");
+    let before = scratch.filled().verify().unwrap();
+    let connection = Connection::open(scratch.path()).unwrap();
+    connection
+        .execute_batch("PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE;")
+        .unwrap();
+    // Enough to spill dirty pages into the file itself before the commit.
+    for n in 0..2_000 {
+        connection
+            .execute(
+                "INSERT INTO reports (received_s, sequence, frame) VALUES (1, ?1, randomblob(95))",
+                [n],
+            )
+            .unwrap();
+    }
+    let copy = Scratch::new("cut-copy");
+    for entry in fs::read_dir(&scratch.0).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.0.join(entry.file_name())).unwrap();
+    }
+    assert!(
+        copy.0.join("ledger.sqlite-journal").exists(),
+        "the cut must leave a journal"
+    );
+    drop(connection);
+    let ledger = Ledger::open(&copy.path()).unwrap();
+    assert_eq!(ledger.verify().unwrap(), before);
+    assert_eq!(ledger.reports().unwrap(), []);
+}
+
+#[test]
+fn numbers_only_go_up_and_are_never_handed_out_twice() {
+    let scratch = Scratch::new("numbers");
+    let mut ledger = Ledger::create(&scratch.path()).unwrap();
+    let n = |n| ObjectNumber::new(n).unwrap();
+    let taken = ledger.step(&actor(), "a", |s| {
+        Ok((s.take_number(ObjectKind::Bundle)?, json!({})))
+    });
+    assert_eq!(taken.unwrap(), n(1));
+    let raise = |ledger: &mut Ledger, to| {
+        ledger
+            .step(&actor(), "ingest", |s| {
+                Ok((s.raise_number(ObjectKind::Bundle, n(to))?, json!({})))
+            })
+            .unwrap()
+    };
+    assert!(raise(&mut ledger, 40));
+    assert!(!raise(&mut ledger, 39));
+    assert_eq!(ledger.next_number(ObjectKind::Bundle).unwrap(), n(40));
+    assert!(raise(&mut ledger, 0x00ff_ffff));
+    let last = ledger.step(&actor(), "a", |s| {
+        Ok((s.take_number(ObjectKind::Bundle)?, json!({})))
+    });
+    assert_eq!(last.unwrap(), ObjectNumber::MAX);
+    let none = ledger.step(&actor(), "a", |s| {
+        Ok((s.take_number(ObjectKind::Bundle)?, json!({})))
+    });
+    assert!(none.unwrap_err().to_string().contains("all numbers"));
+}
+
+#[test]
+fn every_state_of_the_file_has_its_remedy() {
+    let scratch = Scratch::new("states");
+    let path = scratch.path();
+    let says = |needle: &str| {
+        let error = Ledger::open(&path)
+            .and_then(|l| l.verify().map(drop))
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Ledger);
+        let text = error.to_string();
+        assert!(text.contains(needle) && text.contains("hint:"), "{text}");
+        assert!(text.contains("ledger.sqlite"), "{text}");
+    };
+    says("no ledger here");
+    fs::write(
+        &path,
+        b"not a database at all, but long enough to look at it twice",
+    )
+    .unwrap();
+    says("damaged");
+    fs::remove_file(&path).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE t (x)")
+        .unwrap();
+    says("not a ledger of lightday");
+    fs::remove_file(&path).unwrap();
+    drop(scratch.filled());
+    assert!(
+        Ledger::create(&path).is_err(),
+        "a ledger is never overwritten"
+    );
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    says("newer lightday");
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 1)
+        .unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    for byte in bytes.iter_mut().skip(at) {
+        *byte ^= 0xa5;
+    }
+    fs::write(&path, &bytes).unwrap();
+    says("damaged");
+}
+
+#[test]
+fn a_ledger_that_another_program_writes_to_says_so() {
+    let scratch = Scratch::new("busy");
+    let mut ledger = scratch.filled();
+    ledger
+        .connection
+        .busy_timeout(Duration::from_millis(10))
+        .unwrap();
+    let other = Connection::open(scratch.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = ledger
+        .step(&actor(), "a", |_| Ok(((), json!({}))))
+        .unwrap_err();
+    assert!(error.to_string().contains("another program"), "{error}");
+}

@@ -1,0 +1,421 @@
+//! mission.toml as it is written. Unknown fields are refused, so that a misspelt one never does nothing.
+
+use std::path::Path;
+
+use lightday_station::image::Arch;
+use lightday_station::link::{self, LinkModel};
+use lightday_station::profile::{self, LoadAddress};
+use lightday_wire::{ClassId, CodecId, ComponentId, TagLen, VehicleId};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::error::{Error, Result};
+
+use super::units::{Ppm, Size, Span};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    format: u32,
+    /// Who the vehicle is.
+    pub vehicle: Vehicle,
+    memory: Memory,
+    decoder: Decoder,
+    trial: Trial,
+    link: Link,
+    /// How frames are lost.
+    pub loss: Loss,
+    /// What a plan has to achieve.
+    pub plan: Plan,
+    /// What the mission demands.
+    pub policy: Policy,
+}
+
+/// Who the vehicle is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vehicle {
+    /// For people.
+    pub name: String,
+    id: u32,
+    class: u32,
+    component: u8,
+    #[serde(default)]
+    arch: Option<Arch>,
+    lease: profile::Lease,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    slot_size: Size,
+    load_address: LoadAddress,
+    program_granule: u16,
+    erase_block: Size,
+    staging_size: Size,
+    symbols: u16,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decoder {
+    ram: Size,
+    codecs: Vec<Codec>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trial {
+    tries: u8,
+    health_deadline: Span,
+    lease: Span,
+    self_confirm: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    rate_up_bps: u32,
+    rate_down_bps: u32,
+    light_time: Span,
+    encapsulation: u16,
+    #[serde(deserialize_with = "tag_len")]
+    tag_len: TagLen,
+    symbol_len_max: u16,
+}
+
+/// How frames are lost.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// How likely a frame is lost.
+    pub frames: Ppm,
+    /// How many are lost in a row on average.
+    pub mean_burst: f64,
+    /// How likely a whole pass is lost.
+    pub passes: Ppm,
+    /// How likely a bit is wrong after channel decoding.
+    pub bit_errors: f64,
+}
+
+/// What a plan has to achieve.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// How sure it must be that no feedback is needed.
+    pub probability: f64,
+}
+
+/// What the mission demands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Whether an authorization needs the evidence of a rehearsal.
+    pub require_rehearsal: bool,
+    /// Whether an authorization needs a window.
+    pub require_window: bool,
+}
+
+/// A decoder by its name.
+#[derive(Clone, Copy, Debug)]
+struct Codec(CodecId);
+
+impl<'de> Deserialize<'de> for Codec {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(d)?;
+        let known = CodecId::ALL
+            .iter()
+            .copied()
+            .find(|c| profile::codec_name(*c) == name);
+        let unknown = || format!("unknown codec `{name}`: store, bsdiff-zstd or model");
+        known.map(Self).ok_or_else(|| de::Error::custom(unknown()))
+    }
+}
+
+fn tag_len<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<TagLen, D::Error> {
+    match u8::deserialize(d)? {
+        8 => Ok(TagLen::Eight),
+        6 => Ok(TagLen::Six),
+        n => Err(de::Error::custom(format!(
+            "a tag of {n} bytes: write 8, or 6"
+        ))),
+    }
+}
+
+impl Config {
+    /// The link as the planner sees it.
+    pub fn link_model(&self) -> LinkModel {
+        let p = self.loss.frames.probability();
+        // A burst of one frame on average is no burst.
+        let loss = if self.loss.mean_burst > 1.0 {
+            link::Loss::GilbertElliott {
+                loss: p,
+                mean_burst_frames: self.loss.mean_burst,
+            }
+        } else {
+            link::Loss::Random { p }
+        };
+        let passes = self.loss.passes.probability();
+        LinkModel::new(&self.profile_of().link, loss, self.loss.bit_errors, passes)
+    }
+
+    /// The profile as the station wants it.
+    fn profile_of(&self) -> profile::Profile {
+        let short = |span: Span| u32::try_from(span.seconds()).unwrap_or(u32::MAX);
+        profile::Profile {
+            vehicle: VehicleId(self.vehicle.id),
+            class: ClassId(self.vehicle.class),
+            component: ComponentId(self.vehicle.component),
+            arch: self.vehicle.arch,
+            lease: self.vehicle.lease,
+            memory: profile::Memory {
+                slot_size: self.memory.slot_size.0,
+                load_address: self.memory.load_address,
+                program_granule: self.memory.program_granule,
+                erase_block: self.memory.erase_block.0,
+                staging_size: self.memory.staging_size.0,
+                symbols: self.memory.symbols,
+            },
+            decoder: profile::DecoderProfile {
+                ram: self.decoder.ram.0,
+                codecs: self.decoder.codecs.iter().map(|c| c.0).collect(),
+            },
+            trial: profile::TrialDefaults {
+                tries: self.trial.tries,
+                health_deadline_s: short(self.trial.health_deadline),
+                lease_s: short(self.trial.lease),
+                self_confirm: self.trial.self_confirm,
+            },
+            link: profile::Link {
+                rate_up_bps: self.link.rate_up_bps,
+                rate_down_bps: self.link.rate_down_bps,
+                light_time_s: self.link.light_time.seconds(),
+                encapsulation: self.link.encapsulation,
+                tag_len: self.link.tag_len,
+                symbol_len_max: self.link.symbol_len_max,
+            },
+        }
+    }
+}
+
+/// Reads mission.toml from its text; `path` is only named in errors.
+///
+/// # Errors
+/// Names line and field, and what to write instead.
+pub fn parse(path: &Path, text: &str) -> Result<(Config, profile::Profile)> {
+    let config: Config = toml::from_str(text).map_err(|e| {
+        let at = e.span().map_or(0, |s| s.start);
+        let (line, field) = locate(text, at);
+        let error = Error::input(path, e.message()).line(line);
+        let error = if field.is_empty() {
+            error
+        } else {
+            error.field(field)
+        };
+        error.hint("`lightday new` writes a mission.toml with every field and its meaning")
+    })?;
+    let profile = config.profile_of();
+    check(path, text, &config)?;
+    profile
+        .check()
+        .map_err(|e| at_field(path, text, e.field, format!("must {}", e.must)).hint(e.hint()))?;
+    config.link_model().check().map_err(|e| {
+        let field = match e.field {
+            "lost_pass" => "loss.passes",
+            "bit_error_rate" => "loss.bit_errors",
+            "loss.mean_burst_frames" => "loss.mean_burst",
+            "loss.loss" | "loss.p" => "loss.frames",
+            other => other,
+        };
+        at_field(path, text, field, format!("must {}", e.must)).hint(e.hint())
+    })?;
+    Ok((config, profile))
+}
+
+/// What the profile does not check itself.
+fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
+    let answer_s = c.link.light_time.seconds().saturating_mul(2);
+    let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
+    let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
+    let rules: [(bool, &str, String, &str); 7] = [
+        (
+            c.format == 1,
+            "format",
+            format!("format {} is unknown", c.format),
+            "this lightday reads format 1",
+        ),
+        (
+            !c.vehicle.name.is_empty(),
+            "vehicle.name",
+            "is empty".to_owned(),
+            "give the vehicle a name",
+        ),
+        (
+            c.loss.frames.probability() < 1.0,
+            "loss.frames",
+            "every frame is lost".to_owned(),
+            "write less than 1",
+        ),
+        (
+            (1.0..=1e6).contains(&c.loss.mean_burst),
+            "loss.mean_burst",
+            format!("{} frames in a row", c.loss.mean_burst),
+            "1.0 for independent losses, more for bursts",
+        ),
+        (
+            c.plan.probability > 0.0 && c.plan.probability < 1.0,
+            "plan.probability",
+            format!("{} is not between 0 and 1", c.plan.probability),
+            "such as 0.999999",
+        ),
+        (
+            fits(health_s),
+            "trial.health_deadline",
+            format!("{health_s} s"),
+            "at least 1s, such as 10min",
+        ),
+        (
+            fits(lease_s) && lease_s > answer_s,
+            "trial.lease",
+            format!("{lease_s} s; an answer alone takes {answer_s} s"),
+            "at least one pass, both light times and a spare pass, such as 7d",
+        ),
+    ];
+    match rules.into_iter().find(|(holds, ..)| !holds) {
+        Some((_, field, what, hint)) => Err(at_field(path, text, field, what).hint(hint)),
+        None => Ok(()),
+    }
+}
+
+/// An error at a field of mission.toml.
+pub fn at_field(path: &Path, text: &str, field: &str, what: impl std::fmt::Display) -> Error {
+    let error = Error::input(path, what).field(field);
+    match line_of(text, field) {
+        Some(line) => error.line(line),
+        None => error,
+    }
+}
+
+/// The line, from 1, on which `table.key` stands.
+fn line_of(text: &str, field: &str) -> Option<usize> {
+    let (table, key) = field.rsplit_once('.').unwrap_or(("", field));
+    let mut current = "";
+    for (n, line) in text.lines().enumerate() {
+        if let Some(name) = heading(line) {
+            current = name;
+        } else if current == table && line.split('=').next().is_some_and(|k| k.trim() == key) {
+            return Some(n + 1);
+        }
+    }
+    None
+}
+
+/// The line, from 1, and `table.key` of a byte.
+fn locate(text: &str, at: usize) -> (usize, String) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let table = before.lines().rev().find_map(heading).unwrap_or("");
+    let row = text.lines().nth(line - 1).unwrap_or("");
+    if let Some(name) = heading(row) {
+        return (line, name.to_owned());
+    }
+    let key = row.split_once('=').map_or("", |(k, _)| k.trim());
+    let dot = if table.is_empty() || key.is_empty() {
+        ""
+    } else {
+        "."
+    };
+    (line, format!("{table}{dot}{key}"))
+}
+
+fn heading(line: &str) -> Option<&str> {
+    let line = line.split('#').next()?.trim();
+    line.strip_prefix('[')?.strip_suffix(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = include_str!("template/mission.toml");
+
+    fn read(text: &str) -> Result<(Config, profile::Profile)> {
+        parse(Path::new("mission.toml"), text)
+    }
+
+    #[test]
+    fn the_template_is_a_valid_mission() {
+        let (_, profile) = read(TEMPLATE).unwrap();
+        assert_eq!(profile.memory.slot_size, 512 << 10);
+        assert_eq!(profile.link.light_time_s, 22 * 3600);
+        assert_eq!(profile.link.tag_len, TagLen::Eight);
+    }
+
+    #[test]
+    fn each_error_names_line_field_and_remedy() {
+        for (from, to, says) in [
+            (
+                "format = 1",
+                "format = 2",
+                "field `format`: format 2 is unknown",
+            ),
+            ("format = 1", "format = ", "mission.toml:"),
+            ("id = 1", "id = -1", "field `vehicle.id`"),
+            ("id = 1", "idd = 1", "unknown field `idd`"),
+            (
+                "name = \"orbiter\"",
+                "name = \"\"",
+                "field `vehicle.name`: is empty",
+            ),
+            ("arch = \"arm\"", "arch = \"vax\"", "field `vehicle.arch`"),
+            (
+                "tag_len = 8",
+                "tag_len = 7",
+                "field `link.tag_len`: a tag of 7 bytes",
+            ),
+            (
+                "codecs = [\"store\"]",
+                "codecs = [\"zip\"]",
+                "field `decoder.codecs`",
+            ),
+            (
+                "codecs = [\"store\"]",
+                "codecs = []",
+                "field `decoder.codecs`: must contain",
+            ),
+            (
+                "slot_size = \"512KiB\"",
+                "slot_size = \"512 apples\"",
+                "field `memory.slot_size`",
+            ),
+            (
+                "slot_size = \"512KiB\"",
+                "slot_size = 4095",
+                "field `memory.slot_size`: must",
+            ),
+            (
+                "light_time = \"22h\"",
+                "light_time = \"22\"",
+                "field `link.light_time`",
+            ),
+            (
+                "symbol_len_max = 200",
+                "symbol_len_max = 1001",
+                "field `link.symbol_len_max`: must",
+            ),
+            ("frames = 0.05", "frames = 5", "field `loss.frames`"),
+            ("lease = \"7d\"", "lease = \"40h\"", "field `trial.lease`"),
+            ("[policy]", "[police]", "`police`"),
+        ] {
+            let text = TEMPLATE.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
+            assert_ne!(text, TEMPLATE, "{from}");
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("hint:"), "{error}");
+            let line = TEMPLATE.lines().position(|l| l.starts_with(from)).unwrap() + 1;
+            assert!(
+                error.starts_with(&format!("mission.toml:{line}:")),
+                "{line} {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Writing a small document: a number from the ledger, a file in documents/, one decision.
+
+use std::path::PathBuf;
+
+use lightday_trust::digest::sha256;
+use lightday_wire::{ObjectKind, ObjectNumber};
+use serde_json::Value;
+
+use super::Mission;
+use crate::Global;
+use crate::atomic::{self, Access, Pending};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Ledger, ObjectRow};
+
+/// A document that is ready to be written.
+pub struct Draft {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// The number that it was drafted with.
+    pub number: ObjectNumber,
+    /// Its file's bytes.
+    pub bytes: Vec<u8>,
+    /// What it says, in JSON.
+    pub says: Value,
+}
+
+impl Draft {
+    /// Where it is written to.
+    pub fn path(&self, mission: &Mission) -> PathBuf {
+        let prefix = match self.kind {
+            ObjectKind::Authorization => "auth",
+            ObjectKind::KeySet => "keyset",
+            _ => "cmd",
+        };
+        mission.path(format!("documents/{prefix}-{}.ldd", self.number))
+    }
+
+    /// Takes the number, remembers the document and writes its file.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`], the file system's.
+    pub fn write(
+        &self,
+        mission: &Mission,
+        ledger: &mut Ledger,
+        verb: &str,
+        global: &Global,
+    ) -> Result<()> {
+        let path = self.path(mission);
+        atomic::refuse_existing(&path)?;
+        let pending = Pending::write(&path, &self.bytes, Access::Public)?;
+        let row = ObjectRow {
+            kind: self.kind,
+            number: self.number,
+            file: mission.relative(&path),
+            sha256: sha256(&self.bytes).0,
+            made_s: global.now_s(),
+        };
+        ledger.step(&global.actor(), verb, |step| {
+            step.expect_number(self.kind, self.number)?;
+            step.add_object(&row)?;
+            step.add_document(self.kind, self.number, &self.says.to_string())?;
+            Ok(((), self.says.clone()))
+        })?;
+        pending.create()
+    }
+}
+
+/// A document that is longer than any may be: no verb drafts one.
+pub fn too_long() -> Error {
+    Error::new(Kind::Internal, "the document is longer than any may be")
+}

@@ -1,0 +1,45 @@
+//! Image files, and images by whatever people call them.
+
+use std::path::Path;
+
+use lightday_station::image::{Image, ImageOptions};
+use lightday_station::keys::from_hex;
+use lightday_wire::{Digest, ObjectNumber};
+
+use super::Mission;
+use crate::atomic;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
+
+/// Longest image file: ELF files carry debug information.
+const MAX_FILE_LEN: u64 = 512 << 20;
+
+/// Reads a raw binary or an ELF file.
+///
+/// # Errors
+/// The file is missing, or no image for this vehicle.
+pub fn load(path: &Path, options: &ImageOptions) -> Result<Image> {
+    let bytes = atomic::read(path, MAX_FILE_LEN)?;
+    Image::parse(&bytes, options).map_err(|e| Error::input(path, &e).hint(e.hint()))
+}
+
+/// The digest of an image that is named by the number of its bundle, by its digest, or by its file.
+///
+/// # Errors
+/// None of these.
+pub fn digest(text: &str, mission: &Mission, ledger: &Ledger) -> Result<Digest> {
+    if let Ok(number) = text.parse::<u32>() {
+        let known = match ObjectNumber::new(number) {
+            Some(number) => ledger.bundle(number)?,
+            None => None,
+        };
+        return known.map(|b| Digest(b.image)).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("the ledger knows no bundle {number}"))
+                .hint("`lightday status` lists the bundles; an image can also be named by its digest or file")
+        });
+    }
+    if let Some(digest) = from_hex(text) {
+        return Ok(Digest(digest));
+    }
+    Ok(load(Path::new(text), &mission.profile.image_options())?.digest())
+}

@@ -1,0 +1,139 @@
+//! The mission directory. Everything that a verb reads from it goes through here.
+//!
+//! ```text
+//! mission.toml   vehicle, memory, link, trial, policy     passes.csv  when the antenna is ours
+//! ledger.sqlite  what is known                            keys/       keyset.toml, NAME.pub, NAME.key, link.key
+//! bundles/       N.ldb and N.ldb.NAME.sig                 documents/  auth-N.ldd, cmd-N.ldd and their .sig
+//! uplink/        frames to transmit                       evidence/   of rehearsals
+//! ```
+
+pub mod artifact;
+pub mod config;
+pub mod drafts;
+pub mod evidence;
+pub mod images;
+pub mod keys;
+pub mod packets;
+pub mod passes;
+pub mod units;
+
+use std::path::{Path, PathBuf};
+
+use lightday_station::profile::Profile;
+
+use crate::Global;
+use crate::atomic;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
+
+pub use config::Config;
+pub use passes::Pass;
+
+/// What lies in a new mission beside its directories.
+pub const MISSION_TOML: &str = include_str!("template/mission.toml");
+/// The head of passes.csv.
+pub const PASSES_CSV: &str = include_str!("template/passes.csv");
+/// The README of a new mission.
+pub const README_MD: &str = include_str!("template/README.md");
+/// The CI of a new mission.
+pub const CI_YML: &str = include_str!("template/ci.yml");
+/// What git must not see of keys/.
+pub const KEYS_GITIGNORE: &str = include_str!("template/keys.gitignore");
+/// What git must not see of the mission.
+pub const GITIGNORE: &str = include_str!("template/gitignore");
+
+/// An open mission directory.
+#[derive(Clone, Debug)]
+pub struct Mission {
+    /// Its root.
+    pub dir: PathBuf,
+    /// mission.toml.
+    pub config: Config,
+    /// The profile that mission.toml states.
+    pub profile: Profile,
+}
+
+impl Mission {
+    /// Opens the mission that the command line names, or the nearest one upwards.
+    ///
+    /// # Errors
+    /// There is none, or its mission.toml makes no sense.
+    pub fn open(global: &Global) -> Result<Self> {
+        let dir = match &global.mission {
+            Some(dir) => dir.clone(),
+            None => nearest()?,
+        };
+        let path = dir.join("mission.toml");
+        let text = atomic::read_text(&path).map_err(|e| {
+            if path.exists() {
+                e
+            } else {
+                Error::input(&path, "there is no mission here")
+                    .hint("name the directory with --mission, or make one with `lightday new DIR`")
+            }
+        })?;
+        let (config, profile) = config::parse(&path, &text)?;
+        Ok(Self {
+            dir,
+            config,
+            profile,
+        })
+    }
+
+    /// A path within the mission.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.dir.join(relative)
+    }
+
+    /// A path as the ledger remembers it: relative to the mission where it lies within.
+    pub fn relative(&self, path: &Path) -> String {
+        let within = std::path::absolute(path)
+            .ok()
+            .zip(std::path::absolute(&self.dir).ok())
+            .and_then(|(p, d)| p.strip_prefix(d).ok().map(Path::to_path_buf));
+        within
+            .as_deref()
+            .unwrap_or(path)
+            .to_string_lossy()
+            .replace('\\', "/")
+    }
+
+    /// The ledger, to write to it.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn ledger(&self) -> Result<Ledger> {
+        Ledger::open(&self.path("ledger.sqlite"))
+    }
+
+    /// The ledger, to read it.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn ledger_to_read(&self) -> Result<Ledger> {
+        Ledger::open_to_read(&self.path("ledger.sqlite"))
+    }
+
+    /// The passes.
+    ///
+    /// # Errors
+    /// passes.csv makes no sense.
+    pub fn passes(&self) -> Result<Vec<Pass>> {
+        passes::load(&self.path("passes.csv"))
+    }
+}
+
+fn nearest() -> Result<PathBuf> {
+    let here = std::env::current_dir()
+        .map_err(|e| Error::new(Kind::Io, format!("the current directory: {e}")))?;
+    here.ancestors()
+        .find(|d| d.join("mission.toml").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| {
+            Error::new(
+                Kind::Input,
+                "no mission.toml here or in any directory above",
+            )
+            .hint("name the mission with --mission, or make one with `lightday new DIR`")
+        })
+}

@@ -1,0 +1,146 @@
+//! Results and messages. Results go to standard output, everything else to standard error; a progress
+//! bar is drawn on a terminal only. A reader that goes away early (`lightday inspect X | head`) ends
+//! the program quietly: never a panic, never a failure.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+
+/// Writes a result to standard output.
+///
+/// # Errors
+/// Standard output failed for another reason than that its reader went away.
+pub fn result(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Kind::Io, format!("standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a result as one JSON value and a line feed.
+///
+/// # Errors
+/// As [`result`].
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot write JSON: {e}")))?;
+    text.push('\n');
+    result(&text)
+}
+
+/// Writes a message for the person at the terminal.
+pub fn message(text: impl fmt::Display) {
+    // Whoever closed standard error does not want to hear it.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes an error and returns its exit code.
+pub fn failure(error: &Error) -> ExitCode {
+    let word = if colour() {
+        "\x1b[1;31merror\x1b[0m"
+    } else {
+        "error"
+    };
+    message(format_args!("{word}: {error}"));
+    ExitCode::from(error.kind as u8)
+}
+
+/// Whether standard error takes colours: a terminal, and NO_COLOR is unset or empty (no-color.org).
+fn colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// A progress bar on standard error; draws nothing where that is no terminal.
+pub fn progress(len: u64, what: &'static str) -> indicatif::ProgressBar {
+    if !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(len);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}")
+    {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.with_message(what)
+}
+
+/// A spinner for work of unknown length; draws nothing where standard error is no terminal.
+pub fn spinner(what: &'static str) -> indicatif::ProgressBar {
+    if !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
+
+/// A table in plain text: columns as wide as their widest cell, numbers to the right.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+    headed: bool,
+}
+
+impl Table {
+    /// With a heading.
+    pub fn headed<const N: usize>(heading: [&str; N]) -> Self {
+        Self {
+            rows: vec![heading.iter().map(|c| (*c).to_owned()).collect()],
+            headed: true,
+        }
+    }
+
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let cells = |c: usize| self.rows.iter().filter_map(move |r| r.get(c));
+        let widths: Vec<usize> = (0..columns)
+            .map(|c| cells(c).map(|t| t.chars().count()).max().unwrap_or(0))
+            .collect();
+        let number = |t: &String| t.starts_with(|c: char| c.is_ascii_digit());
+        let right: Vec<bool> = (0..columns)
+            .map(|c| c > 0 && cells(c).skip(usize::from(self.headed)).all(number))
+            .collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (c, cell) in row.iter().enumerate() {
+                let width = widths.get(c).copied().unwrap_or(0);
+                match right.get(c) {
+                    Some(true) => write!(line, "{cell:>width$}  ")?,
+                    _ => write!(line, "{cell:<width$}  ")?,
+                }
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_aligns_words_left_and_numbers_right() {
+        let mut table = Table::headed(["kind", "bytes"]);
+        table.row(["payload".to_owned(), "9".to_owned()]);
+        table.row(["tag".to_owned(), "12345".to_owned()]);
+        assert_eq!(
+            table.to_string(),
+            "kind     bytes\npayload      9\ntag      12345\n"
+        );
+    }
+}

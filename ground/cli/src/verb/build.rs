@@ -1,0 +1,255 @@
+//! `lightday build`: from images to an unsigned bundle.
+
+use std::path::PathBuf;
+
+use lightday_station::bundle::{self, BuildOptions, Bundle};
+use lightday_station::image::Image;
+use lightday_station::keys::{from_hex, to_hex};
+use lightday_station::profile::codec_name;
+use lightday_trust::digest::sha256;
+use lightday_wire::{Activation, Digest, ObjectKind, ObjectNumber, SlotId, Version};
+use serde_json::{Value, json};
+
+use crate::Global;
+use crate::atomic::{Access, Pending, read_text};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Ledger, ObjectRow};
+use crate::mission::{Mission, images};
+use crate::out::{self, Table};
+
+/// Build a bundle from an image.
+///
+/// Reads raw binaries and ELF files (load segments). Tries every codec that the vehicle decodes, proves
+/// each by the decoder that flies, and keeps the smallest. The bundle takes the next number from the
+/// ledger; it still needs its signatures.
+///
+/// Examples:
+///   lightday build app-1.1.0.elf --version 1.1.0 --base app-1.0.0.elf
+///   lightday build app-1.1.0.bin --version 1.1.0 --full
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment, disable_version_flag = true)]
+pub struct Args {
+    /// The new image.
+    image: PathBuf,
+    /// Its version, MAJOR.MINOR.PATCH.
+    #[arg(long, value_name = "VERSION")]
+    version: Version,
+    /// An image that the vehicle has, in either slot or as golden: only the difference is sent.
+    #[arg(long, value_name = "FILE", required_unless_present = "full")]
+    base: Option<PathBuf>,
+    /// The version of the base, if it was never built here (the factory image).
+    #[arg(long, value_name = "VERSION", requires = "base")]
+    base_version: Option<Version>,
+    /// Need no base: send the whole image.
+    #[arg(long, conflicts_with = "base")]
+    full: bool,
+    /// The image's security counter; by default that of the bundle before. Once confirmed, the vehicle
+    /// never goes below it again.
+    #[arg(long, value_name = "N")]
+    security_counter: Option<u32>,
+    /// Bind to the class instead of the vehicle, so that the testbed flies the identical bytes.
+    #[arg(long)]
+    class: bool,
+    /// The slot that a raw image is linked for, where images are linked per slot.
+    #[arg(long, value_parser = slot)]
+    slot: Option<SlotId>,
+    /// Arm on verification, without an authorization. Needs --evidence-root, and the signatures of
+    /// verification and flight on the bundle itself.
+    #[arg(long, requires = "evidence_root")]
+    load_and_go: bool,
+    /// Root of the evidence that exists already, 64 hexadecimal digits.
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    evidence_root: Option<Digest>,
+    /// A text for people, such as release notes; its digest is signed, the text stays on the ground.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Say what would be built, write nothing and take no number.
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+fn slot(text: &str) -> std::result::Result<SlotId, String> {
+    match text {
+        "a" | "A" => Ok(SlotId::A),
+        "b" | "B" => Ok(SlotId::B),
+        _ => Err("a or b".to_owned()),
+    }
+}
+
+/// Reads a digest of 64 hexadecimal digits.
+pub fn digest(text: &str) -> std::result::Result<Digest, String> {
+    from_hex(text)
+        .map(Digest)
+        .ok_or_else(|| "64 hexadecimal digits".to_owned())
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let options = mission.profile.image_options();
+    let image = images::load(&args.image, &options)?;
+    let base = args
+        .base
+        .as_ref()
+        .map(|path| images::load(path, &options))
+        .transpose()?;
+    let mut ledger = mission.ledger()?;
+    let number = ledger.next_number(ObjectKind::Bundle)?;
+    let options = build_options(args, number, base.as_ref(), &ledger)?;
+    let spinner = out::spinner("trying codecs");
+    let built = bundle::build(base.as_ref(), &image, &mission.profile, &options);
+    spinner.finish_and_clear();
+    let bundle = built.map_err(|e| {
+        Error::new(Kind::Refused, &e)
+            .file(&args.image)
+            .hint(e.hint())
+    })?;
+    let object = bundle
+        .to_object(
+            mission.profile.link.symbol_len_max,
+            mission.profile.granule(),
+        )
+        .map_err(|e| {
+            Error::new(Kind::Refused, e)
+                .file(&args.image)
+                .hint(e.hint())
+        })?;
+    if object.k() > mission.profile.memory.symbols {
+        let what = format!(
+            "{} symbols; memory.symbols is {}",
+            object.k(),
+            mission.profile.memory.symbols
+        );
+        return Err(Error::new(Kind::Refused, what)
+            .file(&args.image)
+            .hint("raise link.symbol_len_max, or build a delta from a nearer base"));
+    }
+    let path = mission.path(format!("bundles/{number}.ldb"));
+    let mut result = summary(&bundle);
+    result["file"] = json!(path.display().to_string());
+    result["symbols"] = json!(object.k());
+    result["symbol_bytes"] = json!(object.symbol_len());
+    if !args.dry_run {
+        write(&mission, &mut ledger, &bundle, &path, global, &result)?;
+    }
+    if args.json {
+        return out::json(&result);
+    }
+    show(&result)?;
+    out::message(format_args!(
+        "Next: lightday sign {} --key KEY",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn build_options(
+    args: &Args,
+    number: ObjectNumber,
+    base: Option<&Image>,
+    ledger: &Ledger,
+) -> Result<BuildOptions> {
+    let known = ledger.bundles()?;
+    let mut options = BuildOptions::new(number, args.version);
+    if let (Some(base), Some(path)) = (base, &args.base) {
+        let digest = base.digest();
+        let built_here = known.iter().rev().find(|b| b.image == digest.0);
+        let built_here = built_here.and_then(|b| b.version.parse().ok());
+        options.base_version = args.base_version.or(built_here).ok_or_else(|| {
+            Error::new(
+                Kind::Usage,
+                "the base was not built here, so its version is unknown",
+            )
+            .file(path)
+            .hint("say which version the vehicle knows it by: --base-version 1.0.0")
+        })?;
+    }
+    let latest = known.iter().map(|b| b.security_counter).max().unwrap_or(0);
+    options.security_counter = args.security_counter.unwrap_or(latest);
+    options.class_bound = args.class;
+    options.slot = args.slot;
+    options.evidence_root = args.evidence_root;
+    options.full = args.full;
+    if args.load_and_go {
+        options.activation = Activation::LoadAndGo;
+    }
+    options.text = args.text.as_deref().map(read_text).transpose()?;
+    Ok(options)
+}
+
+fn write(
+    mission: &Mission,
+    ledger: &mut Ledger,
+    bundle: &Bundle,
+    path: &std::path::Path,
+    global: &Global,
+    result: &Value,
+) -> Result<()> {
+    let number = bundle.number();
+    let bytes = bundle.to_bytes();
+    let row = ObjectRow {
+        kind: ObjectKind::Bundle,
+        number,
+        file: mission.relative(path),
+        sha256: sha256(&bytes).0,
+        made_s: global.now_s(),
+    };
+    crate::atomic::refuse_existing(path)?;
+    let pending = Pending::write(path, &bytes, Access::Public)?;
+    let base = bundle.context().base.map(|b| b.digest.0);
+    let mut what = result.clone();
+    what["sha256"] = json!(to_hex(&row.sha256));
+    ledger.step(&global.actor(), "build", |step| {
+        step.expect_number(ObjectKind::Bundle, number)?;
+        step.add_object(&row)?;
+        step.add_bundle(number, bundle.manifest(), base)?;
+        Ok(((), what))
+    })?;
+    // Named only now: a number that the ledger does not know must never have a file.
+    pending.create()
+}
+
+/// What a bundle is, in JSON.
+pub fn summary(bundle: &Bundle) -> Value {
+    let manifest = bundle.manifest();
+    json!({
+        "number": bundle.number().get(),
+        "version": manifest.image.version.to_string(),
+        "image": manifest.image.digest.to_string(),
+        "image_bytes": manifest.image.size,
+        "base": bundle.context().base.map(|b| b.digest.to_string()),
+        "codec": codec_name(manifest.payload.codec),
+        "payload_bytes": manifest.payload.size,
+        "envelope_bytes": bundle.envelope_bytes().len(),
+        "security_counter": manifest.security_counter,
+    })
+}
+
+fn show(result: &Value) -> Result<()> {
+    let mut table = Table::default();
+    for key in [
+        "file",
+        "number",
+        "version",
+        "image",
+        "image_bytes",
+        "base",
+        "codec",
+        "payload_bytes",
+        "envelope_bytes",
+        "symbols",
+        "symbol_bytes",
+        "security_counter",
+    ] {
+        let text = match &result[key] {
+            Value::Null => "none".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        table.row([key.replace('_', " "), text]);
+    }
+    out::result(&table.to_string())
+}

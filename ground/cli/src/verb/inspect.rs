@@ -1,0 +1,205 @@
+//! `lightday inspect`: what a file holds, byte by byte.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lightday_station::container;
+use lightday_wire::{Frame, HEADER_LEN, ObjectKind};
+use serde_json::{Value, json};
+
+use crate::Global;
+use crate::error::{Error, Result};
+use crate::mission::artifact::{Artifact, bad_file, kind_name, signature_files};
+use crate::mission::keys::bad_key;
+use crate::mission::{Mission, packets};
+use crate::out::{self, Table};
+use crate::verb::describe;
+
+/// Show what a bundle, document, file of frames or file of reports holds, and its bytes by field.
+///
+/// Judges nothing: `lightday verify` does. Within a mission the signatures beside the file are counted in,
+/// and reports are opened with the link keys.
+///
+/// Examples:
+///   lightday inspect bundles/7.ldb
+///   lightday inspect uplink/7.frames --json
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The file.
+    file: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let bytes = crate::atomic::read(&args.file, 80 << 20)?;
+    let value = if container::kind_of(&bytes).is_some() || bytes.starts_with(b"LIGHTDAY") {
+        document(&args.file, &bytes, global)?
+    } else {
+        frames(&args.file, &bytes, global)?
+    };
+    if args.json {
+        out::json(&value)
+    } else {
+        show(&value)
+    }
+}
+
+fn document(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
+    let mut artifact = Artifact::parse(bytes).map_err(|e| bad_file(path, &e))?;
+    let mission = Mission::open(global).ok();
+    let mut signatures = Vec::new();
+    for file in signature_files(path)? {
+        let name = file
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let taken = mission.as_ref().map(|mission| -> Result<()> {
+            let keys = mission.key_set()?;
+            let keys = keys
+                .key_set()
+                .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+            artifact.take_signature(&file, &keys).map(drop)
+        });
+        let state = match taken {
+            Some(Ok(())) => "holds".to_owned(),
+            Some(Err(error)) => error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or("does not hold")
+                .to_owned(),
+            None => "not looked at: no mission here".to_owned(),
+        };
+        signatures.push(json!({ "file": name, "state": state }));
+    }
+    let mut fields: Vec<(String, usize)> = artifact
+        .fields()
+        .into_iter()
+        .map(|(name, n)| (name.to_owned(), n))
+        .collect();
+    let envelope: usize = fields.iter().map(|(_, n)| n).sum();
+    fields.push(("= envelope".to_owned(), envelope));
+    if let Artifact::Bundle(bundle) = &artifact {
+        fields.push(("payload".to_owned(), bundle.payload().len()));
+        fields.push(("= object".to_owned(), envelope + bundle.payload().len()));
+    }
+    let fields: Vec<Value> = fields
+        .into_iter()
+        .map(|(f, n)| json!({ "field": f, "bytes": n }))
+        .collect();
+    Ok(json!({
+        "file": path.display().to_string(),
+        "says": describe::says(&artifact),
+        "text": match &artifact { Artifact::Bundle(b) => b.text().map(str::to_owned), _ => None },
+        "signatures": signatures,
+        "fields": fields,
+    }))
+}
+
+fn frames(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
+    let packets = packets::split(path, bytes)?;
+    if packets.is_empty() {
+        return Err(Error::input(path, "the file is empty")
+            .hint("give a bundle, a document, or a file of frames or reports"));
+    }
+    let mission = Mission::open(global).ok();
+    let tag_len = mission
+        .as_ref()
+        .map_or(lightday_wire::TagLen::Eight, |m| m.profile.link.tag_len);
+    let mut runs: BTreeMap<(u8, u32, u8, u16, usize), Vec<u16>> = BTreeMap::new();
+    let mut total = 0usize;
+    for (n, packet) in packets.iter().enumerate() {
+        if packet
+            .first()
+            .is_some_and(|b| b >> 4 == ObjectKind::Report.code())
+        {
+            return Err(Error::input(path, "holds reports").hint(
+                "take them in with `lightday ingest`; `lightday status` shows what they prove",
+            ));
+        }
+        let frame = Frame::parse(packet, tag_len).map_err(|e| {
+            Error::input(path, e)
+                .field(format!("frame {}", n + 1))
+                .hint("copy the file again in binary mode, or write it anew with `lightday uplink`")
+        })?;
+        let h = frame.header;
+        let key = (
+            h.kind.code(),
+            h.number.get(),
+            h.epoch.get(),
+            h.k,
+            frame.symbol.len(),
+        );
+        runs.entry(key).or_default().push(h.index);
+        total += packet.len();
+    }
+    let objects: Vec<Value> = runs
+        .into_iter()
+        .map(|((kind, number, epoch, k, symbol), mut indices)| {
+            let frames = indices.len();
+            indices.sort_unstable();
+            indices.dedup();
+            let source = indices.iter().filter(|i| **i < k).count();
+            json!({
+                "kind": ObjectKind::from_code(kind).map_or("?", kind_name),
+                "number": number, "epoch": epoch, "k": k, "symbol_bytes": symbol,
+                "frames": frames, "source_symbols": source, "parity_symbols": indices.len() - source,
+                "first": indices.first(), "last": indices.last(),
+            })
+        })
+        .collect();
+    let n = packets.len();
+    let fields = json!([
+        { "field": "headers", "bytes": n * HEADER_LEN },
+        { "field": "tags", "bytes": n * tag_len.get() },
+        { "field": "symbols", "bytes": total - n * (HEADER_LEN + tag_len.get()) },
+        { "field": "= frames", "bytes": total },
+    ]);
+    Ok(
+        json!({ "file": path.display().to_string(), "frames": n, "objects": objects, "fields": fields }),
+    )
+}
+
+fn show(value: &Value) -> Result<()> {
+    let mut text = format!("{}\n", value["file"].as_str().unwrap_or_default());
+    if let Some(says) = value["says"].as_object() {
+        for (key, v) in says {
+            text.push_str(&format!("  {}\n", describe::line(key, v)));
+        }
+    }
+    if let Some(notes) = value["text"].as_str() {
+        text.push_str(&format!("\ntext:\n{notes}\n"));
+    }
+    for signature in value["signatures"].as_array().into_iter().flatten() {
+        let part = |key: &str| signature[key].as_str().unwrap_or_default().to_owned();
+        text.push_str(&format!(
+            "  signature {}: {}\n",
+            part("file"),
+            part("state")
+        ));
+    }
+    for object in value["objects"].as_array().into_iter().flatten() {
+        text.push_str(&format!(
+            "  {} {} epoch {}: {} frames of {} B symbols, K {}, {} source, {} parity\n",
+            object["kind"].as_str().unwrap_or_default(),
+            object["number"],
+            object["epoch"],
+            object["frames"],
+            object["symbol_bytes"],
+            object["k"],
+            object["source_symbols"],
+            object["parity_symbols"],
+        ));
+    }
+    let mut table = Table::headed(["field", "bytes"]);
+    for field in value["fields"].as_array().into_iter().flatten() {
+        table.row([
+            field["field"].as_str().unwrap_or_default().to_owned(),
+            field["bytes"].to_string(),
+        ]);
+    }
+    out::result(&format!("{text}\n{table}"))
+}

@@ -1,0 +1,227 @@
+//! `lightday keygen`: signing keys, link keys, and the key set that the vehicle is launched with.
+
+use std::path::{Path, PathBuf};
+
+use lightday_station::keys::{self, SigningKey, role_name, to_hex};
+use lightday_station::keyset::{KeySetFile, NamedKey, Thresholds};
+use lightday_wire::{Role, canon};
+use serde_json::json;
+
+use crate::Global;
+use crate::atomic::{self, Access, Pending};
+use crate::error::{Error, Kind, Result};
+use crate::mission::{Mission, keys::bad_key, keys::entropy};
+use crate::out;
+
+/// Make a signing key, the link keys, or the key set.
+///
+/// A private key is made on its holder's own machine and stays there (mode 0600). What leaves it is the
+/// public half, ROLE-NAME.pub. No key file is ever overwritten.
+///
+/// Examples:
+///   lightday keygen release bob
+///   lightday keygen flight dan --out ~/lightday-keys
+///   lightday keygen link
+///   lightday keygen keyset --threshold root=2 --threshold flight=2
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// A key that changes key sets and link epochs. Example: lightday keygen root ann
+    Root(Holder),
+    /// A key that signs manifests. Example: lightday keygen release bob
+    Release(Holder),
+    /// A key that answers for evidence. Example: lightday keygen verification cleo
+    Verification(Holder),
+    /// A key that answers for the vehicle. Example: lightday keygen flight dan
+    Flight(Holder),
+    /// The sixteen link keys, which only the ground and the vehicle have. Example: lightday keygen link
+    Link(Link),
+    /// The key set, from all public keys in keys/. Example: lightday keygen keyset
+    Keyset(Keyset),
+}
+
+#[derive(clap::Args)]
+struct Holder {
+    /// Who holds the key: letters, digits, - _ .
+    name: String,
+    /// Where to write it; by default keys/ of the mission.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(clap::Args)]
+struct Link {
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(clap::Args)]
+struct Keyset {
+    /// How many keys of a role must sign, such as flight=2; one by default.
+    #[arg(long, value_name = "ROLE=N", value_parser = threshold)]
+    threshold: Vec<(Role, u8)>,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn threshold(text: &str) -> std::result::Result<(Role, u8), String> {
+    let how = || format!("`{text}`: write ROLE=N, such as flight=2");
+    let (role, n) = text.split_once('=').ok_or_else(how)?;
+    let role = keys::role_from_name(role).map_err(|e| e.to_string())?;
+    let n = n.parse().ok().filter(|n| *n > 0).ok_or_else(how)?;
+    Ok((role, n))
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    match &args.what {
+        What::Root(holder) => signing_key(Role::Root, holder, global),
+        What::Release(holder) => signing_key(Role::Release, holder, global),
+        What::Verification(holder) => signing_key(Role::Verification, holder, global),
+        What::Flight(holder) => signing_key(Role::Flight, holder, global),
+        What::Link(link) => link_keys(link, global),
+        What::Keyset(keyset) => key_set(keyset, global),
+    }
+}
+
+fn signing_key(role: Role, holder: &Holder, global: &Global) -> Result<()> {
+    let dir = match &holder.out {
+        Some(dir) => dir.clone(),
+        None => Mission::open(global)?.path("keys"),
+    };
+    let stem = format!("{}-{}", role_name(role), holder.name);
+    let private = dir.join(format!("{stem}.key"));
+    let public = dir.join(format!("{stem}.pub"));
+    let key = SigningKey::generate(role, &holder.name, *entropy::<32>()?);
+    let pem = key.to_pem().map_err(|e| {
+        Error::new(Kind::Usage, &e)
+            .field("name")
+            .hint("use letters, digits, - _ . only")
+    })?;
+    atomic::refuse_existing(&private)?;
+    atomic::refuse_existing(&public)?;
+    if !holder.dry_run {
+        let named = NamedKey {
+            name: holder.name.clone(),
+            role: role_name(role).to_owned(),
+            key: to_hex(&key.public()),
+        };
+        let text = toml::to_string(&named)
+            .map_err(|e| Error::new(Kind::Internal, format!("cannot write the public key: {e}")))?;
+        // Both lie aside, synced, before the first takes its name.
+        let private = Pending::write(&private, pem.as_bytes(), Access::Private)?;
+        let public = Pending::write(&public, text.as_bytes(), Access::Public)?;
+        private.create()?;
+        public.create()?;
+    }
+    out::result(&format!("{}\n{}\n", private.display(), public.display()))?;
+    out::message("Keep the .key file secret and backed up; hand the .pub file to the mission.");
+    Ok(())
+}
+
+fn link_keys(args: &Link, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let path = mission.path("keys/link.key");
+    atomic::refuse_existing(&path)?;
+    if !args.dry_run {
+        let link_keys = keys::link_keys(&entropy::<512>()?);
+        let text = keys::link_keys_to_text(&link_keys);
+        let pending = Pending::write(&path, text.as_bytes(), Access::Private)?;
+        mission
+            .ledger()?
+            .step(&global.actor(), "keygen link", |_| Ok(((), json!({}))))?;
+        pending.create()?;
+    }
+    out::result(&format!("{}\n", path.display()))?;
+    out::message(
+        "Burn these keys into the vehicle before launch, and back them up: whoever has them can make it listen.",
+    );
+    Ok(())
+}
+
+fn key_set(args: &Keyset, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let text_path = mission.path("keys/keyset.toml");
+    let mut file = KeySetFile::new(1);
+    file.keys = mission
+        .public_keys()?
+        .into_iter()
+        .map(|(_, key)| key)
+        .collect();
+    // The order of the roles, then of the names: the same keys make the same set.
+    let place = |k: &NamedKey| keys::role_from_name(&k.role).map_or(u8::MAX, Role::code);
+    file.keys
+        .sort_by(|a, b| (place(a), &a.name).cmp(&(place(b), &b.name)));
+    for (role, n) in &args.threshold {
+        *of(&mut file.thresholds, *role) = *n;
+    }
+    let key_set = file.key_set().map_err(|e| {
+        bad_key(&mission.path("keys"), &e).hint("make the keys that are missing with `lightday keygen ROLE NAME`, collect the .pub files in keys/, and mind the thresholds")
+    })?;
+    let bin_path = mission.path(format!("keys/keyset-{}.bin", key_set.version));
+    atomic::refuse_existing(&text_path).map_err(|e| {
+        e.hint(
+            "the vehicle flies with this key set; only a successor that root signs can replace it",
+        )
+    })?;
+    atomic::refuse_existing(&bin_path)?;
+    let mut buffer = [0; canon::MAX_LEN];
+    let bytes = canon::encode(&key_set, &mut buffer)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot encode the key set: {e}")))?;
+    if !args.dry_run {
+        let text = Pending::write(&text_path, file.to_toml().as_bytes(), Access::Public)?;
+        let bin = Pending::write(&bin_path, bytes, Access::Public)?;
+        let digest = lightday_trust::digest::sha256(bytes).to_string();
+        let what = json!({ "version": key_set.version, "keys": file.keys.len(), "sha256": digest });
+        mission
+            .ledger()?
+            .step(&global.actor(), "keygen keyset", |_| Ok(((), what)))?;
+        bin.create()?;
+        text.create()?;
+    }
+    out::result(&format!(
+        "{}\n{}\n",
+        text_path.display(),
+        bin_path.display()
+    ))?;
+    report(&file, &text_path);
+    Ok(())
+}
+
+fn report(file: &KeySetFile, path: &Path) {
+    for role in Role::ALL.iter().copied() {
+        let holders: Vec<&str> = file.holders(role).collect();
+        let mut thresholds = file.thresholds;
+        out::message(format_args!(
+            "{:<12} {} of {}: {}",
+            role_name(role),
+            of(&mut thresholds, role),
+            holders.len(),
+            holders.join(", ")
+        ));
+    }
+    out::message(format_args!(
+        "Commit {} and burn the .bin file into the vehicle.",
+        path.display()
+    ));
+}
+
+fn of(thresholds: &mut Thresholds, role: Role) -> &mut u8 {
+    match role {
+        Role::Root => &mut thresholds.root,
+        Role::Release => &mut thresholds.release,
+        Role::Verification => &mut thresholds.verification,
+        Role::Flight => &mut thresholds.flight,
+    }
+}

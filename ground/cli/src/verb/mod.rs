@@ -1,0 +1,52 @@
+//! The verbs, one file each. The doc comment of a verb's arguments is its `--help`.
+
+mod authorize;
+mod build;
+mod command;
+mod completions;
+pub mod describe;
+mod inspect;
+mod keygen;
+mod ledger;
+mod new;
+mod sign;
+mod verify;
+
+use crate::Global;
+use crate::error::Result;
+
+/// What to do.
+#[derive(clap::Subcommand)]
+pub enum Verb {
+    New(new::Args),
+    Keygen(keygen::Args),
+    Build(build::Args),
+    Sign(sign::Args),
+    Authorize(authorize::Args),
+    Command(command::Args),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
+    Ledger(ledger::Args),
+    Completions(completions::Args),
+}
+
+impl Verb {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of the verb.
+    pub fn run(self, global: &Global) -> Result<()> {
+        match self {
+            Self::New(args) => new::run(&args),
+            Self::Keygen(args) => keygen::run(&args, global),
+            Self::Build(args) => build::run(&args, global),
+            Self::Sign(args) => sign::run(&args, global),
+            Self::Authorize(args) => authorize::run(&args, global),
+            Self::Command(args) => command::run(&args, global),
+            Self::Inspect(args) => inspect::run(&args, global),
+            Self::Verify(args) => verify::run(&args, global),
+            Self::Ledger(args) => ledger::run(&args, global),
+            Self::Completions(args) => completions::run(&args),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `lightday sign`: one signer, one key, one detached signature.
+
+use std::path::{Path, PathBuf};
+
+use lightday_station::keys::{SigningKey, role_name};
+use serde_json::json;
+
+use crate::Global;
+use crate::atomic::{self, Access};
+use crate::error::{Error, Kind, Result};
+use crate::mission::Mission;
+use crate::mission::artifact::{Artifact, kind_name, signature_path, untrusted};
+use crate::mission::keys::signing_key;
+use crate::out;
+use crate::verb::describe;
+
+/// Sign a bundle, an authorization, a command or a key set with one key.
+///
+/// Writes FILE.ROLE-NAME.sig beside FILE and changes nothing else, so that signers never meet: each signs
+/// on a machine of their own and hands the .sig file over. Every verb that needs signatures takes all that
+/// lie beside the file. Within a mission the key is held against its key set; elsewhere only its role is.
+///
+/// Example:
+///   lightday sign bundles/7.ldb --key ~/lightday-keys/release-bob.key
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The file (.ldb or .ldd).
+    file: PathBuf,
+    /// The private key.
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// Where to write the signature, if not beside the file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Say what would be signed, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mut artifact = Artifact::load(&args.file)?;
+    let key = signing_key(&args.key)?;
+    if !artifact.authority().needs(key.role()) {
+        let roles: Vec<&str> = artifact.authority().roles().map(role_name).collect();
+        let what = format!(
+            "a {} key does not sign a {}",
+            role_name(key.role()),
+            kind_name(artifact.kind())
+        );
+        return Err(Error::new(Kind::Trust, what)
+            .file(&args.key)
+            .field("role")
+            .hint(format!(
+                "roles that sign {}: {}",
+                args.file.display(),
+                roles.join(", ")
+            )));
+    }
+    let out_path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| signature_path(&args.file, &key));
+    atomic::refuse_existing(&out_path)?;
+    out::message(format_args!(
+        "You sign as {} {}:",
+        role_name(key.role()),
+        key.name()
+    ));
+    for line in describe::artifact(&artifact) {
+        out::message(format_args!("  {line}"));
+    }
+    let signature = artifact.sign(&key);
+    let text = toml::to_string(&signature)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot write the signature: {e}")))?;
+    if !args.dry_run {
+        let mission = Mission::open(global)
+            .ok()
+            .filter(|m| m.path("keys/keyset.toml").is_file());
+        if let Some(mission) = &mission {
+            hold_against_key_set(mission, &artifact, &key, args)?;
+        }
+        atomic::create(&out_path, text.as_bytes(), Access::Public)?;
+        if let Some(mission) = &mission {
+            remember(mission, &mut artifact, &out_path, global)?;
+        }
+    }
+    out::result(&format!("{}\n", out_path.display()))
+}
+
+fn hold_against_key_set(
+    mission: &Mission,
+    artifact: &Artifact,
+    key: &SigningKey,
+    args: &Args,
+) -> Result<()> {
+    artifact.check_target(&args.file, mission)?;
+    let key_set = mission
+        .key_set()?
+        .key_set()
+        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let successor = match artifact {
+        Artifact::KeySet(draft) => draft.document().keys.as_slice(),
+        _ => &[],
+    };
+    let known = |k: &&lightday_trust::RoleKey| k.key == key.public();
+    match key_set.keys.iter().chain(successor).find(known) {
+        None => Err(untrusted_key(
+            args,
+            "the mission's key set does not know this key",
+        )),
+        Some(found) if found.role != key.role() => {
+            let what = format!(
+                "the key file says {}, the key set says {}",
+                role_name(key.role()),
+                role_name(found.role)
+            );
+            Err(untrusted_key(args, &what).field("role"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn untrusted_key(args: &Args, what: &str) -> Error {
+    Error::new(Kind::Trust, what)
+        .file(&args.key)
+        .hint("sign with a key of keys/keyset.toml; a new key needs a key set that root signs")
+}
+
+/// Keeps the signature in the ledger, where there is one.
+fn remember(
+    mission: &Mission,
+    artifact: &mut Artifact,
+    path: &Path,
+    global: &Global,
+) -> Result<()> {
+    let key_set = mission
+        .key_set()?
+        .key_set()
+        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let row = artifact.take_signature(path, &key_set)?;
+    if let Err(error) = artifact.verify(&key_set)
+        && !matches!(error, lightday_trust::TrustError::BelowThreshold(_))
+    {
+        return Err(untrusted(path, &error));
+    }
+    if !mission.path("ledger.sqlite").is_file() {
+        return Ok(());
+    }
+    let what = json!({ "kind": kind_name(row.kind), "number": row.number.get(), "role": role_name(row.role), "name": row.name });
+    mission.ledger()?.step(&global.actor(), "sign", |step| {
+        step.add_signature(&row)?;
+        Ok(((), what))
+    })
+}

@@ -1,0 +1,152 @@
+//! `lightday verify`: whether the vehicle would believe a file, and whether its payload is the image.
+
+use std::path::PathBuf;
+
+use lightday_station::image::ImageOptions;
+use lightday_station::keys::role_name;
+use serde_json::json;
+
+use crate::Global;
+use crate::error::{Error, Kind, Result};
+use crate::mission::artifact::{Artifact, kind_name, untrusted};
+use crate::mission::keys::bad_key;
+use crate::mission::{Mission, images};
+use crate::out;
+
+/// Verify a bundle or document: its signatures, its target, and that its payload becomes its image.
+///
+/// Takes all signatures that lie beside the file and asks the very verifier that flies. With --base the
+/// payload is decoded as the vehicle will decode it; with --image the result is held against a file.
+///
+/// Example:
+///   lightday verify bundles/7.ldb --base app-1.0.0.elf --image app-1.1.0.elf
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The file (.ldb or .ldd).
+    file: PathBuf,
+    /// The base of a delta.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+    /// The image that the bundle has to bring.
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// Do not demand all signatures: check those that are there.
+    #[arg(long)]
+    unsigned: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let names = mission.key_set()?;
+    let keys = names
+        .key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let (artifact, signatures) = Artifact::load_signed(&args.file, &keys)?;
+    artifact.check_target(&args.file, &mission)?;
+    match artifact.verify(&keys) {
+        Ok(()) => {}
+        Err(lightday_trust::TrustError::BelowThreshold(_)) if args.unsigned => {}
+        Err(error) => {
+            let missing: Vec<String> = artifact
+                .missing(&keys)
+                .iter()
+                .map(|(role, n)| format!("{n} of {}", role_name(*role)))
+                .collect();
+            let error = untrusted(&args.file, &error);
+            return Err(if missing.is_empty() {
+                error
+            } else {
+                error.hint(format!(
+                    "still to sign: {}; put the .sig files beside the file",
+                    missing.join(", ")
+                ))
+            });
+        }
+    }
+    let decoded = match &artifact {
+        Artifact::Bundle(bundle) => payload(bundle, args)?,
+        _ => None,
+    };
+    let signers: Vec<String> = signatures
+        .iter()
+        .map(|s| format!("{} {}", role_name(s.role), s.name))
+        .collect();
+    let complete = artifact.missing(&keys).is_empty();
+    if args.json {
+        return out::json(&json!({
+            "file": args.file.display().to_string(),
+            "document": kind_name(artifact.kind()),
+            "number": artifact.number().get(),
+            "signers": signers,
+            "complete": complete,
+            "payload_decoded": decoded,
+        }));
+    }
+    let signed = if complete {
+        "all signatures hold"
+    } else {
+        "the signatures that are there hold; more are needed"
+    };
+    let image = match decoded {
+        Some(true) => "payload decodes to the signed image\n",
+        Some(false) => "payload not decoded: give its base with --base\n",
+        None => "",
+    };
+    out::result(&format!(
+        "{}: {} {}: {signed} ({})\n{image}",
+        args.file.display(),
+        kind_name(artifact.kind()),
+        artifact.number(),
+        signers.join(", ")
+    ))
+}
+
+/// Decodes the payload where that is possible; `Some(false)` where the base is not at hand.
+fn payload(bundle: &lightday_station::bundle::Bundle, args: &Args) -> Result<Option<bool>> {
+    let anything = ImageOptions::default();
+    let signed = bundle.manifest().image.digest;
+    if let Some(path) = &args.image {
+        let found = images::load(path, &anything)?.digest();
+        if found != signed {
+            return Err(Error::new(
+                Kind::Trust,
+                format!("the bundle brings another image: {signed}, not {found}"),
+            )
+            .file(path)
+            .field("image.digest")
+            .hint("compare with the image that was built, or build the bundle again"));
+        }
+    }
+    let base = match (&args.base, bundle.context().base) {
+        (_, None) => Vec::new(),
+        (None, Some(_)) => return Ok(Some(false)),
+        (Some(path), Some(base)) => {
+            let image = images::load(path, &anything)?;
+            if image.digest() != base.digest {
+                return Err(Error::new(
+                    Kind::Trust,
+                    format!("not the base of this bundle, which is {}", base.digest),
+                )
+                .file(path)
+                .field("base.digest")
+                .hint("give the image with this SHA-256"));
+            }
+            image.bytes
+        }
+    };
+    let spinner = out::spinner("decoding");
+    let image = bundle.decode(&base);
+    spinner.finish_and_clear();
+    image.map_err(|e| {
+        Error::new(Kind::Input, e)
+            .file(&args.file)
+            .field("payload")
+            .hint(e.hint())
+    })?;
+    Ok(Some(true))
+}
