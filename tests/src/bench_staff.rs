@@ -1,0 +1,138 @@
+//! The people of the bench: their keys, and what they sign. Unlike those of the simulator they also sign
+//! what they should not: with roles missing, and key sets.
+
+use lightday_station::document::Draft;
+use lightday_station::keys::SigningKey;
+use lightday_station::keyset::{KeySetFile, Thresholds};
+use lightday_station::signed::{Drafted, Signed};
+use lightday_trust::KeySet;
+use lightday_trust::keyset::KeySetContext;
+use lightday_wire::Role;
+
+/// Keys with their key set.
+pub struct Staff {
+    keys: Vec<SigningKey>,
+    set: KeySet,
+}
+
+impl std::fmt::Debug for Staff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Staff(key set {})", self.set.version)
+    }
+}
+
+impl Staff {
+    /// The staff of a seed: two of each role, one of flight alone must sign, and one of each other.
+    ///
+    /// # Panics
+    /// Never: the staff makes a valid key set.
+    #[must_use]
+    pub fn new(seed: u8, version: u16) -> Self {
+        let mut file = KeySetFile::new(version);
+        file.thresholds = Thresholds {
+            root: 2,
+            release: 1,
+            verification: 1,
+            flight: 2,
+        };
+        let roles = [
+            (Role::Root, 3u8),
+            (Role::Release, 2),
+            (Role::Verification, 2),
+            (Role::Flight, 3),
+        ];
+        let mut keys = Vec::new();
+        for (role, count) in roles {
+            for place in 0..count {
+                let mut secret = [seed; 32];
+                secret[..2].copy_from_slice(&[role.code(), place]);
+                let name = format!("{role:?}-{place}").to_lowercase();
+                let key = SigningKey::generate(role, &name, secret);
+                file.add(&key);
+                keys.push(key);
+            }
+        }
+        let set = file.key_set().expect("the staff makes a valid key set");
+        Self { keys, set }
+    }
+
+    /// The key set.
+    #[must_use]
+    pub const fn key_set(&self) -> &KeySet {
+        &self.set
+    }
+
+    /// Has as many of each role sign as must.
+    ///
+    /// # Panics
+    /// If a signature is not taken: a bug of the test.
+    pub fn sign<T: Drafted>(&self, document: &mut Signed<T>) {
+        let message = document.signing_message();
+        for (role, count) in document.missing(&self.set) {
+            let signers = self.keys.iter().filter(|key| key.role() == role);
+            for key in signers.take(count) {
+                document
+                    .add_signature(&self.set, &key.sign(&message))
+                    .expect("each of our keys signs once, over this document");
+            }
+        }
+    }
+
+    /// A signed document's envelope.
+    ///
+    /// # Panics
+    /// If the document is too long: a bug of the test.
+    #[must_use]
+    pub fn envelope<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
+        let mut draft = Draft::new(context, document).expect("our documents are short");
+        self.sign(&mut draft);
+        draft.envelope_bytes()
+    }
+
+    /// The same with the first signature left out.
+    ///
+    /// # Panics
+    /// As [`Self::envelope`].
+    #[must_use]
+    pub fn envelope_one_short<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
+        let mut full = Draft::new(context.clone(), document.clone()).expect("short");
+        self.sign(&mut full);
+        let message = full.signing_message();
+        let mut draft = Draft::new(context, document).expect("short");
+        for signature in full.signatures().iter().skip(1) {
+            let key = &self.keys[usize::from(signature.key.0)];
+            draft
+                .add_signature(&self.set, &key.sign(&message))
+                .expect("it signed the full one");
+        }
+        draft.envelope_bytes()
+    }
+
+    /// The envelope of the key set of `next`, signed by the roots of this staff and, if `both`, by those
+    /// of the next.
+    ///
+    /// # Panics
+    /// If a signature is not taken: a bug of the test.
+    #[must_use]
+    pub fn succession(&self, next: &Self, context: KeySetContext, both: bool) -> Vec<u8> {
+        let mut draft = Draft::new(context, next.set.clone()).expect("a key set is short");
+        let message = draft.signing_message();
+        let roots = |staff: &'_ Self| {
+            let of_root = staff.keys.iter().filter(|key| key.role() == Role::Root);
+            of_root
+                .take(2)
+                .map(|key| key.sign(&message))
+                .collect::<Vec<_>>()
+        };
+        let mut signatures = roots(self);
+        if both {
+            signatures.extend(roots(next));
+        }
+        for signature in signatures {
+            draft
+                .add_signature(&self.set, &signature)
+                .expect("a root signs");
+        }
+        draft.envelope_bytes()
+    }
+}

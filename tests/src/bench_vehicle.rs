@@ -1,0 +1,509 @@
+//! A vehicle on the bench: the real loader and the real agent on a simulated flash, one frame and one step
+//! at a time, with a ground beside it that signs what a test asks for.
+//!
+//! ```text
+//! test --deliver--> Agent::handle_frame ... Agent::handle_timeout (counted) ... Agent::poll_transmit --> reports
+//!      --reset----> lightday_boot::load --> Agent::start
+//! ```
+//! It never interprets a frame and never decides what boots.
+
+use lightday_agent::{Agent, Application, Config, Health, Now, Platform};
+use lightday_boot::store::RecordStore;
+use lightday_boot::trailer::{Entry, Trailer};
+use lightday_boot::{Elapsed, Identity, MemoryMap, Record, SlotMap, SlotRecord, Supervisor, keys};
+use lightday_sim::flash::{FlashStats, SimFlash};
+use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
+use lightday_station::object::UplinkObject;
+use lightday_trust::digest::sha256;
+use lightday_trust::{Direction, FrameKey, LinkKey, LinkKeys};
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::report::ReportFrame;
+use lightday_wire::{
+    Action, ClassId, CommandContext, ComponentId, Digest, Epoch, Image, Location, ManifestContext,
+    ObjectNumber, Report, ResetCause, SlotId, SlotState, TagLen, Target, VehicleId, Version, canon,
+};
+
+use crate::bench_ground::{Ground, launch_manifest};
+use crate::bench_staff::Staff;
+
+/// Program granule of 8 B, erase blocks of 4 KiB.
+pub type Flash = SimFlash<8, 4096>;
+/// An agent with room for 512 symbols and 4 KiB of work RAM.
+pub type BenchAgent = Agent<512, 4096>;
+
+/// Who the vehicle is.
+pub const IDENTITY: Identity = Identity {
+    vehicle: VehicleId(7),
+    class: ClassId(3),
+    component: ComponentId(1),
+};
+/// Onboard time at power-on.
+pub const EPOCH_S: u64 = 1_900_000_000;
+/// Seconds of the command-loss timer.
+pub const COMMAND_LOSS_S: u64 = 30 * 86_400;
+/// Seconds between two beacons.
+pub const BEACON_S: u64 = 6 * 3600;
+/// What the supervisor's watchdog waits for.
+const WATCHDOG_MS: u64 = 60_000;
+/// What a step takes.
+const STEP_MS: u64 = 1;
+
+/// The application of the bench: it says what the test tells it to say.
+#[derive(Clone, Debug)]
+pub struct BenchApplication {
+    /// How it feels.
+    pub health: Health,
+    /// Its interlock.
+    pub may_activate: bool,
+}
+
+impl Application for BenchApplication {
+    fn health(&mut self) -> Health {
+        self.health
+    }
+
+    fn may_activate(&mut self) -> bool {
+        self.may_activate
+    }
+}
+
+/// What one step of the agent asked of the flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepCost {
+    /// Erase blocks erased.
+    pub erases: u64,
+    /// Programs.
+    pub programs: u64,
+    /// Whether the record was written.
+    pub is_commit: bool,
+}
+
+/// The vehicle and its ground.
+pub struct Bench {
+    /// The flash.
+    pub flash: Flash,
+    /// The agent's configuration.
+    pub config: Config,
+    /// The supervisor.
+    pub supervisor: SimSupervisor,
+    /// The application.
+    pub application: BenchApplication,
+    /// Whether onboard time is known.
+    pub knows_time: bool,
+    /// The people on the ground, and what they number.
+    pub ground: Ground,
+    /// Every report so far.
+    pub reports: Vec<Report>,
+    /// Every answer so far.
+    pub answers: Vec<Answer>,
+    /// Everything that was booted so far; `None`: nothing was intact.
+    pub boots: Vec<Option<Location>>,
+    /// What each step cost since the test cleared it.
+    pub costs: Vec<StepCost>,
+    agent: Option<Box<BenchAgent>>,
+    now_ms: u64,
+}
+
+/// Bytes that look like an image.
+#[must_use]
+pub fn image(seed: u8, len: usize) -> Vec<u8> {
+    let mut state = u32::from(seed) | 0x100;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect()
+}
+
+/// The image that slot A is launched with.
+#[must_use]
+pub fn first_image() -> Vec<u8> {
+    image(1, 5000)
+}
+
+/// What a manifest says about an image.
+#[must_use]
+pub fn describe(bytes: &[u8], major: u8) -> Image {
+    Image {
+        digest: sha256(bytes),
+        size: u32::try_from(bytes.len()).expect("small"),
+        version: Version {
+            major,
+            ..Version::default()
+        },
+    }
+}
+
+fn install(flash: &mut Flash, place: SlotMap, staff: &Staff, bytes: &[u8], image: Image) {
+    flash.factory_load(place.image.start, bytes);
+    let number = ObjectNumber::default();
+    let context = ManifestContext {
+        target: Target::Vehicle(IDENTITY.vehicle),
+        number,
+        base: None,
+    };
+    let command = CommandContext {
+        vehicle: IDENTITY.vehicle,
+        number,
+    };
+    let action = Action::Confirm {
+        image: image.digest,
+    };
+    let manifest = staff.envelope(context, launch_manifest(image));
+    let confirm = staff.envelope(command, lightday_wire::Command { action });
+    for entry in [
+        Entry::Installed {
+            number,
+            base: None,
+            envelope: &manifest,
+        },
+        Entry::Commanded {
+            number,
+            envelope: &confirm,
+        },
+    ] {
+        Trailer::new(place.trailer)
+            .append(flash, entry)
+            .expect("two documents fit");
+    }
+}
+
+fn factory(layout: &Layout, staff: &Staff) -> Flash {
+    let map = &layout.map;
+    let mut flash = Flash::new(layout.blocks);
+    map.check(&flash).expect("the layout suits");
+    keys::store(&mut flash, map.key_sets, staff.key_set()).expect("it fits");
+    let golden = image(9, 4000);
+    for copy in map.golden {
+        install(&mut flash, copy, staff, &golden, describe(&golden, 0));
+        for region in [copy.image, copy.trailer] {
+            flash.protect(region.start..region.end());
+        }
+    }
+    let first = first_image();
+    let described = describe(&first, 1);
+    install(&mut flash, map.slot(SlotId::A), staff, &first, described);
+    let slot_a = SlotRecord {
+        state: SlotState::Confirmed,
+        image: described.digest,
+        size: described.size,
+        version: described.version,
+        ..SlotRecord::EMPTY
+    };
+    let home = Location::Slot(SlotId::A);
+    let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, staff.key_set().version);
+    RecordStore::new(map.record)
+        .save(&mut flash, 0, &record)
+        .expect("it fits");
+    flash.clear_counters();
+    flash
+}
+
+impl Bench {
+    /// A vehicle as it is launched, running slot A, and settled.
+    #[must_use]
+    pub fn launch() -> Self {
+        let sizes = LayoutSizes {
+            slot: 16_384,
+            staging: 24_576,
+            block: 16_384,
+        };
+        let layout = Layout::new(8, 4096, sizes);
+        let ground = Ground::new(Staff::new(1, 1));
+        let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
+        let config = Config {
+            identity: IDENTITY,
+            map: layout.map,
+            link_keys,
+            tag_len: TagLen::Eight,
+            decoder_ram: 0,
+            command_loss_s: COMMAND_LOSS_S,
+            beacon_s: BEACON_S,
+        };
+        let mut bench = Self {
+            flash: factory(&layout, &ground.staff),
+            config,
+            supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
+            application: BenchApplication {
+                health: Health::Healthy,
+                may_activate: true,
+            },
+            knows_time: true,
+            ground,
+            reports: Vec::new(),
+            answers: Vec::new(),
+            boots: Vec::new(),
+            costs: Vec::new(),
+            agent: None,
+            now_ms: 0,
+        };
+        bench.boot();
+        bench.settle();
+        bench
+    }
+
+    /// The memory map.
+    #[must_use]
+    pub const fn map(&self) -> &MemoryMap {
+        &self.config.map
+    }
+
+    /// The running agent.
+    ///
+    /// # Panics
+    /// If none runs.
+    #[must_use]
+    pub fn agent(&self) -> &BenchAgent {
+        self.agent.as_deref().expect("an agent runs")
+    }
+
+    /// The record as the agent knows it.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        self.agent().record()
+    }
+
+    /// A slot's state.
+    #[must_use]
+    pub fn state(&self, slot: SlotId) -> SlotState {
+        self.record().slot(slot).state
+    }
+
+    /// What runs.
+    #[must_use]
+    pub fn running(&self) -> Location {
+        self.agent().running()
+    }
+
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        Now {
+            elapsed: Elapsed(self.now_ms),
+            time_s: self.knows_time.then_some(EPOCH_S + self.now_ms / 1000),
+        }
+    }
+
+    /// Onboard time in seconds, whether it is known or not.
+    #[must_use]
+    pub const fn time_s(&self) -> u64 {
+        EPOCH_S + self.now_ms / 1000
+    }
+
+    /// What the flash was asked to write so far: programs, erases.
+    #[must_use]
+    pub fn writes(&self) -> (u64, u64) {
+        let FlashStats {
+            programs, erases, ..
+        } = self.flash.stats();
+        (programs, erases)
+    }
+
+    /// Runs the loader and starts the agent.
+    pub fn boot(&mut self) {
+        self.now_ms += 2000;
+        self.supervisor.advance(Elapsed(self.now_ms));
+        let map = self.config.map;
+        let boot = lightday_boot::load(&mut self.flash, &map, IDENTITY, &mut self.supervisor);
+        self.boots
+            .push(boot.as_ref().ok().map(|boot| boot.location));
+        let now = self.now();
+        let mut platform = Platform {
+            flash: &mut self.flash,
+            supervisor: &mut self.supervisor,
+            application: &mut self.application,
+        };
+        let config = self.config.clone();
+        self.agent = boot.ok().map(|boot| {
+            let agent = BenchAgent::start(config, boot.location, now, &mut platform);
+            Box::new(agent.expect("the map suits the flash"))
+        });
+    }
+
+    /// Resets the processor and boots; whatever RAM knew is gone.
+    pub fn reset(&mut self, cause: ResetCause) {
+        self.agent = None;
+        self.flash.power_on();
+        self.supervisor.advance(Elapsed(self.now_ms));
+        self.supervisor.reset(cause);
+        self.boot();
+    }
+
+    /// One step of the agent, and the packet that it sends after it.
+    ///
+    /// # Panics
+    /// If no agent runs, or a packet does not open.
+    pub fn step(&mut self) {
+        let (now, before, operation) = (self.now(), self.writes(), self.flash.operations());
+        let agent = self.agent.as_mut().expect("an agent runs");
+        let mut platform = Platform {
+            flash: &mut self.flash,
+            supervisor: &mut self.supervisor,
+            application: &mut self.application,
+        };
+        agent.handle_timeout(now, &mut platform);
+        let mut packet = [0; 128];
+        let sent = agent.poll_transmit(now, &mut packet);
+        let epoch = agent.record().epoch;
+        if let Some(len) = sent {
+            self.take_packet(&packet[..len], epoch);
+        }
+        self.now_ms += STEP_MS;
+        self.supervisor.advance(Elapsed(self.now_ms));
+        self.supervisor.kick();
+        let after = self.writes();
+        let copies = self.config.map.record;
+        let is_commit = copies
+            .iter()
+            .any(|r| self.flash.changed_since(operation, r.start..r.end()));
+        self.costs.push(StepCost {
+            erases: after.1 - before.1,
+            programs: after.0 - before.0,
+            is_commit,
+        });
+    }
+
+    fn take_packet(&mut self, packet: &[u8], epoch: Epoch) {
+        let keys = &self.config.link_keys;
+        let key = keys.frame_key(IDENTITY.vehicle, Direction::Down, epoch);
+        if let Ok(frame) = answer::parse(packet) {
+            let body = key.open_report(&frame).expect("the tag verifies");
+            self.answers.push(canon::decode(body).expect("an answer"));
+        } else {
+            let frame = ReportFrame::parse(packet).expect("a report or an answer");
+            let body = key.open_report(&frame).expect("the tag verifies");
+            self.reports.push(canon::decode(body).expect("a report"));
+        }
+    }
+
+    /// Steps until nothing is due now; boots again where a reset is asked for.
+    ///
+    /// # Panics
+    /// If it never comes to rest.
+    pub fn settle(&mut self) {
+        for _ in 0..400_000 {
+            if !self.flash.is_powered() {
+                return;
+            }
+            if self.supervisor.is_reset_requested() {
+                self.reset(ResetCause::Software);
+            }
+            let Some(agent) = &self.agent else { return };
+            if agent.poll_timeout() > Elapsed(self.now_ms) {
+                return;
+            }
+            self.step();
+        }
+        panic!("the agent never comes to rest");
+    }
+
+    /// Lets time pass, with all that falls due in it.
+    pub fn wait_s(&mut self, seconds: u64) {
+        let until = self.now_ms + seconds * 1000;
+        loop {
+            self.settle();
+            let due = self.agent.as_ref().map_or(u64::MAX, |a| a.poll_timeout().0);
+            let deadline = self.supervisor.deadline().map_or(u64::MAX, |d| d.0);
+            let next = due.min(deadline).max(self.now_ms);
+            if next > until {
+                break;
+            }
+            self.now_ms = next;
+            self.supervisor.advance(Elapsed(self.now_ms));
+            self.supervisor.kick();
+            if deadline <= next {
+                self.reset(ResetCause::Deadline);
+            }
+        }
+        self.now_ms = self.now_ms.max(until);
+        self.supervisor.advance(Elapsed(self.now_ms));
+        self.supervisor.kick();
+    }
+
+    /// The uplink key of an epoch.
+    #[must_use]
+    pub fn uplink(&self, epoch: u8) -> FrameKey {
+        let epoch = Epoch::new(epoch).expect("0 to 15");
+        self.config
+            .link_keys
+            .frame_key(IDENTITY.vehicle, Direction::Up, epoch)
+    }
+
+    /// A packet arrives; the agent does nothing yet.
+    ///
+    /// # Panics
+    /// If no agent runs.
+    pub fn hear(&mut self, bytes: &[u8]) {
+        let now = self.now();
+        let agent = self.agent.as_mut().expect("an agent runs");
+        agent.handle_frame(now, bytes);
+    }
+
+    /// The frames of these symbols arrive under the ground's epoch, one by one.
+    ///
+    /// # Panics
+    /// If no agent runs.
+    pub fn deliver(&mut self, object: &UplinkObject, symbols: impl IntoIterator<Item = u16>) {
+        let key = self.uplink(self.ground.epoch);
+        for index in symbols {
+            let frame = object.frame(index, &key, TagLen::Eight).expect("an index");
+            self.hear(&frame);
+            self.settle();
+        }
+    }
+
+    /// The whole object arrives, no symbol lost.
+    pub fn deliver_all(&mut self, object: &UplinkObject) {
+        self.deliver(object, 0..object.k());
+    }
+
+    /// Signs and delivers a command.
+    pub fn command(&mut self, action: Action) {
+        let object = self.ground.command(action);
+        self.deliver_all(&object);
+    }
+
+    /// The latest report.
+    ///
+    /// # Panics
+    /// If there was none.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        self.reports.last().expect("a report was sent")
+    }
+
+    /// Waits for the next beacon and returns it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn beacon(&mut self) -> Report {
+        self.wait_s(BEACON_S + 1);
+        *self.report()
+    }
+
+    /// Changes a byte of flash as the factory would, unnoticed.
+    pub fn corrupt(&mut self, address: u32) {
+        self.flash.flip(address, 0);
+    }
+
+    /// The digest of the first bytes of a slot, as they lie there.
+    ///
+    /// # Panics
+    /// If the slot is shorter.
+    #[must_use]
+    pub fn slot_digest(&self, slot: SlotId, len: u32) -> Digest {
+        let region = self.config.map.slot(slot).image;
+        let bytes = self.flash.peek(region.start..region.start + len);
+        sha256(bytes.expect("within the slot"))
+    }
+
+    /// Whether a slot's image or trailer was written since an operation.
+    #[must_use]
+    pub fn slot_changed_since(&self, operation: u64, slot: SlotId) -> bool {
+        let SlotMap { image, trailer } = self.config.map.slot(slot);
+        [image, trailer]
+            .iter()
+            .any(|r| self.flash.changed_since(operation, r.start..r.end()))
+    }
+}
