@@ -1,7 +1,7 @@
 //! Bundles: a manifest, its signatures and the payload, built from one or two images.
 //!
 //! Never signs (signers do, one at a time) and never says that an image is good (evidence does). The
-//! file (`.ldb`) is a [container](crate::container); what goes up is its envelope and payload alone.
+//! file (`.ldb`) is a [container]; what goes up is its envelope and payload alone.
 //!
 //! ```text
 //! .ldb   = context (target, number, base in full) | body | signatures | text | payload

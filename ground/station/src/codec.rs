@@ -3,7 +3,7 @@
 //! Never trusts an encoder: each payload is decoded by the very decoder that flies, in the RAM that
 //! its manifest will state, and compared with the image.
 //!
-//! A further codec is one more arm in [`encode_with`] and in [`decode`]; `CodecId::Model` is to come.
+//! A further codec is one more arm in `encode_with` and in [`decode`]; `CodecId::Model` is to come.
 
 use core::fmt;
 use lightday_delta::{BsdiffZstdDecoder, DecodeError, Lengths, StoreDecoder, encode};

@@ -1,7 +1,7 @@
 //! Drafts of the small documents: authorizations, commands and key sets, and their files (`.ldd`).
 //!
 //! Never decides who may sign: the document's own [`authority`](lightday_wire::Document::authority)
-//! does. The file is a [container](crate::container) around context, body and signatures.
+//! does. The file is a [container] around context, body and signatures.
 //!
 //! ```
 //! use lightday_station::document::Draft;
@@ -90,7 +90,8 @@ mod tests {
     use lightday_trust::keyset::KeySetContext;
     use lightday_trust::{KeySet, TrustError};
     use lightday_wire::{
-        Action, ClassId, Command, CommandContext, KeyIndex, ObjectNumber, Role, VehicleId,
+        Action, Authorization, AuthorizationContext, ClassId, Command, CommandContext, Digest,
+        KeyIndex, ObjectNumber, Role, VehicleId, Window,
     };
     use proptest::prelude::*;
 
@@ -180,6 +181,48 @@ mod tests {
         assert_eq!(new, Ok(vec![KeyIndex(0x87)]));
         assert_eq!(draft.verify(&keys()), Ok(()));
         assert_eq!(draft.missing(&keys()), []);
+    }
+
+    #[test]
+    fn a_bad_signature_hides_behind_no_other_fault() {
+        // The verifier would stop at the old set's threshold before it saw the new key's signature.
+        let mut next = file(2);
+        next.add(&key(Role::Root, 12));
+        let context = KeySetContext {
+            class: ClassId(1),
+            number: ObjectNumber::new(0).unwrap(),
+        };
+        let mut draft = Draft::new(context, next.key_set().unwrap()).unwrap();
+        let bad = key(Role::Root, 12).sign(b"something else");
+        assert_eq!(
+            draft.add_signature(&keys(), &bad),
+            Err(SignError::BadSignature)
+        );
+        assert!(draft.signatures().is_empty());
+    }
+
+    #[test]
+    fn fields_sum_up_to_the_envelope() {
+        fn sum<T: Drafted>(draft: &Draft<T>) {
+            let sum: usize = draft.fields().iter().map(|(_, bytes)| bytes).sum();
+            assert_eq!(sum, draft.object_bytes().len());
+        }
+        let number = ObjectNumber::new(3).unwrap();
+        let class = ClassId(1);
+        sum(&Draft::new(KeySetContext { class, number }, keys()).unwrap());
+        let vehicle = VehicleId(7);
+        let window = Some(Window {
+            opens_s: 1 << 33,
+            closes_s: u64::MAX,
+        });
+        let authorization = Authorization {
+            bundle: number,
+            image: Digest([1; 32]),
+            window,
+            expires_s: Some(5),
+            evidence_root: Digest([2; 32]),
+        };
+        sum(&Draft::new(AuthorizationContext { vehicle, number }, authorization).unwrap());
     }
 
     proptest! {

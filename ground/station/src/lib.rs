@@ -8,10 +8,20 @@
 //!                                                                 Tracker <─ reports ──┘
 //! ```
 
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`image`], [`codec`], [`bundle`] | images, payloads, bundles |
+//! | [`keys`], [`keyset`] | key files |
+//! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
+//! | [`profile`], [`link`] | what the ground assumes of vehicle and link |
+//! | [`object`], [`plan`], [`session`] | what goes up, what it costs, the sender |
+//! | [`tracker`] | what the vehicle last proved |
+
 #![forbid(unsafe_code)]
 
 pub mod bundle;
-pub mod chance;
+mod chance;
 pub mod codec;
 pub mod container;
 pub mod document;
@@ -22,7 +32,7 @@ pub mod link;
 pub mod object;
 pub mod plan;
 pub mod profile;
-pub mod queue;
+mod queue;
 pub mod session;
 pub mod signed;
 pub mod tracker;

@@ -1,11 +1,22 @@
 //! What goes up: the bytes of one object, cut into K symbols, and any of its frames by index.
 //!
-//! Never decides when a frame is sent (the session does) and keeps no state: the
+//! Never decides when a frame is sent (the [session](crate::session) does) and keeps no state: the
 //! same index gives the same frame for ever.
 //!
 //! ```text
 //! object bytes | envelope | payload ... | zeros |        padded to K * symbol_len
 //!              | symbol 0 | symbol 1 | ... | symbol K-1 |   then parity: K, K+1, ...
+//! ```
+//!
+//! ```
+//! use lightday_station::object::UplinkObject;
+//! use lightday_wire::{ObjectKind, ObjectNumber};
+//!
+//! let number = ObjectNumber::new(5).unwrap();
+//! let object = UplinkObject::fit(ObjectKind::Command, number, b"eleven byte", 8, 2)?;
+//! assert_eq!((object.k(), object.symbol_len()), (2, 6));
+//! assert_eq!(object.symbol(1).unwrap(), *b" byte\0");
+//! # Ok::<(), lightday_station::object::ObjectError>(())
 //! ```
 
 use core::fmt;

@@ -9,6 +9,26 @@
 //!   source first      source, parity    parity       parity for the frames that get lost, and, in a
 //!                                                    later pass, for a pass that is lost as a whole
 //! ```
+//! ```
+//! use lightday_station::link::{LinkModel, Loss, Pass};
+//! use lightday_station::object::UplinkObject;
+//! use lightday_station::plan::plan;
+//! use lightday_station::profile::{EXAMPLE, Profile};
+//! use lightday_wire::{ObjectKind, ObjectNumber};
+//!
+//! let profile: Profile = toml::from_str(EXAMPLE)?;
+//! let bursts = Loss::GilbertElliott { loss: 0.1, mean_burst_frames: 10.0 };
+//! let link = LinkModel::new(&profile.link, bursts, 0.0, 0.0);
+//! let pass = Pass { start_s: 0, end_s: 28_800, rate_bps: None, station: "Malargüe".into() };
+//! let number = ObjectNumber::new(1).unwrap();
+//! let bundle = UplinkObject::new(ObjectKind::Bundle, number, &[7; 20_000], 200)?;
+//!
+//! let plan = plan(&[bundle], &[pass], &link, 0.999)?;
+//! assert!(plan.is_enough() && plan.objects[0].frames > 100);
+//! assert_eq!(plan.bytes.total(), 224 * u64::from(plan.objects[0].frames));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! In every pass an object gets frames until it is likely enough complete *if this pass is heard*, or
 //! until more of them hardly help; the rest goes to later passes, so that a lost pass is covered by
 //! frames that it cannot take with it.

@@ -13,6 +13,36 @@
 //!   │  │ report: symbols needed, so many more frames planned ─────> │ Cancelled            │
 //!   └──┘                                                            └──────────────────────┘
 //! ```
+//! ```
+//! use lightday_station::link::{LinkModel, Loss, Pass};
+//! use lightday_station::object::UplinkObject;
+//! use lightday_station::profile::{EXAMPLE, Profile};
+//! use lightday_station::session::{Persistence, UplinkSession};
+//! use lightday_trust::{Direction, LinkKey, LinkKeys};
+//! use lightday_wire::{Epoch, ObjectKind, ObjectNumber};
+//!
+//! let profile: Profile = toml::from_str(EXAMPLE)?;
+//! let link = LinkModel::new(&profile.link, Loss::Random { p: 0.1 }, 0.0, 0.05);
+//! let pass = |start_s| Pass { start_s, end_s: start_s + 3600, rate_bps: None, station: "".into() };
+//! let passes = vec![pass(86_400), pass(172_800), pass(259_200)];
+//! let mut session = UplinkSession::new(passes, link, 0.99, Persistence::Planned);
+//!
+//! let number = ObjectNumber::new(1).unwrap();
+//! let command = UplinkObject::new(ObjectKind::Command, number, &[7; 90], 90)?;
+//! let plan = session.push(command, 0)?;
+//! assert!(plan.is_enough());
+//!
+//! let keys = LinkKeys(core::array::from_fn(|_| LinkKey([1; 32])));
+//! let key = keys.frame_key(profile.vehicle, Direction::Up, Epoch::default());
+//! let (mut now_ms, mut frames) = (0, 0);
+//! while let Some(at_ms) = session.poll_timeout(now_ms) {
+//!     let frame = session.poll_transmit(at_ms, &key).ok_or("a frame is due")?;
+//!     (now_ms, frames) = (frame.end_ms, frames + 1);
+//! }
+//! assert_eq!(frames, plan.frames.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The session is serialisable (by a self-describing format such as JSON) and holds no key.
 
 use lightday_trust::FrameKey;
@@ -149,6 +179,8 @@ pub struct UplinkSession {
     target: f64,
     persistence: Persistence,
     mixer: Mixer,
+    /// The pass in which the last frame was sent: in each, turns begin anew.
+    mixer_pass: Option<usize>,
     /// Until when the antenna sends, in Unix milliseconds.
     busy_until_ms: u64,
 }
@@ -170,6 +202,7 @@ impl UplinkSession {
             target,
             persistence,
             mixer: Mixer::new(),
+            mixer_pass: None,
             busy_until_ms: 0,
         }
     }
@@ -262,9 +295,8 @@ impl UplinkSession {
         now_ms + self.link.air_time_ms(object.symbol_len(), pass) <= pass.end_s * 1000
     }
 
-    /// The frame to be sent now, if the antenna is free, a pass is open and something is to be sent.
-    /// `key` is the uplink key of the epoch that the vehicle is in.
-    pub fn poll_transmit(&mut self, now_ms: u64, key: &FrameKey) -> Option<Transmit> {
+    /// What is chosen now: object, pass, and the turns after it.
+    fn choose(&self, now_ms: u64) -> Option<(usize, usize, Mixer)> {
         if now_ms < self.busy_until_ms {
             return None;
         }
@@ -273,8 +305,28 @@ impl UplinkSession {
             let wants = q.wants(place, self.persistence) && self.fits(&q.object, now_ms, pass);
             (q.object.kind(), wants)
         });
-        let mut mixer = self.mixer.clone();
+        let mut mixer = match self.mixer_pass {
+            Some(last) if last == place => self.mixer.clone(),
+            _ => Mixer::new(),
+        };
         let chosen = mixer.next(wanting)?;
+        Some((chosen, place, mixer))
+    }
+
+    /// Whose frame [`Self::poll_transmit`] would send now: frames of an epoch switch or a
+    /// resynchronisation need the key of the epoch that they lead to.
+    #[must_use]
+    pub fn peek(&self, now_ms: u64) -> Option<(ObjectKind, ObjectNumber)> {
+        let (chosen, _, _) = self.choose(now_ms)?;
+        let object = &self.objects.get(chosen)?.object;
+        Some((object.kind(), object.number()))
+    }
+
+    /// The frame to be sent now, if the antenna is free, a pass is open and something is to be sent.
+    /// `key` is the uplink key of the epoch that the vehicle is in.
+    pub fn poll_transmit(&mut self, now_ms: u64, key: &FrameKey) -> Option<Transmit> {
+        let (chosen, place, mixer) = self.choose(now_ms)?;
+        let pass = self.passes.get(place)?;
         let symbol_len = self.objects.get(chosen)?.object.symbol_len();
         let end_ms = now_ms + self.link.air_time_ms(symbol_len, pass);
 
@@ -290,7 +342,7 @@ impl UplinkSession {
             *budget = budget.saturating_sub(1);
         }
         let (kind, number) = (queued.object.kind(), queued.object.number());
-        self.mixer = mixer;
+        (self.mixer, self.mixer_pass) = (mixer, Some(place));
         self.busy_until_ms = end_ms;
         Some(Transmit {
             bytes,

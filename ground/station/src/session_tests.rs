@@ -46,9 +46,11 @@ fn send(session: &mut UplinkSession, from_ms: u64, until_ms: u64) -> Vec<Transmi
     let (mut now_ms, mut sent) = (from_ms, Vec::new());
     while let Some(at_ms) = session.poll_timeout(now_ms).filter(|at| *at < until_ms) {
         assert_eq!(session.poll_timeout(at_ms), Some(at_ms));
+        let next = session.peek(at_ms);
         let frame = session
             .poll_transmit(at_ms, &key())
             .expect("a frame is due");
+        assert_eq!(next, Some((frame.kind, frame.number)));
         let read = Frame::parse(&frame.bytes, session.tag_len()).unwrap();
         key().open_frame(read).unwrap();
         assert_eq!(
@@ -83,8 +85,10 @@ fn what_was_planned_is_sent_and_no_symbol_twice() {
     assert_eq!(symbols.len(), sent.len());
     // The session lays its frames where the plan said.
     for (transmit, planned) in sent.iter().zip(&plan.frames) {
-        assert_eq!(transmit.index, planned.index);
-        assert!(transmit.end_ms > planned.start_ms);
+        let of = &plan.objects[usize::from(planned.object)];
+        assert_eq!((transmit.kind, transmit.index), (of.kind, planned.index));
+        // 124 B at 100 bit/s.
+        assert_eq!(transmit.end_ms, planned.start_ms + 9920);
     }
     assert_eq!(session.poll_timeout(0), None);
 }
