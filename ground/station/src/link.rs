@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::Link;
 
+/// Longest light time, so that sums of times cannot overflow.
+const LIGHT_TIME_MAX_S: u64 = 1000 * 366 * 86_400;
+
 /// How frames get lost, beyond bit errors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -155,6 +158,11 @@ impl LinkModel {
         let share = |p: f64| (0.0..1.0).contains(&p);
         must(self.rate_bps > 0, "link.rate_up_bps", "be above 0")?;
         must(self.rate_down_bps > 0, "link.rate_down_bps", "be above 0")?;
+        must(
+            self.light_time_s <= LIGHT_TIME_MAX_S,
+            "link.light_time_s",
+            "be at most 1000 years",
+        )?;
         must(
             share(self.bit_error_rate),
             "bit_error_rate",

@@ -44,6 +44,9 @@ use crate::link::{LinkError, LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::queue::Mixer;
 
+/// The last second of the year 9999, so that sums of times and milliseconds cannot overflow.
+const LATEST_S: u64 = 253_402_300_799;
+
 /// Why there is no plan. Too few passes are no error: the plan then says what they reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -377,6 +380,12 @@ fn check(
     for (place, pass) in passes.iter().enumerate() {
         if pass.end_s <= pass.start_s || pass.start_s < free_s {
             return Err(PlanError::PassOrder { pass: place });
+        }
+        if pass.end_s > LATEST_S {
+            return Err(PlanError::Link(LinkError {
+                field: "passes: end_s",
+                must: "be in Unix seconds, before the year 10000",
+            }));
         }
         if pass.rate_bps == Some(0) {
             return Err(PlanError::Link(LinkError {

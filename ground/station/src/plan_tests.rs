@@ -142,6 +142,9 @@ fn what_makes_no_plan_has_its_error() {
         fails(&objects, &passes, 0.9),
         PlanError::PassOrder { pass: 1 }
     );
+    let mut late = daily(1);
+    late[0].end_s = u64::MAX;
+    assert!(matches!(fails(&objects, &late, 0.9), PlanError::Link(_)));
     passes[0].rate_bps = Some(0);
     assert!(matches!(fails(&objects, &passes, 0.9), PlanError::Link(_)));
 }

@@ -288,11 +288,11 @@ impl UplinkSession {
     /// The pass at a moment, by its place.
     fn pass_at(&self, now_ms: u64) -> Option<(usize, &Pass)> {
         let mut passes = self.passes.iter().enumerate();
-        passes.find(|(_, p)| p.start_s * 1000 <= now_ms && now_ms < p.end_s * 1000)
+        passes.find(|(_, p)| ms(p.start_s) <= now_ms && now_ms < ms(p.end_s))
     }
 
     fn fits(&self, object: &UplinkObject, now_ms: u64, pass: &Pass) -> bool {
-        now_ms + self.link.air_time_ms(object.symbol_len(), pass) <= pass.end_s * 1000
+        now_ms + self.link.air_time_ms(object.symbol_len(), pass) <= ms(pass.end_s)
     }
 
     /// What is chosen now: object, pass, and the turns after it.
@@ -358,7 +358,7 @@ impl UplinkSession {
     pub fn poll_timeout(&self, now_ms: u64) -> Option<u64> {
         let free_ms = now_ms.max(self.busy_until_ms);
         self.passes.iter().enumerate().find_map(|(place, pass)| {
-            let at_ms = free_ms.max(pass.start_s * 1000);
+            let at_ms = free_ms.max(ms(pass.start_s));
             let mut objects = self.objects.iter();
             let is_wanted = objects
                 .any(|q| q.wants(place, self.persistence) && self.fits(&q.object, at_ms, pass));
@@ -378,9 +378,10 @@ impl UplinkSession {
     pub fn handle_report(&mut self, report: &Report, received_ms: u64) -> Result<bool, PlanError> {
         let air_ms =
             (REPORT_LEN as u64 * 8 * 1000).div_ceil(u64::from(self.link.rate_down_bps.max(1)));
-        let light_ms = self.link.light_time_s * 1000;
+        let light_ms = ms(self.link.light_time_s);
         // What had left the antenna by then was on board, or lost, when the report was made.
-        let heard_ms = received_ms.saturating_sub(air_ms + 2 * light_ms);
+        let heard_ms =
+            received_ms.saturating_sub(light_ms.saturating_mul(2).saturating_add(air_ms));
         let mut changed = false;
         for queued in self.objects.iter_mut().filter(|q| q.is_sending()) {
             queued.unheard.retain(|sent| sent.end_ms > heard_ms);
@@ -429,6 +430,11 @@ impl UplinkSession {
     pub const fn tag_len(&self) -> TagLen {
         self.link.tag_len
     }
+}
+
+/// Milliseconds; a pass that the planner has not checked yet may lie at the end of time.
+const fn ms(seconds: u64) -> u64 {
+    seconds.saturating_mul(1000)
 }
 
 /// What a report says about an object.
