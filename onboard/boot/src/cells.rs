@@ -16,6 +16,8 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use crate::flash::{self, FlashError, Region};
 
+/// How many blank cells an append tries: a cut may leave one that reads blank and takes no program.
+const ATTEMPTS: usize = 4;
 /// Bytes before a cell's data.
 pub const HEADER_LEN: usize = 16;
 /// The longest cell.
@@ -144,7 +146,7 @@ impl CellLog {
     /// Programs a cell behind the last that is not blank, and reads it back.
     ///
     /// # Errors
-    /// [`CellError`]. A cell that failed is torn; appending again takes the next.
+    /// [`CellError`]. A cell that fails is used up and the next is taken, a few times.
     pub fn append<F: NorFlash>(
         &self,
         flash: &mut F,
@@ -152,10 +154,6 @@ impl CellLog {
         sequence: u32,
         data: &[u8],
     ) -> Result<(), CellError> {
-        let index = self.cells().saturating_sub(self.free(flash));
-        if index >= self.cells() {
-            return Err(CellError::Full);
-        }
         let mut buffer = [0xffu8; MAX_CELL];
         let cell = buffer
             .get_mut(..self.cell_len as usize)
@@ -164,8 +162,16 @@ impl CellLog {
         // Only whole granules are programmed; the padding behind stays erased.
         let granules = used.next_multiple_of(F::WRITE_SIZE.max(1)).min(cell.len());
         let bytes = cell.get(..granules).ok_or(CellError::TooLong)?;
-        let at = index.checked_mul(self.cell_len).ok_or(CellError::Full)?;
-        Ok(flash::program(flash, self.region, at, bytes)?)
+        let first = self.cells().saturating_sub(self.free(flash));
+        let mut result = Err(CellError::Full);
+        for index in (first..self.cells()).take(ATTEMPTS) {
+            let at = index.checked_mul(self.cell_len).ok_or(CellError::Full)?;
+            result = flash::program(flash, self.region, at, bytes).map_err(CellError::Flash);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
     }
 
     /// Erases the whole region.

@@ -6,6 +6,9 @@
 //! A word is one program granule. A step programs the next word to zero, so that a number is the count of
 //! programmed words. A word counts as programmed when four of its bits or more are zero, or when it cannot
 //! be read: a torn step was authorised, and going on is safe where going back is not. Fewer are a flip.
+//!
+//! Words are counted from the first on, across at most two that are not programmed: a torn step may leave
+//! a word that takes no second program. A lone word far behind is an upset, not a step, and counts nothing.
 
 use embedded_storage::nor_flash::NorFlash;
 
@@ -25,6 +28,8 @@ pub enum Floor {
 const EPOCHS: u32 = 16;
 const KEY_SETS: u32 = 64;
 const MIN_SECURITY: u32 = 16;
+/// Words without a step that the count goes across.
+const GAP: u32 = 2;
 /// Longest granule that a word can be.
 const MAX_WORD: usize = 256;
 
@@ -53,10 +58,16 @@ fn extent<F: NorFlash>(region: Region, floor: Floor) -> (u32, u32) {
 /// The value of a floor.
 pub fn value<F: NorFlash>(flash: &mut F, region: Region, floor: Floor) -> u32 {
     let (first, words) = extent::<F>(region, floor);
-    let last = (0..words)
-        .rev()
-        .find(|i| is_programmed(flash, region, first.saturating_add(*i)));
-    last.map_or(0, |i| i.saturating_add(1))
+    let mut value = 0u32;
+    for i in 0..words {
+        if i > value.saturating_add(GAP) {
+            break;
+        }
+        if is_programmed(flash, region, first.saturating_add(i)) {
+            value = i.saturating_add(1);
+        }
+    }
+    value
 }
 
 fn is_programmed<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> bool {
@@ -73,10 +84,10 @@ fn is_programmed<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> bool 
 }
 
 /// Raises a floor to `target`, word by word; does nothing if it is there already. A `target` beyond the
-/// region's capacity raises it as far as it goes.
+/// region's capacity raises it as far as it goes. A word that takes no program is passed over.
 ///
 /// # Errors
-/// [`FlashError`]; what was raised stays raised.
+/// [`FlashError`] of the last word that failed; what was raised stays raised.
 pub fn raise<F: NorFlash>(
     flash: &mut F,
     region: Region,
@@ -86,9 +97,21 @@ pub fn raise<F: NorFlash>(
     let (first, words) = extent::<F>(region, floor);
     let word = [0u8; MAX_WORD];
     let word = word.get(..F::WRITE_SIZE).ok_or(FlashError::OutOfRange)?;
+    let mut result = Ok(());
+    let mut failed = 0u32;
     for i in value(flash, region, floor)..target.min(words) {
         let offset = first.saturating_add(i).saturating_mul(word_len::<F>());
-        flash::program(flash, region, offset, word)?;
+        match flash::program(flash, region, offset, word) {
+            Ok(()) => failed = 0,
+            Err(error) => {
+                result = Err(error);
+                failed = failed.saturating_add(1);
+            }
+        }
+        // Beyond the gap no word would be counted: the flash fails, not a word.
+        if failed > GAP {
+            break;
+        }
     }
-    Ok(())
+    result
 }

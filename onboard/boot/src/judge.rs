@@ -29,7 +29,7 @@ pub struct Installed {
     pub trial: TrialPolicy,
     /// Whether the manifest alone arms it.
     pub load_and_go: bool,
-    /// Whether release's signature verifies under a key set on board.
+    /// Whether it is for this component, and release's signature verifies under a key set on board.
     pub is_signed: bool,
 }
 
@@ -148,7 +148,8 @@ fn installed(
         security_counter: manifest.security_counter,
         trial: manifest.trial,
         load_and_go: manifest.activation == Activation::LoadAndGo,
-        is_signed: verify::<Manifest>(keys, envelope, &context).is_some(),
+        is_signed: manifest.component == identity.component
+            && verify::<Manifest>(keys, envelope, &context).is_some(),
     })
 }
 

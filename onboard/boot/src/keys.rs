@@ -27,6 +27,28 @@ impl KeyRing {
     }
 }
 
+/// The version of the key set in force: the newer of what record and floor say, if that set is on board;
+/// else the newest that is. Only what both its own roots and the previous ones signed is ever stored; a
+/// floor that an upset raised, or that has no words left, must not leave the vehicle without any key.
+pub fn in_force<F: ReadNorFlash>(
+    flash: &mut F,
+    regions: [Region; 2],
+    record: u16,
+    floor: u16,
+) -> u16 {
+    let said = record.max(floor);
+    if read(flash, regions, said).is_some() {
+        return said;
+    }
+    let mut newest = None;
+    for region in regions {
+        CellLog::new(region, KEY_SET_CELL).for_each(flash, |kind, sequence, data| {
+            newest = newest.max(decode(kind, sequence, data).map(|set| set.version));
+        });
+    }
+    newest.unwrap_or(said)
+}
+
 /// Reads the key sets; `version` is the one in force.
 pub fn load<F: ReadNorFlash>(flash: &mut F, regions: [Region; 2], version: u16) -> KeyRing {
     let previous = version.checked_sub(1);
@@ -48,12 +70,18 @@ fn log(regions: [Region; 2], version: u16) -> CellLog {
 fn read<F: ReadNorFlash>(flash: &mut F, regions: [Region; 2], version: u16) -> Option<KeySet> {
     let mut found = None;
     log(regions, version).for_each(flash, |kind, sequence, data| {
-        if kind == KIND && sequence == u32::from(version) && found.is_none() {
-            let set = canon::decode::<KeySet>(data).ok();
-            found = set.filter(|set| set.version == version && set.check().is_ok());
+        if found.is_none() {
+            found = decode(kind, sequence, data).filter(|set| set.version == version);
         }
     });
     found
+}
+
+/// The sound key set of a cell.
+fn decode(kind: u8, sequence: u32, data: &[u8]) -> Option<KeySet> {
+    let set = canon::decode::<KeySet>(data).ok()?;
+    let is_sound = kind == KIND && sequence == u32::from(set.version) && set.check().is_ok();
+    is_sound.then_some(set)
 }
 
 /// Writes a key set twice to the region of its version. It is not in force until the record says so.

@@ -7,17 +7,17 @@
 //! ```
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_wire::{Location, RevertCause, SlotId};
+use lightday_wire::{Location, ResetCause, RevertCause, SlotId};
 
 use crate::flash::Region;
 use crate::floors::{self, Floor};
 use crate::judge::{self, Installed, SlotFacts};
 use crate::keys::{self, KeyRing};
 use crate::map::{Identity, MemoryMap, SlotMap};
-use crate::record::Record;
+use crate::record::{HomeCode, Record, SlotRecord};
 use crate::select::{Deadline, Decision, Wake, select};
 use crate::store::{RecordStore, Stored};
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Elapsed, Supervisor};
 use crate::trailer::Trailer;
 
 /// What the loader jumps to.
@@ -27,7 +27,7 @@ pub struct Boot {
     pub location: Location,
     /// Where it lies in flash.
     pub region: Region,
-    /// What it is; `None` for a golden image whose trailer cannot be read.
+    /// What it is, as its trailer says.
     pub installed: Option<Installed>,
     /// Whether the record was lost: golden runs, and waits for a resynchronisation.
     pub is_record_lost: bool,
@@ -37,13 +37,13 @@ pub struct Boot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BootError {
-    /// No image on board has its digest, golden's copies included.
+    /// No image on board that may run has its digest, golden's copies included.
     NothingIntact,
 }
 
 impl core::fmt::Display for BootError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("no image on board has its digest")
+        f.write_str("no image on board that may run has its digest")
     }
 }
 
@@ -61,7 +61,8 @@ pub fn load<F: NorFlash, S: Supervisor>(
 ) -> Result<Boot, BootError> {
     let store = RecordStore::new(map.record);
     let Some(stored) = store.load(flash) else {
-        return golden(flash, map, true);
+        supervisor.set_deadline(Elapsed::NEVER, false);
+        return golden_or_proven(flash, map, identity, None);
     };
     let record = with_floors(flash, map, &stored);
     let keys = keys::load(flash, map.key_sets, record.key_set);
@@ -71,19 +72,17 @@ pub fn load<F: NorFlash, S: Supervisor>(
         elapsed: supervisor.elapsed(),
     };
     let mut decision = decide(flash, map, &record, &mut facts, wake);
-    if store
-        .save(flash, stored.sequence, &decision.record)
-        .is_err()
-    {
-        // What cannot be counted is not tried: without a record only what needs none boots.
-        decision = without_record(&record, &facts, wake);
+    // Each boot skips a sequence: a commit that was cut, and reads well only later, must not tie with this.
+    let sequence = stored.sequence.saturating_add(1);
+    if store.save(flash, sequence, &decision.record).is_err() {
+        decision = without_record(flash, map, &record, &mut facts, wake);
     }
     // Later than the record: a cut in between leaves a floor low, and the next boot raises it.
-    raise_floors(flash, map, &decision.record);
+    raise_floors(flash, map, &decision.record, &facts, &keys);
     match decision.deadline {
         Deadline::Lease(at) => supervisor.set_deadline(at, true),
         Deadline::CommandLoss(at) => supervisor.set_deadline(at, false),
-        Deadline::None => {}
+        Deadline::None => supervisor.set_deadline(Elapsed::NEVER, false),
     }
     match decision.boot {
         Location::Slot(slot) => Ok(Boot {
@@ -92,7 +91,7 @@ pub fn load<F: NorFlash, S: Supervisor>(
             installed: fact(&facts, slot).installed,
             is_record_lost: false,
         }),
-        Location::Golden => golden(flash, map, false),
+        Location::Golden => golden_or_proven(flash, map, identity, Some(&decision.record)),
     }
 }
 
@@ -110,18 +109,33 @@ pub fn apply_floors<F: NorFlash>(flash: &mut F, map: &MemoryMap, record: &mut Re
     let key_set = floors::value(flash, map.floors, Floor::KeySet);
     let epoch = floors::value(flash, map.floors, Floor::Epoch);
     record.security_counter = record.security_counter.max(security);
-    record.key_set = record
-        .key_set
-        .max(u16::try_from(key_set).unwrap_or(u16::MAX));
+    let key_set = u16::try_from(key_set).unwrap_or(u16::MAX);
+    record.key_set = keys::in_force(flash, map.key_sets, record.key_set, key_set);
     let epoch = u8::try_from(epoch).ok().and_then(lightday_wire::Epoch::new);
     record.epoch = record.epoch.max(epoch.unwrap_or(record.epoch));
 }
 
-/// Raises the floors to the record's numbers. Best effort: the record holds until a later boot succeeds.
-pub fn raise_floors<F: NorFlash>(flash: &mut F, map: &MemoryMap, record: &Record) {
+/// Raises the floors to the record's numbers. A step can never be taken back, so none is taken on the
+/// record's word where there is a proof: the security counter goes no higher than a confirmed image's
+/// signed manifest, the key set no higher than the set that is stored. Best effort: the record holds
+/// until a later boot succeeds.
+pub fn raise_floors<F: NorFlash>(
+    flash: &mut F,
+    map: &MemoryMap,
+    record: &Record,
+    facts: &[SlotFacts; 2],
+    keys: &KeyRing,
+) {
+    let signed = |facts: &SlotFacts| facts.installed.filter(|i| i.is_signed);
+    let proven = facts.iter().filter(|facts| facts.may_be_home());
+    let security = proven.filter_map(signed).map(|i| i.security_counter).max();
+    let key_set = keys.current.as_ref().map_or(0, |set| set.version);
     for (floor, target) in [
-        (Floor::Security, record.security_counter),
-        (Floor::KeySet, u32::from(record.key_set)),
+        (
+            Floor::Security,
+            record.security_counter.min(security.unwrap_or(0)),
+        ),
+        (Floor::KeySet, u32::from(record.key_set.min(key_set))),
         (Floor::Epoch, u32::from(record.epoch.get())),
     ] {
         let _ = floors::raise(flash, map.floors, floor, target);
@@ -178,36 +192,83 @@ fn is_slot_intact<F: NorFlash>(flash: &mut F, slot: SlotMap, facts: &SlotFacts) 
     })
 }
 
-/// The decision where the record cannot be written: home if it may boot without being counted.
-fn without_record(record: &Record, facts: &[SlotFacts; 2], wake: Wake) -> Decision {
+/// The decision where the record cannot be written: what cannot be counted is not tried. Home boots, if
+/// it is whole and did not just crash; else golden, which needs no record.
+fn without_record<F: NorFlash>(
+    flash: &mut F,
+    map: &MemoryMap,
+    record: &Record,
+    facts: &mut [SlotFacts; 2],
+    wake: Wake,
+) -> Decision {
     let mut record = record.clone();
     if let Some(slot) = record.trial_slot() {
         record.slot_mut(slot).state = lightday_wire::SlotState::Reverted;
         record.revert_cause = RevertCause::RecordLost;
+    } else if !wake.cause.is_environment() && wake.cause != ResetCause::Unknown {
+        record.home = HomeCode(Location::Golden);
     }
-    select(&record, facts, wake)
+    decide(flash, map, &record, facts, wake)
 }
 
-/// Golden: the first copy that has its digest.
-fn golden<F: NorFlash>(
+/// Golden; where no copy of it has its digest any more, a slot that was confirmed once and still has its.
+fn golden_or_proven<F: NorFlash>(
     flash: &mut F,
     map: &MemoryMap,
-    is_record_lost: bool,
+    identity: Identity,
+    record: Option<&Record>,
 ) -> Result<Boot, BootError> {
+    let is_record_lost = record.is_none();
+    if let Some(boot) = golden(flash, map, is_record_lost) {
+        return Ok(boot);
+    }
+    let nothing = [SlotRecord::EMPTY; 2];
+    let mut numbers = record.map_or_else(
+        || Record::at_launch(nothing, Location::Golden, 0),
+        Record::clone,
+    );
+    apply_floors(flash, map, &mut numbers);
+    let keys = keys::load(flash, map.key_sets, numbers.key_set);
+    let facts = slot_facts(flash, map, identity, &keys);
+    // The image that was confirmed last comes first.
+    let [a, b] = &facts;
+    let order = if b.confirmed > a.confirmed {
+        [SlotId::B, SlotId::A]
+    } else {
+        SlotId::ALL
+    };
+    let is_fit = |slot: &SlotId| {
+        let facts = fact(&facts, *slot);
+        facts.may_be_home() && is_slot_intact(flash, map.slot(*slot), facts)
+    };
+    let slot = order
+        .into_iter()
+        .find(is_fit)
+        .ok_or(BootError::NothingIntact)?;
+    Ok(Boot {
+        location: Location::Slot(slot),
+        region: map.slot(slot).image,
+        installed: fact(&facts, slot).installed,
+        is_record_lost,
+    })
+}
+
+/// The first copy of golden that has its digest. Both are one image: the trailer of either proves both.
+fn golden<F: NorFlash>(flash: &mut F, map: &MemoryMap, is_record_lost: bool) -> Option<Boot> {
+    let trailers = map.golden.map(|copy| golden_trailer(flash, copy));
     for copy in map.golden {
-        let installed = golden_trailer(flash, copy);
-        if let Some(installed) = installed
-            && judge::is_intact(flash, copy.image, &installed.image)
-        {
-            return Ok(Boot {
-                location: Location::Golden,
-                region: copy.image,
-                installed: Some(installed),
-                is_record_lost,
-            });
+        for installed in trailers.into_iter().flatten() {
+            if judge::is_intact(flash, copy.image, &installed.image) {
+                return Some(Boot {
+                    location: Location::Golden,
+                    region: copy.image,
+                    installed: Some(installed),
+                    is_record_lost,
+                });
+            }
         }
     }
-    Err(BootError::NothingIntact)
+    None
 }
 
 /// What golden is. Its trailer was written at launch and is as read-only as golden itself, so that it is

@@ -4,8 +4,8 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_wire::{ClassId, ComponentId, Location, SlotId, VehicleId};
 
-use crate::cells::{DOCUMENT_CELL, KEY_SET_CELL};
-use crate::flash::Region;
+use crate::cells::{DOCUMENT_CELL, KEY_SET_CELL, RECORD_CELL};
+use crate::flash::{self, Region};
 use crate::floors;
 
 /// Who this vehicle is.
@@ -186,13 +186,27 @@ impl MemoryMap {
 
     fn check_sizes<F: NorFlash>(&self) -> Result<(), MapError> {
         let [a, b] = self.slots;
-        for trailer in [a.trailer, b.trailer] {
-            if trailer.len < 6 * DOCUMENT_CELL {
-                return Err(MapError::TooSmall(trailer));
+        let [g, h] = self.golden;
+        let [r, s, t] = self.record;
+        let [k, l] = self.key_sets;
+        let erase = flash::erase_size::<F>();
+        for (region, least) in [
+            (a.trailer, 6 * DOCUMENT_CELL),
+            (b.trailer, 6 * DOCUMENT_CELL),
+            (g.trailer, DOCUMENT_CELL),
+            (h.trailer, DOCUMENT_CELL),
+            (r, RECORD_CELL),
+            (s, RECORD_CELL),
+            (t, RECORD_CELL),
+            (k, 2 * KEY_SET_CELL),
+            (l, 2 * KEY_SET_CELL),
+            (self.pending, DOCUMENT_CELL),
+            // One erase block names the object, the others hold its symbols.
+            (self.staging, erase.saturating_mul(2)),
+        ] {
+            if region.len < least {
+                return Err(MapError::TooSmall(region));
             }
-        }
-        if let Some(small) = self.key_sets.into_iter().find(|r| r.len < 2 * KEY_SET_CELL) {
-            return Err(MapError::TooSmall(small));
         }
         if floors::capacity::<F>(self.floors).is_none() {
             return Err(MapError::TooSmall(self.floors));

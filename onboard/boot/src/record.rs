@@ -18,7 +18,7 @@ use crate::supervisor::Elapsed;
 pub const MAX_BARRED: usize = 4;
 /// Resets by the environment that one trial, or one confirmed image between two healthy hours, may have.
 pub const ENVIRONMENT_BUDGET: u8 = 16;
-/// Crashes between two healthy hours after which a confirmed image gives way.
+/// Crashes between two healthy hours that a confirmed image survives; one more and it gives way.
 pub const CRASH_LIMIT: u8 = 3;
 
 /// What a slot holds.
@@ -140,7 +140,8 @@ pub struct Record {
     pub patch_attempts: u8,
     /// Whether activation is held by command.
     pub held: bool,
-    /// When home gives way to golden for want of a signed command.
+    /// When home gives way to golden for want of a signed command; [`Elapsed::NEVER`] until the timer
+    /// runs.
     pub command_loss: Elapsed,
     /// Link epoch; the floor may be higher.
     pub epoch: Epoch,
@@ -193,7 +194,7 @@ impl Record {
     /// # Errors
     /// [`CanonError::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CanonError> {
-        let (record, _newer) =
+        let (mut record, _newer) =
             postcard::take_from_bytes::<Self>(bytes).map_err(|_| CanonError::Malformed)?;
         let trials = record
             .slots
@@ -204,6 +205,8 @@ impl Record {
         if record.format < FORMAT || trials > 1 || golden {
             return Err(CanonError::Malformed);
         }
+        // What is saved from here has the fields of this layout only, and must not claim more.
+        record.format = FORMAT;
         Ok(record)
     }
 
@@ -264,6 +267,15 @@ impl Record {
         }
     }
 
+    /// Moves the end of the command-loss timer on; it never moves back. A timer that does not run yet
+    /// ([`Elapsed::NEVER`], from launch to the first signed command or trial) begins to.
+    pub fn renew_command_loss(&mut self, until: Elapsed) {
+        self.command_loss = match self.command_loss {
+            Elapsed::NEVER => until,
+            running => running.max(until),
+        };
+    }
+
     /// Whether an image is barred.
     #[must_use]
     pub fn is_barred(&self, image: &Digest) -> bool {
@@ -272,11 +284,16 @@ impl Record {
 
     /// Bars an image; the oldest bar falls where there is no room.
     pub fn bar(&mut self, image: Digest) {
-        if !self.is_barred(&image) {
-            self.barred.rotate_right(1);
-            if let Some(first) = self.barred.first_mut() {
-                *first = image;
-            }
+        if self.is_barred(&image) {
+            return;
+        }
+        let unused = self.barred.iter().position(|b| *b == Digest([0; 32]));
+        let last = unused.unwrap_or(MAX_BARRED - 1);
+        if let Some(newer) = self.barred.get_mut(..=last) {
+            newer.rotate_right(1);
+        }
+        if let Some(first) = self.barred.first_mut() {
+            *first = image;
         }
     }
 

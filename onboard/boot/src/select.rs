@@ -1,6 +1,6 @@
 //! The boot decision, as a pure function: record, facts and the wake-up go in, the next record and what
 //! boots come out. It never reads flash and never trusts the record alone: a slot boots only if the facts
-//! say that it may.
+//! say that it may, and for how long a trial goes on the signed manifest says, not the record.
 //!
 //! ```text
 //!                 Confirm proven                       +--> Confirmed, home
@@ -9,10 +9,12 @@
 //!             +--> Reverted, barred --> home (last Confirmed) --> other Confirmed --> golden
 //! ```
 
-use lightday_wire::{Location, ObjectKind, ResetCause, RevertCause, SlotId, SlotState, Stage};
+use lightday_wire::{
+    Location, ObjectKind, ResetCause, RevertCause, SlotId, SlotState, Stage, TrialPolicy,
+};
 
-use crate::judge::SlotFacts;
-use crate::record::{CRASH_LIMIT, ENVIRONMENT_BUDGET, HomeCode, Record, Trial};
+use crate::judge::{Installed, SlotFacts};
+use crate::record::{CRASH_LIMIT, ENVIRONMENT_BUDGET, HomeCode, Record, SlotRecord, Trial};
 use crate::supervisor::Elapsed;
 
 /// What the supervisor tells at a reset.
@@ -65,6 +67,11 @@ pub fn select(record: &Record, facts: &[SlotFacts; 2], wake: Wake) -> Decision {
             Verdict::Confirm => true,
             Verdict::Revert(cause) => {
                 revert(&mut record, slot, cause);
+                // Revert comes before safe mode: home has a lease to be heard from, however late the
+                // trial ended.
+                let lease_s = of(facts, slot).installed.map_or(0, |i| i.trial.lease_s);
+                let until = wake.elapsed.plus_s(u64::from(lease_s));
+                record.command_loss = record.command_loss.max(until);
                 true
             }
         },
@@ -101,11 +108,12 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
     if !facts.is_intact {
         return Verdict::Revert(RevertCause::ImageDigest);
     }
-    if !facts.may_be_tried() {
+    let Some(installed) = facts.installed.filter(|i| may_try(record, facts, slot, i)) else {
         return Verdict::Revert(RevertCause::TrailerInvalid);
-    }
+    };
+    bound(&mut record.trial, &installed.trial, wake);
     if !record.trial.started {
-        start(record, facts, wake);
+        start(record, &installed.trial, wake);
         return Verdict::Boot;
     }
     let floor = record.trial.command_floor;
@@ -122,7 +130,8 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
     if wake.elapsed >= record.trial.deadline {
         return match facts.heard {
             // A signed command came since the lease began: one more lease, for a newer one than that.
-            Some(heard) if is_proven => {
+            // After the last number there is none that is newer.
+            Some(heard) if is_proven && heard < heard.next() => {
                 record.trial.command_floor = heard.next();
                 record.trial.deadline = wake.elapsed.plus_s(u64::from(record.trial.lease_s));
                 Verdict::Boot
@@ -133,12 +142,33 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
     spend(&mut record.trial, wake.cause)
 }
 
+/// Whether the papers in the slot are for the image that the record means, and neither bar nor security
+/// counter forbid it. An image that was confirmed before is exempt from the counter: that is a rollback.
+fn may_try(record: &Record, facts: &SlotFacts, slot: SlotId, installed: &Installed) -> bool {
+    let image = &installed.image.digest;
+    let is_rollback = facts.confirmed.is_some();
+    facts.may_be_tried()
+        && *image == record.slot(slot).image
+        && !record.is_barred(image)
+        && (is_rollback || installed.security_counter >= record.security_counter)
+}
+
+/// No record gives a trial more than its signed manifest does, nor more than a lease from now: neither a
+/// forged one nor one of before the elapsed-time counter fell back.
+fn bound(trial: &mut Trial, policy: &TrialPolicy, wake: Wake) {
+    trial.tries_left = trial.tries_left.min(policy.tries);
+    trial.environment_left = trial.environment_left.min(ENVIRONMENT_BUDGET);
+    trial.lease_s = policy.lease_s;
+    if trial.started {
+        let lease_end = wake.elapsed.plus_s(u64::from(policy.lease_s));
+        trial.deadline = trial.deadline.min(lease_end);
+    }
+}
+
 /// The first boot of a trial: from here on its numbers only count down.
-fn start(record: &mut Record, facts: &SlotFacts, wake: Wake) {
-    let lease_s = u64::from(record.trial.lease_s);
-    let health_s = facts
-        .installed
-        .map_or(0, |i| u64::from(i.trial.health_deadline_s));
+fn start(record: &mut Record, policy: &TrialPolicy, wake: Wake) {
+    let lease_s = u64::from(policy.lease_s);
+    let health_s = u64::from(policy.health_deadline_s);
     let floor = record.next_number(ObjectKind::Command);
     let trial = &mut record.trial;
     trial.started = true;
@@ -147,7 +177,8 @@ fn start(record: &mut Record, facts: &SlotFacts, wake: Wake) {
     trial.deadline = wake.elapsed.plus_s(lease_s);
     trial.health_deadline = wake.elapsed.plus_s(health_s);
     // Revert comes before safe mode: the command-loss timer outlasts the trial by a lease.
-    record.command_loss = record.command_loss.max(trial.deadline.plus_s(lease_s));
+    let until = trial.deadline.plus_s(lease_s);
+    record.renew_command_loss(until);
 }
 
 /// Takes one boot from the budget that the reset's cause draws on.
@@ -209,7 +240,8 @@ fn home(record: &mut Record, facts: &[SlotFacts; 2], wake: Wake, is_trial_over: 
     }
     let entry = record.slot(slot);
     let facts_of_home = of(facts, slot);
-    let give_up = if entry.state != SlotState::Confirmed || !facts_of_home.may_be_home() {
+    let is_proven = entry.state == SlotState::Confirmed && may_be_home(entry, facts_of_home);
+    let give_up = if !is_proven {
         Some(if facts_of_home.is_intact {
             RevertCause::TrailerInvalid
         } else {
@@ -225,11 +257,18 @@ fn home(record: &mut Record, facts: &[SlotFacts; 2], wake: Wake, is_trial_over: 
     };
     revert(record, slot, cause);
     let other = slot.other();
-    if record.slot(other).state == SlotState::Confirmed && of(facts, other).may_be_home() {
+    let entry = record.slot(other);
+    if entry.state == SlotState::Confirmed && may_be_home(entry, of(facts, other)) {
         record.home = HomeCode(Location::Slot(other));
         return Location::Slot(other);
     }
     go_golden(record)
+}
+
+/// Whether the papers in a slot let it be home, and are for the image that the record means.
+fn may_be_home(entry: &SlotRecord, facts: &SlotFacts) -> bool {
+    let is_same = |i: Installed| i.image.digest == entry.image;
+    facts.may_be_home() && facts.installed.is_some_and(is_same)
 }
 
 fn go_golden(record: &mut Record) -> Location {
@@ -237,15 +276,23 @@ fn go_golden(record: &mut Record) -> Location {
     Location::Golden
 }
 
-/// Counts a reset against the confirmed image; its cause if it was one too many.
+/// Counts a reset against the confirmed image; its cause if it was one too many. A reset by software may
+/// be an application's own way to end a panic: it is bounded too, by the larger budget.
 fn count_crash(record: &mut Record, cause: ResetCause) -> Option<RevertCause> {
     let (count, limit) = match cause {
         ResetCause::Watchdog | ResetCause::Fault => (&mut record.crashes, CRASH_LIMIT),
-        ResetCause::PowerOn | ResetCause::BrownOut | ResetCause::Upset | ResetCause::Unknown => {
-            (&mut record.environment, ENVIRONMENT_BUDGET)
-        }
-        ResetCause::Software | ResetCause::Deadline => return None,
+        ResetCause::PowerOn
+        | ResetCause::BrownOut
+        | ResetCause::Upset
+        | ResetCause::Unknown
+        | ResetCause::Software
+        | ResetCause::Deadline => (&mut record.environment, ENVIRONMENT_BUDGET),
     };
     *count = count.saturating_add(1);
     (*count > limit).then_some(RevertCause::CrashLoop)
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,525 @@
+//! Every rule of the boot decision by name.
+
+use std::vec::Vec;
+
+use lightday_wire::{Digest, Image, ObjectNumber, Refusal, Verdict, Version};
+
+use super::*;
+
+pub(super) const HOUR_MS: u64 = 3_600_000;
+pub(super) const LEASE_S: u32 = 7 * 86_400;
+pub(super) const LEASE_MS: u64 = 7 * 24 * HOUR_MS;
+pub(super) const OLD: Digest = Digest([0xaa; 32]);
+pub(super) const NEW: Digest = Digest([0xbb; 32]);
+
+pub(super) fn number(n: u32) -> ObjectNumber {
+    ObjectNumber::new(n).unwrap()
+}
+
+pub(super) fn wake(cause: ResetCause, ms: u64) -> Wake {
+    Wake {
+        cause,
+        elapsed: Elapsed(ms),
+    }
+}
+
+pub(super) fn installed(image: Digest, security_counter: u32) -> Installed {
+    Installed {
+        bundle: number(1),
+        image: Image {
+            digest: image,
+            size: 1000,
+            version: Version::default(),
+        },
+        load_address: 0,
+        security_counter,
+        trial: TrialPolicy {
+            tries: 3,
+            health_deadline_s: 3600,
+            lease_s: LEASE_S,
+            self_confirm: false,
+        },
+        load_and_go: false,
+        is_signed: true,
+    }
+}
+
+pub(super) fn entry(
+    state: SlotState,
+    image: Digest,
+    bundle: u32,
+    security_counter: u32,
+) -> SlotRecord {
+    SlotRecord {
+        state,
+        bundle: number(bundle),
+        image,
+        size: 1000,
+        version: Version::default(),
+        security_counter,
+    }
+}
+
+/// Slot A: home, confirmed, security counter 5. Slot B: armed by its papers, security counter 6.
+fn papers() -> [SlotFacts; 2] {
+    let home = SlotFacts {
+        installed: Some(installed(OLD, 5)),
+        is_intact: true,
+        is_armed: true,
+        confirmed: Some(number(3)),
+        heard: Some(number(3)),
+    };
+    let new = SlotFacts {
+        installed: Some(installed(NEW, 6)),
+        is_intact: true,
+        is_armed: true,
+        confirmed: None,
+        heard: None,
+    };
+    [home, new]
+}
+
+/// Home is A, and B was made the trial by the agent; the next command has number 10.
+pub(super) fn at_trial() -> Record {
+    let slots = [
+        entry(SlotState::Confirmed, OLD, 1, 5),
+        entry(SlotState::Trial, NEW, 2, 6),
+    ];
+    let mut record = Record::at_launch(slots, Location::Slot(SlotId::A), 1);
+    record.trial = Trial::new(3, LEASE_S);
+    record.security_counter = 5;
+    record.next[2] = number(10);
+    record
+}
+
+/// The trial's first boot, at one hour.
+fn on_the_way() -> Record {
+    let start = select(&at_trial(), &papers(), wake(ResetCause::Software, HOUR_MS));
+    assert_eq!(start.boot, Location::Slot(SlotId::B));
+    start.record
+}
+
+/// No trial: home is A, and B was confirmed before it.
+fn at_home() -> (Record, [SlotFacts; 2]) {
+    let mut record = at_trial();
+    record.slots[1].state = SlotState::Confirmed;
+    record.trial = Trial::NONE;
+    let mut facts = papers();
+    facts[1].confirmed = Some(number(2));
+    (record, facts)
+}
+
+fn heard(mut facts: [SlotFacts; 2], n: u32) -> [SlotFacts; 2] {
+    facts[1].heard = Some(number(n));
+    facts
+}
+
+fn confirmed(facts: [SlotFacts; 2], n: u32) -> [SlotFacts; 2] {
+    let mut facts = heard(facts, n);
+    facts[1].confirmed = Some(number(n));
+    facts
+}
+
+fn assert_reverted(decision: &Decision, cause: RevertCause) {
+    assert_eq!(decision.boot, Location::Slot(SlotId::A));
+    assert_eq!(decision.record.slot(SlotId::B).state, SlotState::Reverted);
+    assert_eq!(decision.record.revert_cause, cause);
+    assert_eq!(decision.record.reverted, number(2));
+    assert!(decision.record.is_barred(&NEW));
+    assert_eq!(decision.record.trial, Trial::NONE);
+    assert_eq!(decision.record.security_counter, 5);
+}
+
+#[test]
+fn the_first_boot_of_a_trial_counts_before_the_jump() {
+    let record = on_the_way();
+    assert!(record.trial.started);
+    assert_eq!(record.trial.tries_left, 2);
+    assert_eq!(record.trial.environment_left, ENVIRONMENT_BUDGET);
+    assert_eq!(record.trial.command_floor, number(10));
+    assert_eq!(record.trial.deadline, Elapsed(HOUR_MS + LEASE_MS));
+    assert_eq!(record.trial.health_deadline, Elapsed(2 * HOUR_MS));
+    assert_eq!(
+        (record.resets, record.reset_cause),
+        (1, ResetCause::Software)
+    );
+}
+
+#[test]
+fn the_deadline_of_a_trial_is_its_lease_and_latched() {
+    let start = select(&at_trial(), &papers(), wake(ResetCause::Software, 0));
+    assert_eq!(start.deadline, Deadline::Lease(Elapsed(LEASE_MS)));
+}
+
+#[test]
+fn each_crash_takes_a_try_and_the_last_one_reverts() {
+    for cause in [
+        ResetCause::Watchdog,
+        ResetCause::Fault,
+        ResetCause::Software,
+        ResetCause::Unknown,
+    ] {
+        let mut record = on_the_way();
+        for left in [1, 0] {
+            let again = select(&record, &papers(), wake(cause, 2 * HOUR_MS));
+            assert_eq!(again.boot, Location::Slot(SlotId::B));
+            assert_eq!(again.record.trial.tries_left, left);
+            assert_eq!(again.record.trial.environment_left, ENVIRONMENT_BUDGET);
+            record = again.record;
+        }
+        let last = select(&record, &papers(), wake(cause, 2 * HOUR_MS));
+        assert_reverted(&last, RevertCause::TriesExhausted);
+    }
+}
+
+/// rauc#490: power cycles that have nothing to do with the image use up its boot attempts.
+#[test]
+fn unrelated_power_cycles_use_up_no_tries_and_are_bounded_all_the_same() {
+    for cause in [ResetCause::PowerOn, ResetCause::BrownOut, ResetCause::Upset] {
+        let mut record = on_the_way();
+        for left in (0..ENVIRONMENT_BUDGET).rev() {
+            let again = select(&record, &papers(), wake(cause, 2 * HOUR_MS));
+            assert_eq!(again.boot, Location::Slot(SlotId::B));
+            assert_eq!(again.record.trial.tries_left, 2);
+            assert_eq!(again.record.trial.environment_left, left);
+            record = again.record;
+        }
+        let last = select(&record, &papers(), wake(cause, 2 * HOUR_MS));
+        assert_reverted(&last, RevertCause::EnvironmentBudget);
+    }
+}
+
+#[test]
+fn the_end_of_the_lease_reverts_whatever_the_image_says_of_itself() {
+    let mut record = on_the_way();
+    record.trial.healthy = true;
+    let end = wake(ResetCause::Deadline, HOUR_MS + LEASE_MS);
+    assert_reverted(&select(&record, &papers(), end), RevertCause::LeaseExpired);
+    // A recording: signed, but older than the trial.
+    let recorded = heard(papers(), 9);
+    assert_reverted(&select(&record, &recorded, end), RevertCause::LeaseExpired);
+}
+
+#[test]
+fn a_signed_command_of_the_trial_extends_the_lease_once_and_uses_no_try() {
+    let end = HOUR_MS + LEASE_MS;
+    let facts = heard(papers(), 10);
+    let longer = select(&on_the_way(), &facts, wake(ResetCause::Deadline, end));
+    assert_eq!(longer.boot, Location::Slot(SlotId::B));
+    assert_eq!(longer.record.trial.tries_left, 2);
+    assert_eq!(longer.record.trial.deadline, Elapsed(end + LEASE_MS));
+    assert_eq!(longer.record.trial.command_floor, number(11));
+    let again = wake(ResetCause::Deadline, end + LEASE_MS);
+    let over = select(&longer.record, &facts, again);
+    assert_reverted(&over, RevertCause::LeaseExpired);
+    let newer = select(&longer.record, &heard(papers(), 11), again);
+    assert_eq!(newer.boot, Location::Slot(SlotId::B));
+}
+
+/// Regression: the last number has no successor, so that it would have extended the lease for ever.
+#[test]
+fn the_last_command_number_extends_no_lease() {
+    let mut record = on_the_way();
+    record.trial.command_floor = ObjectNumber::MAX;
+    let mut facts = papers();
+    facts[1].heard = Some(ObjectNumber::MAX);
+    let end = wake(ResetCause::Deadline, HOUR_MS + LEASE_MS);
+    assert_reverted(&select(&record, &facts, end), RevertCause::LeaseExpired);
+}
+
+#[test]
+fn confirm_needs_a_proven_command_of_the_trial_and_nothing_else_confirms() {
+    let at = wake(ResetCause::Software, 2 * HOUR_MS);
+    for (facts, is_confirm) in [
+        (papers(), false),
+        (heard(papers(), 10), false),
+        (confirmed(papers(), 9), false),
+        (confirmed(papers(), 10), true),
+        (confirmed(papers(), 11), true),
+    ] {
+        let mut record = on_the_way();
+        record.trial.healthy = true;
+        let decision = select(&record, &facts, at);
+        let state = decision.record.slot(SlotId::B).state;
+        assert_eq!(decision.boot, Location::Slot(SlotId::B));
+        assert_eq!(state == SlotState::Confirmed, is_confirm);
+        assert_eq!(
+            decision.record.security_counter,
+            if is_confirm { 6 } else { 5 }
+        );
+    }
+}
+
+#[test]
+fn a_confirm_makes_home_lifts_the_bar_and_says_that_the_command_is_done() {
+    let mut record = on_the_way();
+    record.verdicts[2] = Verdict {
+        number: number(10),
+        stage: Stage::Started,
+        refusal: Refusal::None,
+    };
+    let done = select(
+        &record,
+        &confirmed(papers(), 10),
+        wake(ResetCause::Software, 2 * HOUR_MS),
+    );
+    assert_eq!(done.record.home, HomeCode(Location::Slot(SlotId::B)));
+    assert_eq!(done.record.slot(SlotId::A).state, SlotState::Confirmed);
+    assert_eq!(done.record.trial, Trial::NONE);
+    assert_eq!(done.record.verdict(ObjectKind::Command).stage, Stage::Done);
+    assert!(matches!(done.deadline, Deadline::CommandLoss(_)));
+    assert_eq!((done.record.crashes, done.record.environment), (0, 0));
+}
+
+#[test]
+fn a_confirm_that_came_in_time_holds_even_at_the_end_of_the_lease() {
+    let late = wake(ResetCause::BrownOut, HOUR_MS + 3 * LEASE_MS);
+    let done = select(&on_the_way(), &confirmed(papers(), 10), late);
+    assert_eq!(done.record.slot(SlotId::B).state, SlotState::Confirmed);
+    assert_eq!(done.boot, Location::Slot(SlotId::B));
+}
+
+#[test]
+fn it_confirms_itself_only_if_allowed_healthy_and_heard() {
+    for case in 0..8u8 {
+        let (allowed, healthy, proven) = (case & 1 != 0, case & 2 != 0, case & 4 != 0);
+        let mut record = on_the_way();
+        record.trial.healthy = healthy;
+        let mut facts = heard(papers(), if proven { 10 } else { 9 });
+        facts[1].installed.as_mut().unwrap().trial.self_confirm = allowed;
+        let decision = select(&record, &facts, wake(ResetCause::Software, 2 * HOUR_MS));
+        let is_confirmed = decision.record.slot(SlotId::B).state == SlotState::Confirmed;
+        assert_eq!(is_confirmed, case == 7, "case {case}");
+        assert_eq!(
+            decision.record.security_counter == 6,
+            case == 7,
+            "case {case}"
+        );
+    }
+}
+
+#[test]
+fn the_agent_may_give_a_trial_up_and_the_cause_is_kept() {
+    for cause in [
+        RevertCause::HealthFailed,
+        RevertCause::HealthDeadline,
+        RevertCause::Commanded,
+    ] {
+        let mut record = on_the_way();
+        record.trial.give_up = cause;
+        let decision = select(&record, &papers(), wake(ResetCause::Software, 2 * HOUR_MS));
+        assert_reverted(&decision, cause);
+    }
+}
+
+#[test]
+fn an_image_that_is_not_intact_or_has_no_papers_is_not_tried() {
+    let at = wake(ResetCause::Software, HOUR_MS);
+    let mut facts = papers();
+    facts[1].is_intact = false;
+    assert_reverted(&select(&at_trial(), &facts, at), RevertCause::ImageDigest);
+    for forged in [
+        |facts: &mut SlotFacts| facts.installed = None,
+        |facts: &mut SlotFacts| facts.is_armed = false,
+        |facts: &mut SlotFacts| facts.installed.as_mut().unwrap().is_signed = false,
+        // Papers, but of another image than the record means.
+        |facts: &mut SlotFacts| facts.installed.as_mut().unwrap().image.digest = Digest([1; 32]),
+        // An older release than the security counter allows, and never confirmed here.
+        |facts: &mut SlotFacts| facts.installed.as_mut().unwrap().security_counter = 4,
+    ] {
+        let mut facts = papers();
+        forged(&mut facts[1]);
+        assert_reverted(
+            &select(&at_trial(), &facts, at),
+            RevertCause::TrailerInvalid,
+        );
+        assert_reverted(
+            &select(&on_the_way(), &facts, at),
+            RevertCause::TrailerInvalid,
+        );
+    }
+}
+
+#[test]
+fn a_rollback_is_exempt_from_the_security_counter() {
+    let mut facts = confirmed(papers(), 4);
+    facts[1].installed.as_mut().unwrap().security_counter = 2;
+    let back = select(&at_trial(), &facts, wake(ResetCause::Software, HOUR_MS));
+    assert_eq!(back.boot, Location::Slot(SlotId::B));
+    // Its old Confirm confirms nothing anew, and the counter stays up when a new one does.
+    assert_eq!(back.record.slot(SlotId::B).state, SlotState::Trial);
+    let done = select(
+        &back.record,
+        &confirmed(facts, 10),
+        wake(ResetCause::Software, 2 * HOUR_MS),
+    );
+    assert_eq!(done.record.slot(SlotId::B).state, SlotState::Confirmed);
+    assert_eq!(done.record.security_counter, 5);
+}
+
+/// Regression: the loader believed the agent to have looked at the bar.
+#[test]
+fn a_barred_image_is_not_tried() {
+    let mut record = at_trial();
+    record.bar(NEW);
+    let decision = select(&record, &papers(), wake(ResetCause::Software, HOUR_MS));
+    assert_reverted(&decision, RevertCause::TrailerInvalid);
+}
+
+/// Regression: tries, lease and deadline were believed as the record had them.
+#[test]
+fn a_forged_record_gives_a_trial_no_more_than_its_signed_manifest() {
+    let mut record = on_the_way();
+    record.trial = Trial {
+        tries_left: 255,
+        environment_left: 255,
+        lease_s: u32::MAX,
+        deadline: Elapsed::NEVER,
+        ..record.trial
+    };
+    let decision = select(&record, &papers(), wake(ResetCause::Watchdog, 2 * HOUR_MS));
+    let trial = decision.record.trial;
+    assert_eq!(
+        (trial.tries_left, trial.environment_left),
+        (2, ENVIRONMENT_BUDGET)
+    );
+    assert_eq!(trial.lease_s, LEASE_S);
+    assert_eq!(
+        decision.deadline,
+        Deadline::Lease(Elapsed(2 * HOUR_MS + LEASE_MS))
+    );
+}
+
+#[test]
+fn a_record_forged_without_papers_boots_nothing_of_it() {
+    for state in [SlotState::Confirmed, SlotState::Trial] {
+        let mut record = at_trial();
+        record.slots[1].state = state;
+        record.home = HomeCode(Location::Slot(SlotId::B));
+        let mut facts = papers();
+        facts[1] = SlotFacts {
+            is_intact: true,
+            ..SlotFacts::default()
+        };
+        let decision = select(&record, &facts, wake(ResetCause::PowerOn, HOUR_MS));
+        assert_ne!(decision.boot, Location::Slot(SlotId::B), "{state:?}");
+        assert_eq!(decision.record.slot(SlotId::B).state, SlotState::Reverted);
+    }
+}
+
+#[test]
+fn home_without_papers_gives_way_to_the_other_confirmed_slot_then_golden() {
+    for (break_it, cause) in [
+        (
+            (|f: &mut SlotFacts| f.is_intact = false) as fn(&mut SlotFacts),
+            RevertCause::ImageDigest,
+        ),
+        (|f| f.confirmed = None, RevertCause::TrailerInvalid),
+        (|f| f.installed = None, RevertCause::TrailerInvalid),
+        (
+            |f| f.installed.as_mut().unwrap().image.digest = Digest([1; 32]),
+            RevertCause::TrailerInvalid,
+        ),
+    ] {
+        let (record, mut facts) = at_home();
+        break_it(&mut facts[0]);
+        let decision = select(&record, &facts, wake(ResetCause::PowerOn, HOUR_MS));
+        assert_eq!(decision.boot, Location::Slot(SlotId::B));
+        assert_eq!(decision.record.home, HomeCode(Location::Slot(SlotId::B)));
+        assert_eq!(decision.record.revert_cause, cause);
+        break_it(&mut facts[1]);
+        let decision = select(&record, &facts, wake(ResetCause::PowerOn, HOUR_MS));
+        assert_eq!(decision.boot, Location::Golden);
+        assert_eq!(decision.deadline, Deadline::None);
+    }
+}
+
+/// Regression: `Software` was never counted, and a firmware whose panic ends in a reset by software
+/// looped for ever.
+#[test]
+fn crashes_after_confirm_are_bounded_and_end_in_golden() {
+    for (cause, limit) in [
+        (ResetCause::Watchdog, u32::from(CRASH_LIMIT)),
+        (ResetCause::Fault, u32::from(CRASH_LIMIT)),
+        (ResetCause::Software, u32::from(ENVIRONMENT_BUDGET)),
+        (ResetCause::BrownOut, u32::from(ENVIRONMENT_BUDGET)),
+        (ResetCause::PowerOn, u32::from(ENVIRONMENT_BUDGET)),
+        (ResetCause::Upset, u32::from(ENVIRONMENT_BUDGET)),
+        (ResetCause::Unknown, u32::from(ENVIRONMENT_BUDGET)),
+    ] {
+        let (mut record, facts) = at_home();
+        let mut booted = Vec::new();
+        for _ in 0..=2 * limit + 2 {
+            let decision = select(&record, &facts, wake(cause, HOUR_MS));
+            booted.push(decision.boot);
+            record = decision.record;
+        }
+        let count = |place| booted.iter().filter(|b| **b == place).count() as u32;
+        assert_eq!(count(Location::Slot(SlotId::A)), limit, "{cause:?}");
+        assert_eq!(count(Location::Slot(SlotId::B)), limit + 1, "{cause:?}");
+        assert_eq!(booted.last(), Some(&Location::Golden), "{cause:?}");
+        assert_eq!(record.revert_cause, RevertCause::CrashLoop);
+    }
+}
+
+#[test]
+fn the_reset_that_ends_a_trial_is_not_counted_against_home() {
+    let mut record = on_the_way();
+    record.trial.tries_left = 0;
+    let decision = select(&record, &papers(), wake(ResetCause::Watchdog, 2 * HOUR_MS));
+    assert_reverted(&decision, RevertCause::TriesExhausted);
+    assert_eq!(
+        (decision.record.crashes, decision.record.environment),
+        (0, 0)
+    );
+}
+
+#[test]
+fn command_loss_leaves_home_for_golden_and_bars_nothing() {
+    let (mut record, facts) = at_home();
+    record.command_loss = Elapsed(5 * HOUR_MS);
+    let before = select(&record, &facts, wake(ResetCause::PowerOn, 5 * HOUR_MS - 1));
+    assert_eq!(before.boot, Location::Slot(SlotId::A));
+    assert_eq!(before.deadline, Deadline::CommandLoss(Elapsed(5 * HOUR_MS)));
+    let after = select(&record, &facts, wake(ResetCause::Deadline, 5 * HOUR_MS));
+    assert_eq!(after.boot, Location::Golden);
+    assert_eq!(after.record.revert_cause, RevertCause::CommandLoss);
+    assert_eq!(after.record.slot(SlotId::A).state, SlotState::Confirmed);
+    assert!(!after.record.is_barred(&OLD));
+}
+
+/// Regression: at the end of an extended lease, or after a long time without power, command loss took
+/// the vehicle to golden before home had been tried.
+#[test]
+fn revert_comes_before_command_loss_and_gives_home_a_lease() {
+    let end = HOUR_MS + LEASE_MS;
+    let facts = heard(papers(), 10);
+    let longer = select(&on_the_way(), &facts, wake(ResetCause::Deadline, end));
+    for at in [end + LEASE_MS, end + 9 * LEASE_MS] {
+        let over = select(&longer.record, &facts, wake(ResetCause::Deadline, at));
+        assert_reverted(&over, RevertCause::LeaseExpired);
+        assert!(over.record.command_loss >= Elapsed(at + LEASE_MS));
+    }
+}
+
+/// Regression: `max` with "never" is never, so that the timer that launch leaves off never began to run.
+#[test]
+fn the_first_trial_starts_the_command_loss_timer() {
+    assert_eq!(at_trial().command_loss, Elapsed::NEVER);
+    let record = on_the_way();
+    assert_eq!(record.command_loss, Elapsed(HOUR_MS + 2 * LEASE_MS));
+    let mut later = record.clone();
+    later.renew_command_loss(Elapsed(0));
+    assert_eq!(later.command_loss, record.command_loss);
+}
+
+#[test]
+fn golden_stays_golden_until_a_signed_command_says_otherwise() {
+    let (mut record, facts) = at_home();
+    record.home = HomeCode(Location::Golden);
+    for cause in ResetCause::ALL {
+        let decision = select(&record, &facts, wake(*cause, u64::MAX));
+        assert_eq!(decision.boot, Location::Golden);
+        assert_eq!(decision.deadline, Deadline::None);
+    }
+}
