@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
 use lightday_boot::{Elapsed, Supervisor, Trial};
 use lightday_wire::report::Verdict;
-use lightday_wire::{ObjectKind, Refusal, SlotId, SlotState, Stage};
+use lightday_wire::{ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage};
 
 use crate::agent::Agent;
 use crate::documents::Authorized;
@@ -15,59 +15,81 @@ use crate::platform::{Application, Now, Platform};
 const RETRY_S: u64 = 60;
 
 impl<const N: usize, const W: usize> Agent<N, W> {
-    /// Arms each slot whose authorization waits.
-    pub(crate) fn check_authorized_slots<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+    /// One step towards arming what may be armed: a program, or a commit.
+    pub(crate) fn arm_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        self.arm_due = false;
         for slot in SlotId::ALL {
             let state = self.record.slot(slot).state;
-            if matches!(
+            if state == SlotState::Verified && self.is_load_and_go(slot) {
+                self.arm_due = true;
+                return self.arm(now, flash, slot);
+            }
+            let is_open = matches!(
                 state,
                 SlotState::Verified | SlotState::Armed | SlotState::Reverted
-            ) {
-                self.arm_if_authorized(now, flash, slot);
+            );
+            if let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
+                && is_open
+                && authorized.document.image == self.record.slot(slot).image
+                && self.arm_by(now, flash, slot, &authorized)
+            {
+                self.arm_due = true;
+                return;
             }
         }
     }
 
-    /// Arms a verified slot if its authorization waits, or if its manifest needs none.
-    pub(crate) fn arm_if_authorized<F: NorFlash>(&mut self, now: Now, flash: &mut F, slot: SlotId) {
-        let entry = *self.record.slot(slot);
+    /// Whether release, verification and flight let a slot's manifest arm it.
+    pub(crate) fn is_load_and_go(&self, slot: SlotId) -> bool {
         let installed = self.slot_facts(slot).installed;
-        let is_load_and_go = installed.is_some_and(|i| i.load_and_go && i.is_signed);
-        if is_load_and_go && entry.state == SlotState::Verified {
-            return self.arm(now, flash, slot);
-        }
-        let newer = |a: &Authorized| {
-            a.document.image == entry.image
-                && self
-                    .armed
-                    .as_ref()
-                    .is_none_or(|armed| a.number > armed.number)
-                && a.number.next() == self.record.next_number(ObjectKind::Authorization)
-        };
-        let Some(authorized) = self.find_pending(flash, entry.bundle).filter(newer) else {
-            return;
-        };
-        let papers = Entry::Authorized {
-            number: authorized.number,
-            envelope: &authorized.envelope,
-        };
-        let appended = self.trailer(slot).append(flash, papers);
-        let (stage, refusal) = match appended {
-            Ok(()) => (Stage::Done, Refusal::None),
-            Err(_) => (Stage::Failed, Refusal::FlashFault),
-        };
+        installed.is_some_and(|i| i.load_and_go && i.is_signed)
+    }
+
+    /// Stores an authorization with the image that it is for, and arms the image in the step after that.
+    /// It arms once: one that lapsed, or was aborted, is in the trailer and not begun any more.
+    /// Returns whether there is more to do.
+    fn arm_by<F: NorFlash>(
+        &mut self,
+        now: Now,
+        flash: &mut F,
+        slot: SlotId,
+        authorized: &Authorized,
+    ) -> bool {
         let number = authorized.number;
-        self.record.set_verdict(
-            ObjectKind::Authorization,
-            Verdict {
+        let stored = self.newest_in_trailer(flash, slot);
+        let is_begun = Verdict {
+            number,
+            stage: Stage::Started,
+            refusal: Refusal::None,
+        } == self.record.verdict(ObjectKind::Authorization);
+        if stored.is_none_or(|stored| stored < number) {
+            let papers = Entry::Authorized {
                 number,
-                stage,
-                refusal,
-            },
-        );
-        if appended.is_ok() {
-            self.arm(now, flash, slot);
+                envelope: &authorized.envelope,
+            };
+            if self.trailer(slot).append(flash, papers).is_ok() {
+                // The record says from here on that the papers are there to be used.
+                self.authorization_verdict(number, Stage::Started, Refusal::None);
+                return true;
+            }
+            self.authorization_verdict(number, Stage::Failed, Refusal::FlashFault);
+            return false;
         }
+        if stored == Some(number) && is_begun {
+            self.authorization_verdict(number, Stage::Done, Refusal::None);
+            self.arm(now, flash, slot);
+            return true;
+        }
+        false
+    }
+
+    fn authorization_verdict(&mut self, number: ObjectNumber, stage: Stage, refusal: Refusal) {
+        let verdict = Verdict {
+            number,
+            stage,
+            refusal,
+        };
+        self.record.set_verdict(ObjectKind::Authorization, verdict);
     }
 
     /// Armed: it waits for nothing but its activation. The bar of an image that was reverted falls.
@@ -76,6 +98,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         entry.state = SlotState::Armed;
         let image = entry.image;
         self.record.unbar(&image);
+        self.hold = Refusal::None;
         let _ = self.commit(flash);
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
@@ -100,7 +123,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return;
         };
         self.activation_retry = now.elapsed.plus_s(RETRY_S);
-        let hold = match self.may_activate(now, platform.application) {
+        let hold = match self.may_activate(now, platform.application, slot) {
             Ok(()) => return self.activate(platform, slot),
             Err(hold) => hold,
         };
@@ -114,7 +137,16 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
     }
 
-    fn may_activate<A: Application>(&self, now: Now, application: &mut A) -> Result<(), Refusal> {
+    fn may_activate<A: Application>(
+        &self,
+        now: Now,
+        application: &mut A,
+        slot: SlotId,
+    ) -> Result<(), Refusal> {
+        if self.armed.is_none() && !self.is_load_and_go(slot) {
+            // The papers cannot be read, and nobody knows what they said about the window.
+            return Err(Refusal::NotAuthorized);
+        }
         if let Some(Authorized { document, .. }) = &self.armed {
             let needs_time = document.window.is_some() || document.expires_s.is_some();
             let time_s = match now.time_s {
@@ -159,11 +191,15 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let Some(installed) = self.slot_facts(slot).installed else {
             return self.lapse(platform.flash, slot, Refusal::UnknownImage);
         };
-        self.hold = Refusal::None;
+        let before = self.record.clone();
         self.record.slot_mut(slot).state = SlotState::Trial;
         self.record.trial = Trial::new(installed.trial.tries, installed.trial.lease_s);
         if self.commit(platform.flash).is_ok() {
+            self.hold = Refusal::None;
             self.reset(platform.supervisor);
+        } else {
+            self.record = before;
+            self.hold = Refusal::FlashFault;
         }
     }
 
@@ -171,12 +207,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     fn lapse<F: NorFlash>(&mut self, flash: &mut F, slot: SlotId, why: Refusal) {
         self.record.slot_mut(slot).state = SlotState::Verified;
         let number = self.armed.as_ref().map(|a| a.number).unwrap_or_default();
-        let verdict = Verdict {
-            number,
-            stage: Stage::Failed,
-            refusal: why,
-        };
-        self.record.set_verdict(ObjectKind::Authorization, verdict);
+        self.authorization_verdict(number, Stage::Failed, why);
         let _ = self.commit(flash);
         self.refresh_facts(flash);
         self.take_up_waiting();

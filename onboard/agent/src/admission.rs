@@ -4,7 +4,7 @@
 use lightday_boot::judge;
 use lightday_wire::canon::CanonError;
 use lightday_wire::{
-    Activation, Base, Digest, DigestPrefix, Envelope, Image, Location, Manifest, ManifestContext,
+    Activation, Base, DigestPrefix, Envelope, Image, Location, Manifest, ManifestContext,
     ObjectNumber, Refusal, SlotChoice, SlotId, SlotState, canon, manifest,
 };
 
@@ -70,9 +70,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return Err(Objection::Untrusted(Refusal::Malformed));
         };
         let (manifest, base) = self.verify_manifest(number, &envelope)?;
-        let target = self
-            .admit(&manifest, base, room, len)
+        self.admit(&manifest, room, len)
             .map_err(Objection::Refused)?;
+        let target = self.target_slot(&manifest, base)?;
         let payload_offset = u32::try_from(len).unwrap_or(u32::MAX);
         Ok(Admitted {
             number,
@@ -142,14 +142,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             .or(golden.filter(|(_, image)| image.digest.prefix() == prefix))
     }
 
-    /// Policy, once the signatures hold. Returns the slot to write to.
-    fn admit(
-        &self,
-        manifest: &Manifest,
-        base: Option<(Location, Base)>,
-        room: u32,
-        envelope_len: usize,
-    ) -> Result<SlotId, Refusal> {
+    /// Policy, once the signatures hold.
+    fn admit(&self, manifest: &Manifest, room: u32, envelope_len: usize) -> Result<(), Refusal> {
         let config = &self.config;
         codec::check(&manifest.payload, config.decoder_ram)?;
         let envelope_len = u32::try_from(envelope_len).unwrap_or(u32::MAX);
@@ -167,22 +161,23 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if is_load_and_go && self.record.is_barred(&manifest.image.digest) {
             return Err(Refusal::Barred);
         }
-        let target = self.target_slot(manifest, base)?;
-        if manifest.image.size > config.map.slot(target).image.len || manifest.image.size == 0 {
+        let fits = |slot: &lightday_boot::SlotMap| manifest.image.size <= slot.image.len;
+        if manifest.image.size == 0 || !config.map.slots.iter().all(fits) {
             return Err(Refusal::ImageTooLarge);
         }
         if manifest.component != config.identity.component {
             return Err(Refusal::WrongPlace);
         }
-        Ok(target)
+        Ok(())
     }
 
-    /// The slot that an image goes to: the inactive one, and never the one that holds the base.
+    /// The slot that an image goes to: the inactive one, and never the one that holds the base. Not yet,
+    /// where a trial or an activation may still free it.
     fn target_slot(
         &self,
         manifest: &Manifest,
         base: Option<(Location, Base)>,
-    ) -> Result<SlotId, Refusal> {
+    ) -> Result<SlotId, Objection> {
         let base = base.map(|(location, _)| location);
         let is_free = |slot: SlotId| {
             let at = Location::Slot(slot);
@@ -197,13 +192,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 other.or_else(|| free.next())
             }
         };
-        choice.ok_or(Refusal::WrongPlace)
-    }
-
-    /// Whether a digest is that of an image on board, in a slot that holds one.
-    pub(crate) fn slot_of(&self, image: &Digest) -> Option<SlotId> {
-        SlotId::ALL
-            .into_iter()
-            .find(|slot| self.record.slot(*slot).image == *image)
+        match manifest.slot {
+            SlotChoice::Only(_) if self.may_patch() && base.is_none() => {
+                choice.ok_or(Objection::Refused(Refusal::WrongPlace))
+            }
+            _ => choice.ok_or(Objection::NotYet(Refusal::SlotBusy)),
+        }
     }
 }

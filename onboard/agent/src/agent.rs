@@ -7,12 +7,13 @@ use lightday_boot::store::RecordStore;
 use lightday_boot::{
     Elapsed, FlashError, Installed, Record, SlotFacts, Supervisor, keys::KeyRing, loader,
 };
-use lightday_fec::BlockShape;
+use lightday_fec::{BlockShape, TORN};
 use lightday_trust::{AuthenticFrame, Direction, FrameKey};
 use lightday_wire::answer::Answer;
 use lightday_wire::frame::MAX_SYMBOL_LEN;
+use lightday_wire::report::Verdict;
 use lightday_wire::{
-    Frame, FrameHeader, Location, ObjectKind, ObjectNumber, Refusal, SlotId, SlotState,
+    Frame, FrameHeader, Location, ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage,
 };
 
 use crate::admission::Admitted;
@@ -79,6 +80,12 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) small: [SmallReception; 3],
     /// A complete small object that waits to be carried out.
     pub(crate) inbox: Option<SmallObject>,
+    /// The bundle in reception is to be judged.
+    pub(crate) judge_due: bool,
+    /// A verified image may be armed by what is stored.
+    pub(crate) arm_due: bool,
+    /// A floor may be below the record.
+    pub(crate) floors_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
     pub(crate) answer: Option<Answer>,
     pub(crate) is_cooperative: bool,
@@ -148,6 +155,10 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             symbol: None,
             small: Default::default(),
             inbox: None,
+            judge_due: false,
+            // A reset may have come between an image's verification and its arming.
+            arm_due: !is_lost,
+            floors_due: false,
             region_digest: None,
             answer: None,
             is_cooperative: platform.supervisor.is_cooperative(),
@@ -191,6 +202,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return None;
         }
         let frame = self.uplink.open_frame(frame).ok()?;
+        if header.index == TORN {
+            return None;
+        }
         if header.kind == ObjectKind::Bundle {
             self.accept_symbol(&frame)
         } else {
@@ -212,6 +226,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let (vehicle, up) = (self.config.identity.vehicle, Direction::Up);
         let key = self.config.link_keys.frame_key(vehicle, up, header.epoch);
         let frame = key.open_frame(frame).ok()?;
+        if header.index == TORN {
+            return None;
+        }
         self.accept_small(&frame)
     }
 
@@ -239,12 +256,37 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                     return Some(());
                 }
             }
-            // One bundle at a time: the next one begins when this one is installed or aborted.
-            Some(_) => return Some(()),
-            None => self.staging.check(shape).ok()?,
+            // One bundle at a time: the next one begins when this one is installed or aborted. Only one
+            // that waits for its base gives way, to one of a lower number: that may bring it.
+            Some(named) if !self.gives_way(named.number, header.number) => return Some(()),
+            _ => {
+                if let Err(why) = self.staging.check(shape) {
+                    self.refuse_shape(header.number, why);
+                    return None;
+                }
+                self.drop_reception();
+            }
         }
         self.symbol = Some((header, Vec::from_slice(frame.symbol()).ok()?));
         Some(())
+    }
+
+    fn gives_way(&self, received: ObjectNumber, other: ObjectNumber) -> bool {
+        matches!(self.reception, Reception::Waiting(Refusal::UnknownBase)) && other < received
+    }
+
+    /// An object that cannot be staged is reported, and leaves no trace in flash: nobody has signed this.
+    fn refuse_shape(&mut self, number: ObjectNumber, refusal: Refusal) {
+        let stage = Stage::Refused;
+        let verdict = Verdict {
+            number,
+            stage,
+            refusal,
+        };
+        if self.record.verdict(ObjectKind::Bundle) != verdict {
+            self.record.set_verdict(ObjectKind::Bundle, verdict);
+            self.report_due = Elapsed(0);
+        }
     }
 
     /// Does one step of whatever is due.
@@ -321,7 +363,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
 
     /// Forgets the bundle in reception.
     pub(crate) fn drop_reception(&mut self) {
-        self.staging.forget();
+        self.staging.drop_named();
+        self.judge_due = false;
         self.reception = Reception::Unjudged;
         self.install = Install::Idle;
         self.symbol = None;

@@ -3,13 +3,11 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
-use lightday_boot::{Elapsed, Record, SlotRecord, Supervisor, Trial, keys, loader};
-use lightday_trust::keyset::KeySetContext;
-use lightday_trust::{Direction, KeySet};
+use lightday_boot::{Supervisor, Trial, keys};
 use lightday_wire::report::Verdict;
 use lightday_wire::{
-    Action, Command, CommandContext, Digest, Envelope, Epoch, Location, ObjectKind, ObjectNumber,
-    Refusal, RevertCause, SlotId, SlotState, Stage,
+    Action, Command, CommandContext, Digest, Envelope, Location, ObjectKind, ObjectNumber, Refusal,
+    RevertCause, SlotId, SlotState, Stage,
 };
 
 use crate::agent::Agent;
@@ -35,6 +33,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         platform: &mut Platform<'_, F, S, A>,
         object: &SmallObject,
     ) {
+        let before = (self.record.clone(), self.is_lost);
         let result = match parse(&object.bytes) {
             Some(envelope) => match object.kind {
                 ObjectKind::Authorization => self.authorization(platform.flash, object, &envelope),
@@ -55,16 +54,36 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             refusal,
         };
         self.record.set_verdict(object.kind, verdict);
-        let is_committed = self.is_lost || self.commit(platform.flash).is_ok();
         self.report_due = now.elapsed;
-        if is_committed && matches!(result, Ok(Outcome::Reset)) {
-            self.reset(platform.supervisor);
+        if self.is_lost || self.record == before.0 {
             return;
         }
-        self.refresh_facts(platform.flash);
-        if object.kind == ObjectKind::Authorization {
-            self.check_authorized_slots(now, platform.flash);
+        if self.commit(platform.flash).is_err() {
+            // What is not in flash is not so; the ground sees that the number is still free.
+            (self.record, self.is_lost) = before;
+        } else if matches!(result, Ok(Outcome::Reset)) {
+            return self.reset(platform.supervisor);
         }
+        self.take_effect(now, platform.flash);
+    }
+
+    /// What follows from a record that was changed by a document.
+    fn take_effect<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        let version = self.keys.current.as_ref().map(|set| set.version);
+        if version != Some(self.record.key_set) {
+            self.keys = keys::load(flash, self.config.map.key_sets, self.record.key_set);
+            self.floors_due = true;
+        }
+        if self.uplink.epoch() != self.record.epoch {
+            self.rekey();
+            self.floors_due = true;
+        }
+        if self.trial_slot().is_some() {
+            // A command may be all that a trial waits for.
+            self.health_due = now.elapsed;
+        }
+        self.refresh_facts(flash);
+        self.arm_due = true;
         self.take_up_waiting();
     }
 
@@ -87,6 +106,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             Action::EpochSwitch { epoch } if !self.is_lost => {
                 self.switch_epoch(epoch, object.epoch)?;
                 self.record.raise_next(ObjectKind::Command, object.number);
+                self.heard(now, platform, object, action);
                 return Ok(Outcome::Done);
             }
             Action::Resync { epoch, next } if self.is_lost => {
@@ -114,7 +134,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         action: Action,
     ) {
         let until = now.elapsed.plus_s(self.config.command_loss_s);
-        self.record.command_loss = self.record.command_loss.max(until);
+        self.record.renew_command_loss(until);
         let Some(slot) = self.trial_slot() else {
             if matches!(self.running, Location::Slot(_)) {
                 platform
@@ -149,7 +169,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     ) -> Result<Outcome, Refusal> {
         match action {
             Action::Confirm { image } => self.confirm(platform.flash, object, image),
-            Action::Abort { kind, number } => self.abort(kind, number),
+            Action::Abort { kind, number } => self.abort(platform.flash, kind, number),
             Action::Rollback { image } => self.rollback(platform.flash, object, image),
             Action::BootGolden => Ok(self.boot_golden()),
             Action::ReportRequest => Ok(Outcome::Done),
@@ -189,6 +209,10 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
         let outcome = match entry.state {
             SlotState::Trial => Outcome::Reset,
+            // Already so, and provable under the key set in force: no cell is spent on it.
+            SlotState::Confirmed if self.check_reconfirmed(flash).is_ok() => {
+                return Ok(Outcome::Done);
+            }
             SlotState::Confirmed => Outcome::Done,
             _ => return Err(Refusal::NoTrial),
         };
@@ -216,37 +240,45 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// Forgets an object: its reception, and what it was installed to.
-    fn abort(&mut self, kind: ObjectKind, number: ObjectNumber) -> Result<Outcome, Refusal> {
-        if kind.uplink_index().is_none() || !number.is_in_window(ObjectNumber::default()) {
-            // Numbers above the first window are aborted as they come near.
-            if kind.uplink_index().is_none() {
-                return Err(Refusal::OutOfRange);
-            }
-        }
+    fn abort<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        kind: ObjectKind,
+        number: ObjectNumber,
+    ) -> Result<Outcome, Refusal> {
         let next = self.record.next_number(kind);
-        if number >= next && !number.is_in_window(next) {
+        if kind.uplink_index().is_none() || (number >= next && !number.is_in_window(next)) {
             return Err(Refusal::OutOfRange);
         }
         self.record.raise_next(kind, number);
-        if kind != ObjectKind::Bundle {
-            return Ok(Outcome::Done);
+        match kind {
+            ObjectKind::Bundle => Ok(self.abort_bundle(number)),
+            ObjectKind::Authorization => {
+                self.abort_authorization(number);
+                self.forget_pending(flash)
+                    .map(|()| Outcome::Done)
+                    .map_err(|_| Refusal::FlashFault)
+            }
+            _ => Ok(Outcome::Done),
         }
-        if self
-            .receiving()
-            .is_some_and(|receiving| receiving <= number)
-        {
+    }
+
+    /// A reception of this number or a lower one ends; so does what became of this very number.
+    fn abort_bundle(&mut self, number: ObjectNumber) -> Outcome {
+        if self.receiving().is_some_and(|other| other <= number) {
             self.drop_reception();
             self.record.patch_attempts = 0;
         }
         let mut outcome = Outcome::Done;
         for slot in SlotId::ALL {
             let entry = self.record.slot_mut(slot);
+            let is_same = entry.bundle == number;
             match entry.state {
-                _ if entry.bundle != number => {}
-                SlotState::Verified | SlotState::Armed | SlotState::Patching => {
+                SlotState::Patching if entry.bundle <= number => entry.state = SlotState::Failed,
+                SlotState::Verified | SlotState::Armed if is_same => {
                     entry.state = SlotState::Failed;
                 }
-                SlotState::Trial => {
+                SlotState::Trial if is_same => {
                     self.record.trial.give_up = RevertCause::Commanded;
                     outcome = Outcome::Reset;
                 }
@@ -259,7 +291,32 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             refusal: Refusal::Superseded,
         };
         self.record.set_verdict(ObjectKind::Bundle, verdict);
-        Ok(outcome)
+        outcome
+    }
+
+    /// What an authorization of this number or a lower one has armed waits for a new one.
+    fn abort_authorization(&mut self, number: ObjectNumber) {
+        let is_meant = self.armed.as_ref().is_some_and(|a| a.number <= number);
+        if let Some(slot) = self.record_armed_slot().filter(|_| is_meant) {
+            self.record.slot_mut(slot).state = SlotState::Verified;
+        }
+        if self.record.verdict(ObjectKind::Authorization).number <= number {
+            self.give_up_authorization();
+        }
+    }
+
+    /// The latest authorization arms nothing any more.
+    fn give_up_authorization(&mut self) {
+        let mut verdict = self.record.verdict(ObjectKind::Authorization);
+        let has_armed = self
+            .armed
+            .as_ref()
+            .is_some_and(|a| a.number == verdict.number);
+        if verdict.stage == Stage::Started || has_armed {
+            verdict.stage = Stage::Failed;
+            verdict.refusal = Refusal::Superseded;
+            self.record.set_verdict(ObjectKind::Authorization, verdict);
+        }
     }
 
     /// The older version boots on trial, by the policy of its own manifest.
@@ -269,16 +326,19 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         object: &SmallObject,
         image: Digest,
     ) -> Result<Outcome, Refusal> {
-        let slot = self.slot_of(&image).ok_or(Refusal::UnknownImage)?;
         if self.record.trial_slot().is_some() || self.record_armed_slot().is_some() {
             return Err(Refusal::SlotBusy);
         }
-        let facts = self.slot_facts(slot);
-        let is_fit = self.running != Location::Slot(slot) && facts.may_be_home();
-        let installed = facts
-            .installed
-            .filter(|_| is_fit)
-            .ok_or(Refusal::UnknownImage)?;
+        let fit = |slot: SlotId| {
+            let facts = self.slot_facts(slot);
+            let is_fit = self.running != Location::Slot(slot)
+                && self.record.slot(slot).image == image
+                && facts.may_be_home();
+            let installed = facts.installed.filter(|i| is_fit && i.is_signed)?;
+            Some((slot, installed))
+        };
+        let found = SlotId::ALL.into_iter().find_map(fit);
+        let (slot, installed) = found.ok_or(Refusal::UnknownImage)?;
         self.append_command(flash, slot, object)?;
         self.record.unbar(&image);
         self.record.slot_mut(slot).state = SlotState::Trial;
@@ -286,7 +346,20 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         Ok(Outcome::Reset)
     }
 
+    /// Golden boots and stays: what waits for its activation waits for a new authorization.
     fn boot_golden(&mut self) -> Outcome {
+        for slot in SlotId::ALL {
+            let load_and_go = self.is_load_and_go(slot);
+            let entry = self.record.slot_mut(slot);
+            if entry.state == SlotState::Armed {
+                entry.state = if load_and_go {
+                    SlotState::Reverted
+                } else {
+                    SlotState::Verified
+                };
+            }
+        }
+        self.give_up_authorization();
         self.record.home = lightday_boot::record::HomeCode(Location::Golden);
         if self.record.trial_slot().is_some() {
             self.record.trial.give_up = RevertCause::Commanded;
@@ -295,113 +368,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             Outcome::Done
         } else {
             Outcome::Reset
-        }
-    }
-
-    /// Link epochs only go up, and the switch must come under the key of the epoch that it names.
-    fn switch_epoch(&mut self, epoch: Epoch, under: Epoch) -> Result<(), Refusal> {
-        if epoch <= self.record.epoch || epoch != under {
-            return Err(Refusal::EpochOrder);
-        }
-        self.record.epoch = epoch;
-        self.rekey();
-        // Whoever had the old key may have sent some of these symbols.
-        self.drop_reception();
-        self.small = Default::default();
-        Ok(())
-    }
-
-    fn rekey(&mut self) {
-        let (vehicle, epoch) = (self.config.identity.vehicle, self.record.epoch);
-        self.uplink = self
-            .config
-            .link_keys
-            .frame_key(vehicle, Direction::Up, epoch);
-        self.downlink = self
-            .config
-            .link_keys
-            .frame_key(vehicle, Direction::Down, epoch);
-    }
-
-    /// After the record was lost: what the trailers prove, and the numbers that root sets anew.
-    fn resync<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-        epoch: Epoch,
-        under: Epoch,
-        next: [ObjectNumber; 4],
-    ) -> Result<(), Refusal> {
-        self.switch_epoch(epoch, under)?;
-        self.refresh_facts(flash);
-        let slots = self.facts.map(|facts| match facts.installed {
-            Some(installed) if facts.may_be_home() => SlotRecord {
-                state: SlotState::Confirmed,
-                bundle: installed.bundle,
-                image: installed.image.digest,
-                size: installed.image.size,
-                version: installed.image.version,
-                security_counter: installed.security_counter,
-            },
-            _ => SlotRecord::EMPTY,
-        });
-        let mut record = Record::at_launch(slots, Location::Golden, self.record.key_set);
-        record.epoch = epoch;
-        record.next = next;
-        record.security_counter = self.record.security_counter;
-        record.revert_cause = RevertCause::RecordLost;
-        record.command_loss = Elapsed::NEVER;
-        self.record = record;
-        self.is_lost = false;
-        Ok(())
-    }
-
-    /// The next key set. It is stored beside the one in force; the record's commit puts it in force.
-    fn key_set<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-        object: &SmallObject,
-        envelope: &Envelope<'_>,
-    ) -> Result<Outcome, Refusal> {
-        if self.is_lost {
-            return Err(Refusal::RecordLost);
-        }
-        let context = KeySetContext {
-            class: self.config.identity.class,
-            number: object.number,
-        };
-        let keys = self.keys.current.as_ref().ok_or(Refusal::UnknownKey)?;
-        let verified = keys.verify_successor(envelope, &context);
-        let next: KeySet = verified.map_err(|error| error.refusal())?.into_inner();
-        self.record.raise_next(ObjectKind::KeySet, object.number);
-        if self.record.trial_slot().is_some() || self.record_armed_slot().is_some() {
-            return Err(Refusal::SlotBusy);
-        }
-        self.check_reconfirmed(flash)?;
-        keys::store(flash, self.config.map.key_sets, &next).map_err(|_| Refusal::FlashFault)?;
-        self.record.key_set = next.version;
-        self.keys.previous = self.keys.current.replace(next);
-        Ok(Outcome::Done)
-    }
-
-    /// Two key sets are kept. What is home must be provable under the one that stays, or the next change
-    /// but one would leave it without a proof.
-    fn check_reconfirmed<F: NorFlash>(&self, flash: &mut F) -> Result<(), Refusal> {
-        let Location::Slot(home) = self.record.home.0 else {
-            return Ok(());
-        };
-        let only = keys::KeyRing {
-            current: self.keys.current.clone(),
-            previous: None,
-        };
-        let config = &self.config;
-        let facts = loader::slot_facts(flash, &config.map, config.identity, &only);
-        let is_proven = facts
-            .get(home.index())
-            .is_some_and(lightday_boot::SlotFacts::may_be_home);
-        if is_proven {
-            Ok(())
-        } else {
-            Err(Refusal::ReconfirmFirst)
         }
     }
 }
@@ -437,16 +403,16 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let document = verified.map_err(|error| error.refusal())?;
         self.record
             .raise_next(ObjectKind::Authorization, object.number);
-        let on_board = self.slot_of(&document.image).filter(|slot| {
-            let entry = self.record.slot(*slot);
-            entry.bundle == document.bundle
+        let is_on_board = self.record.slots.iter().any(|entry| {
+            entry.image == document.image
+                && entry.bundle == document.bundle
                 && matches!(
                     entry.state,
                     SlotState::Verified | SlotState::Armed | SlotState::Reverted
                 )
         });
         let is_expected = document.bundle >= self.record.next_number(ObjectKind::Bundle);
-        if on_board.is_none() && !is_expected {
+        if !is_on_board && !is_expected {
             return Err(Refusal::UnknownImage);
         }
         let kept = self.keep_pending(flash, object.number, bytes(object));

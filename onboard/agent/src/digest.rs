@@ -8,7 +8,7 @@ use lightday_wire::report::Verdict;
 use lightday_wire::{Digest, ObjectKind, ObjectNumber, Refusal, Region, Stage};
 
 use crate::agent::Agent;
-use crate::install::Hashing;
+use crate::hashing::Hashing;
 
 /// A digest that was asked for.
 pub(crate) struct RegionDigest {

@@ -109,6 +109,26 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             .map_err(|_| FlashError::Fault)
     }
 
+    /// Forgets the authorizations that are kept.
+    pub(crate) fn forget_pending<F: NorFlash>(&self, flash: &mut F) -> Result<(), FlashError> {
+        self.pending_log().erase(flash)
+    }
+
+    /// The newest authorization that a slot's trailer holds, whatever it is worth.
+    pub(crate) fn newest_in_trailer<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        slot: SlotId,
+    ) -> Option<ObjectNumber> {
+        let mut newest = None;
+        self.trailer(slot).for_each(flash, |entry| {
+            if let Entry::Authorized { number, .. } = entry {
+                newest = newest.max(Some(number));
+            }
+        });
+        newest
+    }
+
     /// The kept authorization for a bundle's image, if there is one.
     pub(crate) fn find_pending<F: NorFlash>(
         &self,

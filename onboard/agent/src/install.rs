@@ -3,70 +3,30 @@
 //! [`MAX_ATTEMPTS`] times.
 //!
 //! ```text
-//! Recheck (slot free? base there?) -> EraseBlock -> Solve -> Payload digest -> Base digest
-//!   -> commit Patching -> EraseTrailer -> EraseImage -> Patch -> ReadBack -> trailer -> commit Verified
+//! Recheck (slot free? base there?) -> EraseBlock -> Solve -> Judge -> Payload digest -> Base digest
+//!   -> Begin (commit) -> EraseTrailer -> EraseImage -> Patch -> ReadBack -> WriteTrailer -> End (commit)
 //! ```
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
-use lightday_boot::{FlashError, Region, flash};
+use lightday_boot::{Region, flash};
 use lightday_delta::{Decoder, Lengths};
 use lightday_fec::{Progress, Solver};
-use lightday_trust::Digester;
 use lightday_wire::report::Verdict;
-use lightday_wire::{Digest, Location, MAX_ENVELOPE_LEN, ObjectKind, Refusal, SlotState, Stage};
+use lightday_wire::{Location, MAX_ENVELOPE_LEN, ObjectKind, Refusal, SlotState, Stage};
 
 use crate::admission::{Admitted, Objection};
 use crate::agent::{Agent, Reception};
 use crate::codec::{self, AnyDecoder, FlashIo};
+use crate::hashing::Hashing;
 use crate::platform::Now;
 
 /// How often a bundle is solved and patched before it is given up.
 pub const MAX_ATTEMPTS: u8 = 8;
-/// Bytes hashed in a step.
-const HASH_SLICE: u32 = 4096;
+/// How often it is solved before wrong bytes are the sender's, and not the flash's.
+const SURE_ATTEMPTS: u8 = 2;
 /// Bytes written in a step: a multiple of every granule.
 const WRITE_SLICE: usize = 256;
-
-/// A digest in the making over the first `len` bytes of a region.
-#[derive(Clone)]
-pub(crate) struct Hashing {
-    region: Region,
-    len: u32,
-    at: u32,
-    digester: Digester,
-}
-
-impl Hashing {
-    pub(crate) fn new(region: Region, len: u32) -> Self {
-        Self {
-            region,
-            len,
-            at: 0,
-            digester: Digester::bare(),
-        }
-    }
-
-    /// Hashes a slice; the digest at the end.
-    pub(crate) fn step<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-    ) -> Result<Option<Digest>, FlashError> {
-        let mut buffer = [0u8; 256];
-        let end = self.at.saturating_add(HASH_SLICE).min(self.len);
-        while self.at < end {
-            let left = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-            let len = left.min(buffer.len());
-            let chunk = buffer.get_mut(..len).ok_or(FlashError::OutOfRange)?;
-            flash::read(flash, self.region, self.at, chunk)?;
-            self.digester.update(chunk);
-            self.at = self
-                .at
-                .saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        }
-        Ok((self.at >= self.len).then(|| self.digester.clone().finish()))
-    }
-}
 
 /// Where the way from K symbols to a verified slot stands.
 // One state lives at a time, inside the agent: boxing would need an allocator.
@@ -78,15 +38,36 @@ pub(crate) enum Install {
     /// The block area is erased, from this offset on.
     EraseBlock(u32),
     Solve(Solver),
+    /// The block is there: it is judged anew, from the block itself.
+    Judge,
     Payload(Hashing),
     Base(Hashing),
-    EraseTrailer,
+    /// From here on the slot holds nothing that may boot: said in the record first.
+    Begin,
+    EraseTrailer(u32),
     EraseImage(u32),
     Patch {
         decoder: AnyDecoder,
         written: u32,
     },
     ReadBack(Hashing),
+    WriteTrailer,
+    End,
+}
+
+impl Install {
+    /// Whether it writes to the slot, or is about to.
+    const fn touches_slot(&self) -> bool {
+        matches!(
+            self,
+            Self::Begin
+                | Self::EraseTrailer(_)
+                | Self::EraseImage(_)
+                | Self::Patch { .. }
+                | Self::ReadBack(_)
+                | Self::WriteTrailer
+        )
+    }
 }
 
 impl<const N: usize, const W: usize> Agent<N, W> {
@@ -99,17 +80,25 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     /// One step.
     pub(crate) fn install_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         let state = core::mem::replace(&mut self.install, Install::Idle);
+        if state.touches_slot() && !self.may_patch() {
+            // Something was armed meanwhile: the bundle stages only, and is taken up again.
+            return;
+        }
         let next = match state {
             Install::Idle => Ok(Install::Idle),
             Install::Recheck => self.rechecked(now, flash),
+            Install::Judge => self.solved(flash),
             Install::EraseBlock(at) => self.erase_block(flash, at),
             Install::Solve(solver) => self.solve(flash, solver),
             Install::Payload(hashing) => self.payload(flash, hashing),
             Install::Base(hashing) => self.base(flash, hashing),
-            Install::EraseTrailer => self.erase_trailer(flash),
+            Install::Begin => self.begin_patch(flash),
+            Install::EraseTrailer(at) => self.erase_trailer(flash, at),
             Install::EraseImage(at) => self.erase_image(flash, at),
             Install::Patch { decoder, written } => self.patch(flash, decoder, written),
-            Install::ReadBack(hashing) => self.read_back(now, flash, hashing),
+            Install::ReadBack(hashing) => self.read_back(flash, hashing),
+            Install::WriteTrailer => self.write_trailer(flash),
+            Install::End => self.installed(now, flash),
         };
         match next {
             Ok(next) => self.install = next,
@@ -125,14 +114,12 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if !self.may_patch() {
             // While an image is armed or on trial, bundles only stage. The change that frees the slot,
             // or the next boot, takes it up again.
-            self.hold = Refusal::SlotBusy;
             self.report_due = now.elapsed;
             return Ok(Install::Idle);
         }
         if matches!(self.reception, Reception::Waiting(_)) {
             return Ok(Install::Idle);
         }
-        self.hold = Refusal::None;
         if self.record.patch_attempts >= MAX_ATTEMPTS {
             return Err(Refusal::AttemptsExhausted);
         }
@@ -166,12 +153,12 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let mut io = self.staging.io(flash);
         match solver.step(self.staging.order(), &mut self.work, &mut io) {
             Ok(Progress::Working) => Ok(Install::Solve(solver)),
-            Ok(Progress::Done) => self.solved(flash),
+            Ok(Progress::Done) => Ok(Install::Judge),
             Err(_) => Err(Refusal::FlashFault),
         }
     }
 
-    /// The block is there: judge it anew, from the block itself, and hash its payload.
+    /// Judges the block and begins to hash its payload.
     fn solved<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
         let named = self.staging.named().ok_or(Refusal::Superseded)?;
         let block = self.config.map.block;
@@ -188,15 +175,22 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 self.reception = Reception::Waiting(why);
                 return Ok(Install::Idle);
             }
-            Err(Objection::Incomplete) => return Err(Refusal::Malformed),
-            Err(Objection::Untrusted(why) | Objection::Refused(why)) => return Err(why),
+            Err(Objection::Refused(why)) => return Err(why),
+            Err(objection) => {
+                // What the first symbols proved, the block does not hold.
+                self.reception = Reception::Unjudged;
+                return Err(match objection {
+                    Objection::Untrusted(why) => why,
+                    _ => Refusal::Malformed,
+                });
+            }
         };
+        self.reception = Reception::Admitted(admitted.clone());
         let size = admitted.manifest.payload.size;
         let payload = block
             .part(admitted.payload_offset, size)
             .ok_or(Refusal::Malformed)?;
         self.check_padding(flash, block, payload.end(), room)?;
-        self.reception = Reception::Admitted(admitted);
         Ok(Install::Payload(Hashing::new(payload, size)))
     }
 
@@ -263,7 +257,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 let region = self.image_region(location);
                 Ok(Install::Base(Hashing::new(region, base.size)))
             }
-            None => Ok(Install::EraseTrailer),
+            None => Ok(Install::Begin),
         }
     }
 
@@ -276,13 +270,12 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return Ok(Install::Base(hashing));
         };
         match self.admitted()?.base {
-            Some((_, base)) if base.digest == digest => Ok(Install::EraseTrailer),
+            Some((_, base)) if base.digest == digest => Ok(Install::Begin),
             _ => Err(Refusal::BaseMismatch),
         }
     }
 
-    /// From here on the slot holds nothing that may boot: said in the record first.
-    fn erase_trailer<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
+    fn begin_patch<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
         let admitted = self.admitted()?;
         let (target, number) = (admitted.target, admitted.number);
         let (image, counter) = (admitted.manifest.image, admitted.manifest.security_counter);
@@ -293,14 +286,21 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         entry.size = image.size;
         entry.version = image.version;
         entry.security_counter = counter;
-        self.commit(flash).map_err(|_| Refusal::FlashFault)?;
-        self.trailer(target)
-            .erase(flash)
-            .map_err(|_| Refusal::FlashFault)?;
         if let Some(facts) = self.facts.get_mut(target.index()) {
             *facts = lightday_boot::SlotFacts::default();
         }
-        Ok(Install::EraseImage(0))
+        self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        Ok(Install::EraseTrailer(0))
+    }
+
+    fn erase_trailer<F: NorFlash>(&mut self, flash: &mut F, at: u32) -> Result<Install, Refusal> {
+        let region = self.config.map.slot(self.admitted()?.target).trailer;
+        if at >= region.len {
+            return Ok(Install::EraseImage(0));
+        }
+        flash::erase_block(flash, region, at).map_err(|_| Refusal::FlashFault)?;
+        let next = at.saturating_add(flash::erase_size::<F>().max(1));
+        Ok(Install::EraseTrailer(next))
     }
 
     /// The whole slot is erased, so that nothing of a longer image is left behind a shorter one.
@@ -357,7 +357,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
         let granules = len.next_multiple_of(F::WRITE_SIZE.max(1)).min(slice.len());
         let bytes = slice.get(..granules).ok_or(Refusal::PatchBroken)?;
-        flash::program(flash, region, written, bytes).map_err(|_| Refusal::FlashFault)?;
+        if !bytes.is_empty() {
+            flash::program(flash, region, written, bytes).map_err(|_| Refusal::FlashFault)?;
+        }
         if len == slice.len() {
             return Ok(Install::Patch {
                 decoder,
@@ -372,7 +374,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
 
     fn read_back<F: NorFlash>(
         &mut self,
-        now: Now,
         flash: &mut F,
         mut hashing: Hashing,
     ) -> Result<Install, Refusal> {
@@ -382,7 +383,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if digest != self.admitted()?.manifest.image.digest {
             return Err(Refusal::ImageDigest);
         }
-        let admitted = self.admitted()?.clone();
+        Ok(Install::WriteTrailer)
+    }
+
+    fn write_trailer<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
+        let admitted = self.admitted()?;
         let entry = Entry::Installed {
             number: admitted.number,
             base: admitted.base.map(|(_, base)| base),
@@ -392,19 +397,15 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         trailer
             .append(flash, entry)
             .map_err(|_| Refusal::FlashFault)?;
-        self.installed(now, flash, &admitted)?;
-        Ok(Install::Idle)
+        Ok(Install::End)
     }
 
-    /// Verified: commit it, and arm it at once if the authorization is there or none is needed.
-    fn installed<F: NorFlash>(
-        &mut self,
-        now: Now,
-        flash: &mut F,
-        admitted: &Admitted,
-    ) -> Result<(), Refusal> {
-        let number = admitted.number;
-        self.record.slot_mut(admitted.target).state = SlotState::Verified;
+    /// Verified: commit it. It is armed in the next steps if the authorization is there, or none needed.
+    fn installed<F: NorFlash>(&mut self, now: Now, flash: &mut F) -> Result<Install, Refusal> {
+        let admitted = self.admitted()?;
+        let (number, target) = (admitted.number, admitted.target);
+        let before = self.record.clone();
+        self.record.slot_mut(target).state = SlotState::Verified;
         self.record.raise_next(ObjectKind::Bundle, number);
         self.record.patch_attempts = 0;
         let verdict = Verdict {
@@ -413,12 +414,17 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             refusal: Refusal::None,
         };
         self.record.set_verdict(ObjectKind::Bundle, verdict);
+        if self.commit(flash).is_err() {
+            self.record = before;
+            return Err(Refusal::FlashFault);
+        }
+        self.staging.forget();
         self.drop_reception();
-        self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        self.hold = Refusal::None;
         self.report_due = now.elapsed;
         self.refresh_facts(flash);
-        self.arm_if_authorized(now, flash, admitted.target);
-        Ok(())
+        self.arm_due = true;
+        Ok(Install::Idle)
     }
 
     /// Gives the bundle up, or lets it begin again where only the flash is to blame.
@@ -426,7 +432,13 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let Some(number) = self.receiving() else {
             return self.drop_reception();
         };
-        if why == Refusal::FlashFault && self.record.patch_attempts < MAX_ATTEMPTS {
+        let is_signed = matches!(self.reception, Reception::Admitted(_));
+        // Polluted symbols say nothing about the bundle: the same number may be sent again.
+        let is_polluted = matches!(why, Refusal::PayloadDigest | Refusal::Malformed);
+        let attempts = self.record.patch_attempts;
+        // A cell that reads differently each time is found by checking all of them once more.
+        let is_doubtful = (is_polluted || !is_signed) && attempts < SURE_ATTEMPTS;
+        if is_doubtful || (why == Refusal::FlashFault && attempts < MAX_ATTEMPTS) {
             return self.begin_install();
         }
         let is_patching = |slot: &lightday_boot::SlotRecord| {
@@ -440,18 +452,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         {
             slot.state = SlotState::Failed;
         }
-        // Polluted symbols say nothing about the bundle: the same number may be sent again.
-        let is_polluted = matches!(
-            why,
-            Refusal::PayloadDigest
-                | Refusal::SignatureBad
-                | Refusal::SignatureMissing
-                | Refusal::UnknownKey
-                | Refusal::Malformed
-                | Refusal::NotCanonical
-        );
         self.drop_reception();
-        if !is_polluted {
+        if is_signed && !is_polluted {
             self.record.raise_next(ObjectKind::Bundle, number);
         }
         self.record.patch_attempts = 0;
@@ -465,8 +467,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         self.report_due = now.elapsed;
     }
 
-    /// Something changed that a complete bundle may have waited for: its base, or the slot.
+    /// Something changed that a bundle may have waited for: its base, or the slot.
     pub(crate) fn take_up_waiting(&mut self) {
+        self.judge_due |= matches!(self.reception, Reception::Waiting(_));
         if matches!(self.install, Install::Idle) && self.staging.is_complete() && self.may_patch() {
             self.begin_install();
         }

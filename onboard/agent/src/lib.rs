@@ -2,9 +2,11 @@
 //! clock, a socket or a panic of its own.
 //!
 //! It is a state machine with four entries and no threads: [`Agent::handle_frame`],
-//! [`Agent::handle_timeout`], [`Agent::poll_transmit`] and [`Agent::poll_timeout`]. A step does at most
-//! one bounded flash operation, one commit of the record, or one bounded slice of work, so that the
-//! watchdog's contract can be stated.
+//! [`Agent::handle_timeout`], [`Agent::poll_transmit`] and [`Agent::poll_timeout`]. A step does at most one
+//! of these, so that the watchdog's contract can be stated: it erases one block, or programs once, or
+//! commits the record (three copies, one after the other), or does one bounded slice of work that writes
+//! nothing. Only the step that carries out a signed document may do more: it stores the document (one
+//! program, or the renewal of a log of a few cells) and then commits.
 //!
 //! It never confirms an image (the loader does, by the stored, signed Confirm), never writes golden or
 //! the floors' way down, never believes a byte before its MAC, a manifest before its signatures, or an
@@ -27,12 +29,14 @@ mod command;
 mod config;
 mod digest;
 mod documents;
+mod hashing;
 mod install;
 mod platform;
 mod report;
 mod small;
 mod staging;
 mod step;
+mod succession;
 mod trial;
 
 pub use admission::Admitted;

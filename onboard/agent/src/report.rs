@@ -16,9 +16,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     /// [`lightday_wire::report::REPORT_LEN`] bytes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> Option<usize> {
         let mut body = [0u8; BODY];
-        if let Some(answer) = self.answer.take() {
-            let body = canon::encode(&answer, &mut body).ok()?;
-            return self.downlink.seal_answer(body, out);
+        if let Some(answer) = &self.answer {
+            let body = canon::encode(answer, &mut body).ok()?;
+            let len = self.downlink.seal_answer(body, out)?;
+            self.answer = None;
+            return Some(len);
         }
         if self.is_resetting || now.elapsed < self.report_due || self.staging.is_scanning() {
             return None;
@@ -76,7 +78,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let (stage, refusal) = match &self.reception {
             Reception::Unjudged => (Stage::Receiving, Refusal::None),
             Reception::Waiting(why) => (Stage::Receiving, *why),
-            Reception::Admitted(_) if self.staging.is_complete() => (Stage::Started, self.hold),
+            Reception::Admitted(_) if !self.may_patch() => (Stage::Accepted, Refusal::SlotBusy),
+            Reception::Admitted(_) if self.staging.is_complete() => (Stage::Started, Refusal::None),
             Reception::Admitted(_) => (Stage::Accepted, Refusal::None),
         };
         Verdict {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! first erase block   cells of 256 B, the newest names the object:
-//!                     epoch (1 B) | number (3) | K (2) | symbol length (2)
+//!                     epoch (1 B) | number (3) | K (2) | symbol length (2); all zero: none
 //! all others          symbol cells, one behind the other, straddling erase blocks:
 //!
 //!  0       2       4         8               8+symbol_len    cell_len
@@ -57,6 +57,8 @@ pub(crate) struct Staging<const N: usize> {
     erased_to: u32,
     /// Whether the log was scanned since the reset.
     scanned: Option<u32>,
+    /// Whether the log still names an object that was dropped.
+    is_closing: bool,
 }
 
 /// What a step of the log came to.
@@ -64,8 +66,10 @@ pub(crate) struct Staging<const N: usize> {
 pub(crate) enum Logged {
     /// An erase was needed first: call again.
     Again,
-    /// The symbol is in the log.
+    /// It is in the log.
     Done,
+    /// There is no room left: torn cells used the margin up.
+    Full,
 }
 
 impl<const N: usize> Staging<N> {
@@ -80,6 +84,7 @@ impl<const N: usize> Staging<N> {
             order: Vec::new(),
             erased_to: 0,
             scanned: Some(0),
+            is_closing: false,
         }
     }
 
@@ -112,6 +117,30 @@ impl<const N: usize> Staging<N> {
     /// Whether a symbol would be new.
     pub(crate) fn is_new(&self, index: u16) -> bool {
         index != TORN && !self.order.contains(&index)
+    }
+
+    /// Drops the object in reception for good: a reset must not take it up again, so the log is closed
+    /// in a step of its own.
+    pub(crate) fn drop_named(&mut self) {
+        self.is_closing |= self.named.is_some();
+        self.forget();
+    }
+
+    /// Whether the log has to be closed.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Names nothing: one program, or one erase.
+    pub(crate) fn close<F: NorFlash>(&mut self, flash: &mut F) {
+        self.is_closing = false;
+        let generation = self.generation.saturating_add(1);
+        let names = self.names();
+        // Best effort: what is taken up again after a reset is judged again.
+        if names.append(flash, NAME_KIND, generation, &[0; 8]) == Err(CellError::Full) {
+            let _ = names.erase(flash);
+        }
+        self.generation = generation;
     }
 
     /// Forgets the object in reception. Its cells stay until another object needs their place.
@@ -172,15 +201,18 @@ impl<const N: usize> Staging<N> {
         }
     }
 
-    /// Begins the reception of an object: names it in the log.
+    /// Begins the reception of an object: names it in the log. `floor` is the sequence of the latest
+    /// commit: it goes up between two receptions, so that a name lost with its erase block cannot make a
+    /// cell of an older object look like one of this.
     pub(crate) fn begin<F: NorFlash>(
         &mut self,
         flash: &mut F,
         header: FrameHeader,
         shape: BlockShape,
-    ) -> Result<(), FlashError> {
+        floor: u32,
+    ) -> Result<Logged, FlashError> {
         let (epoch, number) = (header.epoch, header.number);
-        let generation = self.generation.saturating_add(1);
+        let generation = self.generation.max(floor).saturating_add(1);
         let [n0, n1, n2] = number.to_be_bytes();
         let [k0, k1] = shape.k().to_be_bytes();
         let [l0, l1] = shape.symbol_len().to_be_bytes();
@@ -191,11 +223,11 @@ impl<const N: usize> Staging<N> {
             Err(CellError::Flash(error)) => return Err(error),
             Err(_) => {
                 names.erase(flash)?;
-                let again = names.append(flash, NAME_KIND, generation, &data);
-                again.map_err(|_| FlashError::Fault)?;
+                return Ok(Logged::Again);
             }
         }
         self.forget();
+        self.is_closing = false;
         self.generation = generation;
         self.named = Some(Named {
             epoch,
@@ -203,7 +235,7 @@ impl<const N: usize> Staging<N> {
             shape,
             generation,
         });
-        Ok(())
+        Ok(Logged::Done)
     }
 
     /// Logs a symbol behind the last one: erases one block, or programs the cell.
@@ -214,7 +246,12 @@ impl<const N: usize> Staging<N> {
         symbol: &[u8],
     ) -> Result<Logged, FlashError> {
         let named = self.named.ok_or(FlashError::OutOfRange)?;
-        let (start, end) = self.extent(named.shape, self.order.len())?;
+        let Ok((start, end)) = self.extent(named.shape, self.order.len()) else {
+            return Ok(Logged::Full);
+        };
+        if self.order.is_full() {
+            return Ok(Logged::Full);
+        }
         if end > self.erased_to {
             flash::erase_block(flash, self.symbols(), self.erased_to)?;
             self.erased_to = self.erased_to.saturating_add(self.erase);
@@ -315,23 +352,19 @@ impl<const N: usize> Staging<N> {
             let Ok([epoch, n0, n1, n2, k0, k1, l0, l1]) = <[u8; 8]>::try_from(data) else {
                 continue;
             };
-            let Some(epoch) = Epoch::new(epoch) else {
+            if sequence < self.generation {
                 continue;
-            };
-            let k = u16::from_be_bytes([k0, k1]);
-            let Ok(shape) = BlockShape::new(k, u16::from_be_bytes([l0, l1])) else {
-                continue;
-            };
-            if sequence >= self.generation {
-                self.generation = sequence;
-                let number = ObjectNumber::from_be_bytes([n0, n1, n2]);
-                self.named = Some(Named {
-                    epoch,
-                    number,
-                    shape,
-                    generation: sequence,
-                });
             }
+            self.generation = sequence;
+            let k = u16::from_be_bytes([k0, k1]);
+            let shape = BlockShape::new(k, u16::from_be_bytes([l0, l1])).ok();
+            // A name without a shape closes the log.
+            self.named = Epoch::new(epoch).zip(shape).map(|(epoch, shape)| Named {
+                epoch,
+                number: ObjectNumber::from_be_bytes([n0, n1, n2]),
+                shape,
+                generation: sequence,
+            });
         }
     }
 

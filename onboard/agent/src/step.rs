@@ -21,6 +21,10 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         self.inbox.is_some()
             || self.staging.is_scanning()
             || self.symbol.is_some()
+            || self.judge_due
+            || self.arm_due
+            || self.floors_due
+            || self.staging.is_closing()
             || self.region_digest.is_some()
             || self.is_installing()
     }
@@ -33,9 +37,17 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if let Some(object) = self.inbox.take() {
             self.execute(now, platform, &object);
         } else if self.staging.is_scanning() {
-            self.scan(now, platform.flash);
+            self.scan(platform.flash);
         } else if self.symbol.is_some() {
             self.log_symbol(now, platform.flash);
+        } else if self.judge_due {
+            self.judge_early(now, platform.flash);
+        } else if self.staging.is_closing() {
+            self.staging.close(platform.flash);
+        } else if self.floors_due {
+            self.raise_floors(platform.flash);
+        } else if self.arm_due {
+            self.arm_step(now, platform.flash);
         } else if now.elapsed >= self.health_due {
             self.check_health(now, platform);
         } else if now.elapsed >= self.activation_due() {
@@ -47,7 +59,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
     }
 
-    fn scan<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+    fn scan<F: NorFlash>(&mut self, flash: &mut F) {
         self.staging.scan_step(flash);
         if self.staging.is_scanning() {
             return;
@@ -59,10 +71,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             self.staging.forget();
         }
         if self.staging.named().is_none() {
-            self.install = Install::Idle;
-            return;
+            return self.drop_reception();
         }
-        self.judge_early(now, flash);
+        self.judge_due = true;
         if self.staging.is_complete() && matches!(self.install, Install::Idle) {
             self.install = Install::Recheck;
         }
@@ -78,8 +89,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             let Ok(shape) = lightday_fec::BlockShape::new(header.k, len) else {
                 return;
             };
-            if self.staging.begin(flash, header, shape).is_ok() {
-                self.reception = Reception::Unjudged;
+            if let Ok(begun) = self.staging.begin(flash, header, shape, self.sequence) {
+                if begun == Logged::Done {
+                    self.reception = Reception::Unjudged;
+                    self.record.patch_attempts = 0;
+                }
                 self.symbol = Some((header, symbol));
             }
             return;
@@ -87,12 +101,15 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         match self.staging.log(flash, header.index, &symbol) {
             Ok(Logged::Again) => self.symbol = Some((header, symbol)),
             Ok(Logged::Done) => {
-                if matches!(self.reception, Reception::Unjudged) {
-                    self.judge_early(now, flash);
-                }
+                self.judge_due = matches!(self.reception, Reception::Unjudged);
                 if self.staging.is_complete() {
                     self.begin_install();
                 }
+            }
+            // Begun anew, the log has all of its room.
+            Ok(Logged::Full) => {
+                let why = Refusal::StagingTooSmall;
+                self.end_bundle(now, flash, header.number, why, false);
             }
             // The flash failed: the symbol counts as lost, and any other will do.
             Err(_) => {}
@@ -100,7 +117,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// The early verdict: as soon as the first symbols hold the whole envelope.
-    pub(crate) fn judge_early<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+    fn judge_early<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        self.judge_due = false;
         let Some(named) = self.staging.named() else {
             return;
         };
@@ -114,7 +132,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// Acts on a verdict about the bundle in reception.
-    pub(crate) fn take_verdict<F: NorFlash>(
+    fn take_verdict<F: NorFlash>(
         &mut self,
         now: Now,
         flash: &mut F,
@@ -137,7 +155,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// Ends a reception with a refusal. Only what was signed uses its number up.
-    pub(crate) fn end_bundle<F: NorFlash>(
+    fn end_bundle<F: NorFlash>(
         &mut self,
         now: Now,
         flash: &mut F,
