@@ -1,7 +1,7 @@
 //! Key sets, roles, link keys, and the one verifier of signatures.
 //!
 //! Nothing else in Lightday looks at a signature or a tag. A [`Verified`] can only be made here, and an
-//! [`AuthenticFrame`](link::AuthenticFrame) too: whoever holds one may believe it.
+//! [`AuthenticFrame`] too: whoever holds one may believe it.
 //!
 //! This crate never decides what a verified document may do, never stores anything and never allocates.
 //!
