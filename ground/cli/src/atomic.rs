@@ -47,17 +47,6 @@ impl Pending {
         Ok(pending)
     }
 
-    /// Gives the file its name; a file that has it is replaced.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn replace(mut self) -> Result<()> {
-        fs::rename(&self.aside, &self.path).map_err(|e| Error::io(&self.path, &e))?;
-        self.named = true;
-        sync_dir(&self.path);
-        Ok(())
-    }
-
     /// Gives the file its name unless another file has it.
     ///
     /// # Errors
@@ -97,14 +86,6 @@ impl Drop for Pending {
 pub fn create(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     refuse_existing(path)?;
     Pending::write(path, bytes, access)?.create()
-}
-
-/// Writes a file, in the place of an older one if there is one.
-///
-/// # Errors
-/// The file system's.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    Pending::write(path, bytes, Access::Public)?.replace()
 }
 
 /// Refuses if something has that name.
@@ -229,10 +210,6 @@ mod tests {
         let path = dir.join("b.ldb");
         drop(Pending::write(&path, b"half", Access::Public).unwrap());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
-        replace(&path, b"one").unwrap();
-        replace(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         fs::remove_dir_all(dir).unwrap();
     }
 

@@ -12,7 +12,6 @@
 //! atomic   files that are whole or not there; error: what, where, next step; out: results and messages
 //! ```
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports)]
 
 mod atomic;
 mod error;

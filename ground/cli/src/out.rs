@@ -110,7 +110,8 @@ impl fmt::Display for Table {
         let widths: Vec<usize> = (0..columns)
             .map(|c| cells(c).map(|t| t.chars().count()).max().unwrap_or(0))
             .collect();
-        let number = |t: &String| t.starts_with(|c: char| c.is_ascii_digit());
+        // Numbers, also with a unit; dates are words.
+        let number = |t: &String| t.starts_with(|c: char| c.is_ascii_digit()) && !t.contains('-');
         let right: Vec<bool> = (0..columns)
             .map(|c| c > 0 && cells(c).skip(usize::from(self.headed)).all(number))
             .collect();

@@ -381,12 +381,12 @@ impl Ledger {
         })
     }
 
-    /// All reports in the order of their sequence numbers.
+    /// All reports in the order in which they were taken in.
     ///
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn reports(&self) -> Result<Vec<ReportRow>> {
-        let sql = "SELECT received_s, sequence, frame FROM reports ORDER BY sequence, id";
+        let sql = "SELECT received_s, sequence, frame FROM reports ORDER BY id";
         self.rows(sql, |r| {
             Ok(ReportRow {
                 received_s: column(r, 0, unsigned)?,

@@ -22,7 +22,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBe
 use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
-pub use facts::{BundleRow, ObjectRow, ReportRow, SentRow, SignatureRow};
+pub use facts::{ObjectRow, ReportRow, SentRow, SignatureRow};
 
 /// The version of the schema that this program writes.
 const SCHEMA: i64 = 1;

@@ -228,6 +228,11 @@ impl Artifact {
         each!(self, s => s.verify(keys))
     }
 
+    /// The bytes that go up, before padding.
+    pub fn object_bytes(&self) -> Vec<u8> {
+        each!(self, s => s.object_bytes())
+    }
+
     /// The envelope's bytes by field.
     pub fn fields(&self) -> Vec<Field> {
         each!(self, s => s.fields())

@@ -15,6 +15,7 @@ pub mod images;
 pub mod keys;
 pub mod packets;
 pub mod passes;
+pub mod reports;
 pub mod units;
 
 use std::path::{Path, PathBuf};

@@ -107,6 +107,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             .file(&args.image)
             .hint(e.hint())
     })?;
+    // Without its signatures yet: one or two symbols more may come.
     let object = bundle
         .to_object(
             mission.profile.link.symbol_len_max,

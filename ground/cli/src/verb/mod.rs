@@ -5,11 +5,15 @@ mod build;
 mod command;
 mod completions;
 pub mod describe;
+mod ingest;
 mod inspect;
 mod keygen;
 mod ledger;
 mod new;
+mod plan;
 mod sign;
+mod status;
+mod uplink;
 mod verify;
 
 use crate::Global;
@@ -26,6 +30,10 @@ pub enum Verb {
     Command(command::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Plan(plan::Args),
+    Uplink(uplink::Args),
+    Ingest(ingest::Args),
+    Status(status::Args),
     Ledger(ledger::Args),
     Completions(completions::Args),
 }
@@ -45,6 +53,10 @@ impl Verb {
             Self::Command(args) => command::run(&args, global),
             Self::Inspect(args) => inspect::run(&args, global),
             Self::Verify(args) => verify::run(&args, global),
+            Self::Plan(args) => plan::run(&args, global),
+            Self::Uplink(args) => uplink::run(&args, global),
+            Self::Ingest(args) => ingest::run(&args, global),
+            Self::Status(args) => status::run(&args, global),
             Self::Ledger(args) => ledger::run(&args, global),
             Self::Completions(args) => completions::run(&args),
         }

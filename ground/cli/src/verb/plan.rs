@@ -1,0 +1,255 @@
+//! `lightday plan`: what an uplink costs and when it will be known, before a bit is sent.
+
+use std::path::PathBuf;
+
+use lightday_station::object::UplinkObject;
+use lightday_station::plan::{Plan, plan};
+use serde_json::{Value, json};
+
+use crate::Global;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::SentRow;
+use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::keys::bad_key;
+use crate::mission::{Mission, Pass};
+use crate::out::{self, Table};
+use crate::time::{show_duration, show_instant};
+
+/// Say what an uplink costs and how likely it succeeds, before anything is sent.
+///
+/// Shows bytes by kind (payload, envelope, headers, tags, parity), frames, passes with their times, hours of
+/// antenna, and when the ground can know. Signatures that are still missing are counted as if they were there.
+///
+/// Examples:
+///   lightday plan bundles/7.ldb
+///   lightday plan bundles/7.ldb documents/auth-7.ldd --probability 0.999 --json
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// What to send (.ldb, .ldd), all in the same passes.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How sure it must be that no feedback is needed; by default plan.probability of mission.toml.
+    #[arg(long, value_name = "P")]
+    probability: Option<f64>,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let objects = args
+        .files
+        .iter()
+        .map(|f| object(f, &mission, false))
+        .collect::<Result<Vec<_>>>()?;
+    let plan = make(&mission, &objects, args.probability, global)?;
+    if args.json {
+        return out::json(&to_json(&plan));
+    }
+    show(&plan, &mission)?;
+    enough(&plan)
+}
+
+/// The object of a file, with the signatures that lie beside it. With `complete`, all that the vehicle
+/// demands must be there.
+///
+/// # Errors
+/// The file makes no sense, is for another vehicle, or lacks signatures.
+pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Result<UplinkObject> {
+    let keys = mission.key_set()?;
+    let keys = keys
+        .key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let (artifact, _) = Artifact::load_signed(file, &keys)?;
+    artifact.check_target(file, mission)?;
+    let mut bytes = artifact.object_bytes();
+    if complete {
+        artifact
+            .verify(&keys)
+            .map_err(|e| crate::mission::artifact::untrusted(file, &e))?;
+    } else {
+        let missing: usize = artifact.missing(&keys).iter().map(|(_, n)| n).sum();
+        let signatures = missing * lightday_wire::envelope::SIGNATURE_LEN;
+        bytes.resize(bytes.len() + signatures, 0);
+    }
+    let granule = match artifact {
+        Artifact::Bundle(_) => mission.profile.granule(),
+        _ => 2,
+    };
+    let (kind, number) = (artifact.kind(), artifact.number());
+    // The symbol length is fixed for an object's life: what was sent once decides.
+    let sent = already_sent(mission)?;
+    let object = match sent.iter().find(|s| (s.kind, s.number) == (kind, number)) {
+        Some(sent) => UplinkObject::new(kind, number, &bytes, sent.symbol_len),
+        None => UplinkObject::fit(
+            kind,
+            number,
+            &bytes,
+            mission.profile.link.symbol_len_max,
+            granule,
+        ),
+    };
+    let object = object.map_err(|e| Error::new(Kind::Refused, e).file(file).hint(e.hint()))?;
+    if object.k() > mission.profile.memory.symbols {
+        let what = format!(
+            "{} symbols; the vehicle takes {}",
+            object.k(),
+            mission.profile.memory.symbols
+        );
+        return Err(Error::new(Kind::Refused, what).file(file).field("memory.symbols").hint("build a delta from a nearer base, or raise link.symbol_len_max before the first frame is sent"));
+    }
+    Ok(object)
+}
+
+/// What earlier uplinks sent; nothing where there is no ledger.
+fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
+    match mission.path("ledger.sqlite").is_file() {
+        true => mission.ledger_to_read()?.sent(),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Passes that are not over yet, without the time in which earlier uplinks send already.
+///
+/// # Errors
+/// passes.csv makes no sense, or none is left.
+pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
+    let now_s = global.now_s();
+    let mut passes = mission.passes()?;
+    let sent = already_sent(mission)?;
+    for pass in &mut passes {
+        let within = |s: &&SentRow| s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
+        let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
+        pass.start_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
+    }
+    passes.retain(|p| p.start_s < p.end_s);
+    if passes.is_empty() {
+        return Err(Error::new(
+            Kind::Plan,
+            format!("no pass is free after {}", show_instant(now_s)),
+        )
+        .file(&mission.path("passes.csv"))
+        .hint("add the booked passes; `--at` plans for another instant"));
+    }
+    Ok(passes)
+}
+
+/// Plans the uplink of some objects.
+///
+/// # Errors
+/// [`Kind::Plan`].
+pub fn make(
+    mission: &Mission,
+    objects: &[UplinkObject],
+    probability: Option<f64>,
+    global: &Global,
+) -> Result<Plan> {
+    let passes = passes(mission, global)?;
+    let probability = probability.unwrap_or(mission.config.plan.probability);
+    let spinner = out::spinner("planning");
+    let planned = plan(objects, &passes, &mission.config.link_model(), probability);
+    spinner.finish_and_clear();
+    planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+}
+
+/// An error if the passes do not suffice.
+///
+/// # Errors
+/// [`Kind::Plan`].
+pub fn enough(plan: &Plan) -> Result<()> {
+    match plan.objects.iter().find(|o| !o.enough) {
+        None => Ok(()),
+        Some(o) => Err(Error::new(
+            Kind::Plan,
+            format!("the passes reach {:.6} for {} {}; {} was asked for", o.probability, kind_name(o.kind), o.number, plan.target),
+        )
+        .hint("add passes to passes.csv, or ask for less with --probability and send more parity when the report comes")),
+    }
+}
+
+/// The plan in JSON: numbers, no frame by frame list.
+pub fn to_json(plan: &Plan) -> Value {
+    json!({
+        "enough": plan.is_enough(),
+        "target": plan.target,
+        "antenna_h": plan.antenna_h(),
+        "frames": plan.frames.len(),
+        "bytes": plan.bytes,
+        "bytes_total": plan.bytes.total(),
+        "objects": plan.objects.iter().map(|o| json!({
+            "kind": kind_name(o.kind), "number": o.number.get(), "k": o.k, "symbol_bytes": o.symbol_len,
+            "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
+            "enough": o.enough, "earliest_s": o.earliest_s, "likely_s": o.likely_s,
+            "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s, "known_s": o.known_s,
+        })).collect::<Vec<_>>(),
+        "passes": plan.passes.iter().map(|p| json!({
+            "start_s": p.pass.start_s, "end_s": p.pass.end_s, "station": p.pass.station,
+            "frames": p.frames, "bytes": p.bytes, "air_time_s": p.air_time_ms as f64 / 1000.0,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn show(plan: &Plan, mission: &Mission) -> Result<()> {
+    let link = &mission.profile.link;
+    let mut bytes = Table::headed(["bytes", "", "air time"]);
+    let b = &plan.bytes;
+    let rows = [
+        ("payload", b.payload),
+        ("envelope", b.envelope),
+        ("padding", b.padding),
+        ("parity", b.parity),
+        ("headers", b.headers),
+        ("tags", b.tags),
+        ("encapsulation", b.encapsulation),
+        ("= on the air", b.total()),
+    ];
+    for (name, n) in rows {
+        bytes.row([
+            name.to_owned(),
+            n.to_string(),
+            show_duration(n as f64 * 8.0 / f64::from(link.rate_up_bps)),
+        ]);
+    }
+    let mut objects = Table::headed([
+        "object",
+        "K",
+        "symbol",
+        "frames",
+        "probability",
+        "on board at",
+        "known on the ground at",
+    ]);
+    let instant = |s: Option<u64>| s.map_or_else(|| "-".to_owned(), show_instant);
+    for o in &plan.objects {
+        objects.row([
+            format!("{} {}", kind_name(o.kind), o.number),
+            o.k.to_string(),
+            o.symbol_len.to_string(),
+            o.frames.to_string(),
+            format!("{:.6}", o.probability),
+            instant(o.likely_s),
+            instant(o.known_s),
+        ]);
+    }
+    let mut passes = Table::headed(["pass", "until", "station", "frames", "bytes", "sending"]);
+    for p in plan.passes.iter().filter(|p| p.frames > 0) {
+        passes.row([
+            show_instant(p.pass.start_s),
+            show_instant(p.pass.end_s),
+            p.pass.station.clone(),
+            p.frames.to_string(),
+            p.bytes.to_string(),
+            show_duration(p.air_time_ms as f64 / 1000.0),
+        ]);
+    }
+    out::result(&format!(
+        "{objects}\n{bytes}\n{passes}\n{} frames, {:.2} h of antenna at {} bit/s, light time {} one way\n",
+        plan.frames.len(),
+        plan.antenna_h(),
+        link.rate_up_bps,
+        show_duration(link.light_time_s as f64),
+    ))
+}

@@ -1,0 +1,184 @@
+//! `lightday status`: what the vehicle last proved, how old that is, and what was sent since.
+
+use lightday_station::tracker::{Fact, Proven, facts};
+use lightday_wire::ObjectKind;
+use serde_json::{Value, json};
+
+use crate::Global;
+use crate::error::Result;
+use crate::ledger::{Ledger, SentRow};
+use crate::mission::artifact::kind_name;
+use crate::mission::{Mission, reports};
+use crate::out::{self, Table};
+use crate::time::{show_duration, show_instant};
+
+/// Show what the vehicle last proved, with its age, and what was sent.
+///
+/// What was proved is as old as the light time and the time since the report. Whatever was sent later than that
+/// cannot show in it yet.
+///
+/// Examples:
+///   lightday status
+///   lightday status --json
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let ledger = mission.ledger_to_read()?;
+    let now_s = global.now_s();
+    let last = match ledger.reports()?.is_empty() {
+        true => None,
+        false => reports::tracker(&mission, &ledger, &mission.link_keys()?)?
+            .last()
+            .copied(),
+    };
+    let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
+    let sent = ledger.sent()?;
+    if args.json {
+        return out::json(&to_json(
+            &mission,
+            &ledger,
+            last.as_ref(),
+            &proven,
+            &sent,
+            now_s,
+        )?);
+    }
+    let mut text = heading(&mission, last.as_ref(), now_s);
+    let mut table = Table::headed(["", "last proven"]);
+    for fact in &proven {
+        table.row([fact.name.to_owned(), fact.value.clone()]);
+    }
+    if !proven.is_empty() {
+        text.push_str(&format!("\n{table}"));
+    }
+    text.push_str(&bundles(&ledger)?);
+    text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
+    out::result(&text)
+}
+
+fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
+    let name = &mission.config.vehicle.name;
+    let light = show_duration(mission.profile.link.light_time_s as f64);
+    match last {
+        None => format!("{name}: nothing heard yet. Light time {light} one way.\n"),
+        Some(proven) => format!(
+            "{name}: report {} left the vehicle {} and was heard {}; what it proves is {} old.\nLight time {light} one way.{}\n",
+            proven.report.sequence,
+            show_instant(proven.sent_s),
+            show_instant(proven.received_s),
+            show_duration(proven.age_s(now_s) as f64),
+            if mission.profile.lease == lightday_station::profile::Lease::Cooperative {
+                " The lease is cooperative: no supervisor holds it."
+            } else {
+                ""
+            },
+        ),
+    }
+}
+
+fn bundles(ledger: &Ledger) -> Result<String> {
+    let bundles = ledger.bundles()?;
+    if bundles.is_empty() {
+        return Ok(String::new());
+    }
+    let mut table = Table::headed(["bundle", "version", "image"]);
+    for b in bundles {
+        let image = lightday_wire::Digest(b.image).prefix().to_string();
+        table.row([b.number.to_string(), b.version, image]);
+    }
+    Ok(format!("\n{table}"))
+}
+
+fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u64) -> String {
+    if sent.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::headed([
+        "sent",
+        "frames",
+        "symbols",
+        "first bit",
+        "last bit",
+        "seen in the report",
+    ]);
+    for s in sent {
+        table.row([
+            format!("{} {}", kind_name(s.kind), s.number),
+            s.count.to_string(),
+            format!("{} to {}", s.first, s.first + s.count - 1),
+            show_instant(s.starts_s),
+            show_instant(s.ends_s),
+            seen(mission, s, last, now_s).to_owned(),
+        ]);
+    }
+    format!("\n{table}")
+}
+
+/// Whether the last report can already show what was sent.
+fn seen(mission: &Mission, sent: &SentRow, last: Option<&Proven>, now_s: u64) -> &'static str {
+    let light_s = mission.profile.link.light_time_s;
+    let arrives_s = sent.ends_s.saturating_add(light_s);
+    match last {
+        _ if now_s < sent.starts_s => "not sent yet",
+        _ if now_s < arrives_s => "no: still on its way",
+        Some(proven) if proven.sent_s >= arrives_s => "yes",
+        _ => "no: later than the report",
+    }
+}
+
+fn to_json(
+    mission: &Mission,
+    ledger: &Ledger,
+    last: Option<&Proven>,
+    proven: &[Fact],
+    sent: &[SentRow],
+    now_s: u64,
+) -> Result<Value> {
+    let mut next = serde_json::Map::new();
+    for kind in ObjectKind::UPLINK {
+        next.insert(
+            kind_name(kind).to_owned(),
+            json!(ledger.next_number(kind)?.get()),
+        );
+    }
+    let bundles: Vec<Value> = ledger
+        .bundles()?
+        .into_iter()
+        .map(|b| json!({ "number": b.number.get(), "version": b.version, "image": lightday_wire::Digest(b.image).to_string() }))
+        .collect();
+    let sent: Vec<Value> = sent
+        .iter()
+        .map(|s| {
+            json!({
+                "kind": kind_name(s.kind), "number": s.number.get(), "epoch": s.epoch, "k": s.k,
+                "symbol_bytes": s.symbol_len, "first": s.first, "count": s.count,
+                "starts_s": s.starts_s, "ends_s": s.ends_s, "file": s.file,
+                "seen": seen(mission, s, last, now_s),
+            })
+        })
+        .collect();
+    let proven: serde_json::Map<String, Value> = proven
+        .iter()
+        .map(|f| (f.name.to_owned(), json!(f.value)))
+        .collect();
+    Ok(json!({
+        "vehicle": mission.config.vehicle.name,
+        "now_s": now_s,
+        "light_time_s": mission.profile.link.light_time_s,
+        "proven": proven,
+        "proven_at_s": last.map(|p| p.sent_s),
+        "heard_at_s": last.map(|p| p.received_s),
+        "age_s": last.map(|p| p.age_s(now_s)),
+        "bundles": bundles,
+        "sent": sent,
+        "next_numbers": next,
+    }))
+}

@@ -1,0 +1,364 @@
+//! `lightday uplink`: frames to a file, remembered in the ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lightday_station::object::UplinkObject;
+use lightday_station::plan::{Plan, PlannedFrame};
+use lightday_trust::{Direction, FrameKey};
+use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
+use serde_json::json;
+
+use crate::Global;
+use crate::atomic::{Access, Pending};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Ledger, SentRow};
+use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::reports;
+use crate::mission::{Mission, packets};
+use crate::out;
+use crate::time::show_instant;
+use crate::verb::plan;
+
+/// Write the frames of an uplink to a file, and remember them as sent.
+///
+/// The file holds the frames in the order of the plan, each behind its length (2 B, most significant first);
+/// beside it lies a schedule (.csv) with the instant of each frame. Run it again for the same object and it
+/// writes fresh parity: any K frames will do, whichever were lost.
+///
+/// Examples:
+///   lightday uplink bundles/7.ldb documents/auth-7.ldd
+///   lightday uplink bundles/7.ldb --frames 40 --at 2026-12-03T06:00:00Z
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// What to send (.ldb, .ldd), fully signed.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// So many frames, instead of what the plan says.
+    #[arg(long, value_name = "N")]
+    frames: Option<usize>,
+    /// How sure it must be that no feedback is needed; by default plan.probability of mission.toml.
+    #[arg(long, value_name = "P")]
+    probability: Option<f64>,
+    /// The link epoch; by default that of the latest report.
+    #[arg(long, value_name = "EPOCH")]
+    epoch: Option<u8>,
+    /// The file to write; by default uplink/N.frames.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Send although the passes do not reach the probability.
+    #[arg(long)]
+    best_effort: bool,
+    /// Say what would be written, write nothing and remember nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let mut ledger = mission.ledger()?;
+    let objects = args
+        .files
+        .iter()
+        .map(|f| plan::object(f, &mission, true))
+        .collect::<Result<Vec<_>>>()?;
+    for (object, file) in objects.iter().zip(&args.files) {
+        made_here(&ledger, object, file)?;
+    }
+    let sent = ledger.sent()?;
+    let last = latest_report(&mission, &ledger)?;
+    let stand_ins = objects
+        .iter()
+        .zip(&args.files)
+        .map(|(o, file)| what_is_needed(o, file, last.as_ref()))
+        .collect::<Result<Vec<_>>>()?;
+    let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
+    if !args.best_effort && args.frames.is_none() {
+        plan::enough(&planned)?;
+    }
+    let frames = cut(&planned, args.frames);
+    if frames.is_empty() {
+        return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
+            .hint("add passes to passes.csv"));
+    }
+    let keys = frame_keys(args, &mission, &ledger, &objects)?;
+    let going: Vec<Going> = objects
+        .into_iter()
+        .zip(keys)
+        .map(|(object, key)| Going {
+            offset: next_index(&sent, &object),
+            object,
+            key,
+        })
+        .collect();
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => fresh_path(&mission),
+    };
+    let schedule = path.with_extension("csv");
+    crate::atomic::refuse_existing(&path)?;
+    crate::atomic::refuse_existing(&schedule)?;
+    let written = write(&planned, &frames, &going, &mission)?;
+    if !args.dry_run {
+        let file = Pending::write(&path, &written.bytes, Access::Public)?;
+        let csv = Pending::write(&schedule, written.schedule.as_bytes(), Access::Public)?;
+        remember(&mut ledger, &mission, &path, &written, global)?;
+        file.create()?;
+        csv.create()?;
+    }
+    out::result(&format!("{}\n{}\n", path.display(), schedule.display()))?;
+    for run in &written.runs {
+        out::message(format_args!(
+            "{} {}: {} frames, symbols {} to {}, from {} to {}",
+            kind_name(run.kind),
+            run.number,
+            run.count,
+            run.first,
+            run.first + run.count - 1,
+            show_instant(run.starts_s),
+            show_instant(run.ends_s)
+        ));
+    }
+    Ok(())
+}
+
+/// The first symbol that was never sent: later uplinks bring fresh parity.
+fn next_index(sent: &[SentRow], object: &UplinkObject) -> u32 {
+    let ours = sent
+        .iter()
+        .filter(|s| (s.kind, s.number) == (object.kind(), object.number()));
+    ours.map(|s| s.first + s.count).max().unwrap_or(0)
+}
+
+/// Refuses a file that is not the one that the ledger gave the number to: a number must never mean two things.
+fn made_here(ledger: &Ledger, object: &UplinkObject, file: &Path) -> Result<()> {
+    let (kind, number) = (object.kind(), object.number());
+    let bytes = crate::atomic::read(file, 80 << 20)?;
+    let found = lightday_trust::digest::sha256(&bytes).0;
+    let what = match ledger.object(kind, number)? {
+        Some(known) if known.sha256 == found => return Ok(()),
+        Some(known) => format!(
+            "{} {number} of the ledger is {}, with another digest",
+            kind_name(kind),
+            known.file
+        ),
+        None => format!("the ledger knows no {} {number}", kind_name(kind)),
+    };
+    Err(Error::new(Kind::Refused, what)
+        .file(file)
+        .hint("send the file that was made in this mission, or restore the ledger that knows it"))
+}
+
+/// The latest report that proved itself.
+fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<Option<Report>> {
+    if ledger.reports()?.is_empty() {
+        return Ok(None);
+    }
+    let tracker = reports::tracker(mission, ledger, &mission.link_keys()?)?;
+    Ok(tracker.last().map(|proven| proven.report))
+}
+
+/// What stands for the object in the plan: as many symbols as the vehicle said that it still needs. What
+/// was on its way when it said so is not counted, so that rather too much is sent than too little.
+fn what_is_needed(
+    object: &UplinkObject,
+    file: &Path,
+    last: Option<&Report>,
+) -> Result<UplinkObject> {
+    let Some(report) = last else {
+        return Ok(object.clone());
+    };
+    let (kind, number) = (object.kind(), object.number());
+    let next = kind
+        .uplink_index()
+        .and_then(|i| report.next.get(i).copied());
+    if next.is_some_and(|next| number < next) {
+        let what = format!(
+            "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",
+            kind_name(kind)
+        );
+        return Err(Error::new(Kind::Refused, what)
+            .file(file)
+            .field("number")
+            .hint("`lightday status` shows what became of it"));
+    }
+    let receiving = kind == ObjectKind::Bundle
+        && report.bundle.number == number
+        && report.bundle.stage == Stage::Receiving;
+    if !receiving || report.symbols_needed == 0 || report.symbols_needed >= object.k() {
+        return Ok(object.clone());
+    }
+    let bytes = vec![0; usize::from(report.symbols_needed) * usize::from(object.symbol_len())];
+    UplinkObject::new(kind, number, &bytes, object.symbol_len())
+        .map_err(|e| Error::new(Kind::Internal, e).file(file))
+}
+
+fn cut(plan: &Plan, frames: Option<usize>) -> Vec<PlannedFrame> {
+    let n = frames.unwrap_or(usize::MAX);
+    plan.frames.iter().copied().take(n).collect()
+}
+
+/// The name of the next file of frames.
+fn fresh_path(mission: &Mission) -> PathBuf {
+    let named = |n: u32| mission.path(format!("uplink/{n}.frames"));
+    (1..)
+        .map(named)
+        .find(|p| !p.exists())
+        .unwrap_or_else(|| named(0))
+}
+
+/// The uplink key of each object. A switch of the epoch travels under the new epoch's own key.
+fn frame_keys(
+    args: &Args,
+    mission: &Mission,
+    ledger: &Ledger,
+    objects: &[UplinkObject],
+) -> Result<Vec<FrameKey>> {
+    let link_keys = mission.link_keys()?;
+    let epoch = match args.epoch {
+        Some(epoch) => Epoch::new(epoch).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("{epoch} is no epoch"))
+                .field("epoch")
+                .hint("epochs are 0 to 15")
+        })?,
+        None => current_epoch(ledger)?,
+    };
+    let keys = args.files.iter().zip(objects).map(|(file, object)| {
+        let own = match (object.kind(), args.epoch) {
+            (ObjectKind::Command, None) => switched_epoch(file)?,
+            _ => None,
+        };
+        Ok(link_keys.frame_key(mission.profile.vehicle, Direction::Up, own.unwrap_or(epoch)))
+    });
+    keys.collect()
+}
+
+fn switched_epoch(file: &Path) -> Result<Option<Epoch>> {
+    Ok(match Artifact::load(file)? {
+        Artifact::Command(draft) => match draft.document().action {
+            Action::EpochSwitch { epoch } | Action::Resync { epoch, .. } => Some(epoch),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// The epoch of the latest report; 0 before the first one.
+fn current_epoch(ledger: &Ledger) -> Result<Epoch> {
+    let reports = ledger.reports()?;
+    let first = reports.last().and_then(|r| r.frame.first().copied());
+    Ok(first.and_then(|b| Epoch::new(b & 0x0f)).unwrap_or_default())
+}
+
+/// An object on its way up.
+struct Going {
+    object: UplinkObject,
+    /// The first symbol that was never sent.
+    offset: u32,
+    key: FrameKey,
+}
+
+impl Going {
+    /// The frame of a planned index: earlier uplinks sent the first symbols.
+    fn frame(&self, index: u32, tag_len: TagLen) -> Result<Vec<u8>> {
+        let index = u16::try_from(index).ok();
+        let frame = index.and_then(|i| self.object.frame(i, &self.key, tag_len));
+        frame.ok_or_else(|| {
+            let (kind, number) = (kind_name(self.object.kind()), self.object.number());
+            Error::new(Kind::Plan, format!("{kind} {number} has no symbols left"))
+                .hint("all 65,535 symbols were sent: build the bundle under a new number")
+        })
+    }
+}
+
+/// Frames in the order of sending, and what to remember of them.
+struct Written {
+    bytes: Vec<u8>,
+    schedule: String,
+    runs: Vec<SentRow>,
+}
+
+fn write(
+    plan: &Plan,
+    frames: &[PlannedFrame],
+    going: &[Going],
+    mission: &Mission,
+) -> Result<Written> {
+    let link = mission.config.link_model();
+    let mut bytes = Vec::new();
+    let mut schedule = "start_utc,start_ms,kind,number,index,bytes\n".to_owned();
+    // What was sent is remembered pass by pass, so that later plans know when the antenna is busy.
+    let mut runs: BTreeMap<(usize, u16), SentRow> = BTreeMap::new();
+    let bar = out::progress(frames.len() as u64, "frames");
+    for planned in frames {
+        let start_s = planned.start_ms / 1000;
+        let begun = plan.passes.iter().filter(|p| p.pass.start_s <= start_s);
+        let place = begun.count().saturating_sub(1);
+        let going = going.get(usize::from(planned.object));
+        let (Some(going), Some(pass)) = (going, plan.passes.get(place)) else {
+            return Err(Error::new(
+                Kind::Internal,
+                "the plan names what was not given",
+            ));
+        };
+        let object = &going.object;
+        let index = u32::from(planned.index) + going.offset;
+        let frame = going.frame(index, mission.profile.link.tag_len)?;
+        packets::push(&mut bytes, &frame);
+        let air_ms = link.air_time_ms(object.symbol_len(), &pass.pass);
+        let (utc, kind) = (show_instant(start_s), kind_name(object.kind()));
+        let (number, len, start_ms) = (object.number(), frame.len(), planned.start_ms);
+        schedule.push_str(&format!("{utc},{start_ms},{kind},{number},{index},{len}\n"));
+        let run = runs
+            .entry((place, planned.object))
+            .or_insert_with(|| SentRow {
+                kind: object.kind(),
+                number,
+                epoch: going.key.epoch().get(),
+                k: object.k(),
+                symbol_len: object.symbol_len(),
+                first: index,
+                count: 0,
+                starts_s: start_s,
+                ends_s: start_s,
+                file: String::new(),
+            });
+        run.count = index - run.first + 1;
+        run.ends_s = (start_ms + air_ms).div_ceil(1000);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Written {
+        bytes,
+        schedule,
+        runs: runs.into_values().collect(),
+    })
+}
+
+fn remember(
+    ledger: &mut Ledger,
+    mission: &Mission,
+    path: &Path,
+    written: &Written,
+    global: &Global,
+) -> Result<()> {
+    let file = mission.relative(path);
+    let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
+    let objects: Vec<_> = written
+        .runs
+        .iter()
+        .map(|r| json!({ "kind": kind_name(r.kind), "number": r.number.get(), "first": r.first, "count": r.count, "epoch": r.epoch }))
+        .collect();
+    let what = json!({ "file": file, "sha256": sha256, "objects": objects });
+    ledger.step(&global.actor(), "uplink", |step| {
+        for run in &written.runs {
+            step.add_sent(&SentRow {
+                file: file.clone(),
+                ..run.clone()
+            })?;
+        }
+        Ok(((), what))
+    })
+}
