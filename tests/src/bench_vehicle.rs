@@ -23,7 +23,7 @@ use lightday_wire::{
     ObjectNumber, Report, ResetCause, SlotId, SlotState, TagLen, Target, VehicleId, Version, canon,
 };
 
-use crate::bench_ground::{Ground, launch_manifest};
+use crate::bench_ground::{Built, Ground, launch_manifest};
 use crate::bench_staff::Staff;
 
 /// Program granule of 8 B, erase blocks of 4 KiB.
@@ -462,6 +462,30 @@ impl Bench {
     pub fn command(&mut self, action: Action) {
         let object = self.ground.command(action);
         self.deliver_all(&object);
+    }
+
+    /// A new image in the other slot: delivered, verified, not authorized.
+    pub fn stage(&mut self, seed: u8, major: u8) -> Built {
+        let built = self.ground.bundle(&image(seed, 3000), major);
+        self.deliver_all(&built.object);
+        built
+    }
+
+    /// A new image on trial.
+    pub fn try_out(&mut self, seed: u8, major: u8) -> Built {
+        let built = self.stage(seed, major);
+        let authorization = self.ground.authorization(&built);
+        self.deliver_all(&authorization);
+        built
+    }
+
+    /// A new image, confirmed.
+    pub fn update(&mut self, seed: u8, major: u8) -> Built {
+        let built = self.try_out(seed, major);
+        self.command(Action::Confirm {
+            image: built.image.digest,
+        });
+        built
     }
 
     /// The latest report.
