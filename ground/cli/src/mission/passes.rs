@@ -45,7 +45,9 @@ pub fn load(path: &Path) -> Result<Vec<Pass>> {
                     .hint(format!("the columns are {HEADER}")),
             );
         };
-        let instant = |field, cell| time::parse_instant(cell).map_err(|what| bad(n, field, what));
+        let instant = |field, cell| {
+            time::parse_instant(cell).map_err(|what| bad(n, field, what).hint("mend this row"))
+        };
         let (start_s, end_s) = (instant("start", start)?, instant("end", end)?);
         if start_s >= end_s {
             return Err(bad(n, "end", "the pass ends before it begins".to_owned())

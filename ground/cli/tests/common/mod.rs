@@ -1,0 +1,193 @@
+//! Runs the built binary in directories of its own.
+#![allow(dead_code)] // each test file uses its part
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An instant before all passes of [`Mission::new`].
+pub const START: &str = "2026-11-30T00:00:00Z";
+
+/// A directory that is removed when the test succeeds.
+pub struct Dir(pub PathBuf);
+
+impl Dir {
+    pub fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}-{n}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// What a run printed, and its exit code.
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    fn of(output: &Output, line: &str) -> Self {
+        let ran = Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout.clone()).unwrap(),
+            err: String::from_utf8(output.stderr.clone()).unwrap(),
+        };
+        for text in [&ran.out, &ran.err] {
+            assert!(
+                !text.contains("panicked") && !text.contains("RUST_BACKTRACE"),
+                "{line}: {text}"
+            );
+            assert!(!text.contains('\x1b'), "no colours off a terminal: {line}");
+        }
+        ran
+    }
+
+    /// The result as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
+    }
+}
+
+/// Runs `lightday` with the words of `line` in `dir`.
+pub fn run(dir: &Path, line: &str) -> Ran {
+    run_args(dir, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// As [`run`], with arguments that may hold spaces.
+pub fn run_args(dir: &Path, args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_lightday"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("LIGHTDAY_MISSION")
+        .env("USER", "ada")
+        .output()
+        .unwrap();
+    Ran::of(&output, &args.join(" "))
+}
+
+/// A mission with keys of all roles, link keys, a key set, three passes and two images.
+pub struct Mission {
+    dir: Dir,
+}
+
+impl Mission {
+    pub fn new(name: &str) -> Self {
+        let mission = Self {
+            dir: Dir::new(name),
+        };
+        mission.ok("new .");
+        mission.edit(
+            "mission.toml",
+            "codecs = [\"store\"]",
+            "codecs = [\"store\", \"bsdiff-zstd\"]",
+        );
+        mission.edit("mission.toml", "ram = \"64KiB\"", "ram = \"1MiB\"");
+        mission.edit(
+            "mission.toml",
+            "slot_size = \"512KiB\"",
+            "slot_size = \"16KiB\"",
+        );
+        let mut passes = fs::read_to_string(mission.path("passes.csv")).unwrap();
+        for day in 1..=4 {
+            passes.push_str(&format!(
+                "2026-12-0{day}T06:00:00Z,2026-12-0{day}T14:00:00Z,Malargue,\n"
+            ));
+        }
+        fs::write(mission.path("passes.csv"), passes).unwrap();
+        for key in [
+            "root ann",
+            "release bob",
+            "verification cleo",
+            "flight dan",
+            "link",
+            "keyset",
+        ] {
+            mission.ok(&format!("keygen {key}"));
+        }
+        let old: Vec<u8> = (0..12_000u32).map(|i| (i * i / 7 % 251) as u8).collect();
+        let mut new = old.clone();
+        new.splice(4000..4010, *b"the new version of it all");
+        fs::write(mission.path("old.bin"), old).unwrap();
+        fs::write(mission.path("new.bin"), new).unwrap();
+        mission
+    }
+
+    /// A mission whose bundle 1 is built and signed.
+    pub fn with_bundle(name: &str) -> Self {
+        let mission = Self::new(name);
+        mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
+        mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+        mission
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.dir.0.join(relative)
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.dir.0
+    }
+
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.path(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Runs a verb.
+    pub fn run(&self, line: &str) -> Ran {
+        run(self.root(), line)
+    }
+
+    /// Runs a verb that has to succeed.
+    pub fn ok(&self, line: &str) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, 0, "{line}\n{}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// Runs a verb that has to fail with this code, and names `needle`; returns the message.
+    pub fn fails(&self, line: &str, code: i32, needle: &str) -> String {
+        let ran = self.run(line);
+        assert_eq!(ran.code, code, "{line}\n{}{}", ran.out, ran.err);
+        assert!(
+            ran.err.contains(needle),
+            "{line}: no `{needle}` in {}",
+            ran.err
+        );
+        ran.err
+    }
+
+    /// All files of the mission by name, so that tests can tell what was left behind.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut dirs = vec![self.root().to_path_buf()];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}

@@ -1,0 +1,388 @@
+//! The whole ground flow with the built binary: from an empty directory to frames and reports.
+
+mod common;
+
+use std::fs;
+
+use common::{Dir, Mission, START, run};
+use lightday_station::keys;
+use lightday_trust::Direction;
+use lightday_wire::report::{self, Report, RunningCode, SlotReport};
+use lightday_wire::{
+    Epoch, Frame, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState,
+    Stage, TagLen, VehicleId, Verdict, canon,
+};
+
+fn packets(file: &[u8]) -> Vec<&[u8]> {
+    let mut packets = Vec::new();
+    let mut rest = file;
+    while let Some((len, behind)) = rest.split_first_chunk() {
+        let (packet, behind) = behind.split_at(usize::from(u16::from_be_bytes(*len)));
+        packets.push(packet);
+        rest = behind;
+    }
+    packets
+}
+
+/// A report of vehicle 1 under link epoch 0, as the vehicle would seal it.
+fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)) -> Vec<u8> {
+    let slot = SlotReport {
+        state: SlotState::Empty,
+        version: "0.0.0".parse().unwrap(),
+        digest: [0; 4],
+    };
+    let mut report = Report {
+        sequence,
+        time_s: 1_796_200_000,
+        running: RunningCode(Location::Slot(SlotId::A)),
+        slots: [slot; 2],
+        golden: [1, 2, 3, 4],
+        bundle: Verdict::IDLE,
+        symbols_needed: 0,
+        authorization: Verdict::IDLE,
+        command: Verdict::IDLE,
+        next: [ObjectNumber::new(1).unwrap(); 4],
+        reset_cause: ResetCause::PowerOn,
+        resets: 1,
+        tries_left: 0,
+        environment_left: 0,
+        lease_left_h: 0xffff,
+        revert_cause: RevertCause::None,
+        reverted: ObjectNumber::default(),
+        key_set: 1,
+        security_counter: 0,
+        hold: Refusal::None,
+        frames_refused: 0,
+        flags: 0,
+        state_digest: [9; 8],
+    };
+    change(&mut report);
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let key = keys::link_keys_from_text(&text).unwrap();
+    let key = key.frame_key(VehicleId(1), Direction::Down, Epoch::default());
+    let mut body = [0; 128];
+    let body = canon::encode(&report, &mut body).unwrap();
+    let mut frame = vec![0; report::REPORT_LEN];
+    assert_eq!(key.seal_report(body, &mut frame), Some(report::REPORT_LEN));
+    frame
+}
+
+#[test]
+fn from_an_empty_directory_to_frames() {
+    let mission = Mission::new("flow");
+    let built = mission
+        .ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0 --json")
+        .json();
+    assert_eq!(
+        (&built["number"], &built["codec"]),
+        (&1.into(), &"bsdiff-zstd".into())
+    );
+    assert!(built["payload_bytes"].as_u64().unwrap() < 400, "{built}");
+
+    mission.fails("verify bundles/1.ldb", 4, "1 of release");
+    mission.ok("verify bundles/1.ldb --unsigned");
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    let verified = mission
+        .ok("verify bundles/1.ldb --base old.bin --image new.bin --json")
+        .json();
+    assert_eq!(
+        (&verified["complete"], &verified["payload_decoded"]),
+        (&true.into(), &true.into())
+    );
+
+    let shown = mission.ok("inspect bundles/1.ldb --json").json();
+    let fields = shown["fields"].as_array().unwrap();
+    let bytes = |name: &str| {
+        fields.iter().find(|f| f["field"] == name).unwrap()["bytes"]
+            .as_u64()
+            .unwrap()
+    };
+    let parts: u64 = fields
+        .iter()
+        .take_while(|f| f["field"] != "= envelope")
+        .map(|f| f["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(parts, bytes("= envelope"));
+    assert!(bytes("= envelope") <= 384);
+    assert_eq!(bytes("= object"), bytes("= envelope") + bytes("payload"));
+
+    fs::write(mission.path("evidence/1.json"), "all is well").unwrap();
+    mission.ok("authorize 1 --evidence evidence/1.json");
+    mission.fails(
+        &format!("uplink documents/auth-1.ldd --at {START}"),
+        4,
+        "documents/auth-1.ldd",
+    );
+    mission.ok("sign documents/auth-1.ldd --key keys/verification-cleo.key");
+    mission.ok("sign documents/auth-1.ldd --key keys/flight-dan.key");
+
+    let plan = mission
+        .ok(&format!(
+            "plan bundles/1.ldb documents/auth-1.ldd --json --at {START}"
+        ))
+        .json();
+    let by_kind: u64 = plan["bytes"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|v| v.as_u64().unwrap())
+        .sum();
+    assert_eq!(by_kind, plan["bytes_total"].as_u64().unwrap());
+    assert!(
+        plan["objects"][0]["known_earliest_s"].as_u64().is_some(),
+        "{plan}"
+    );
+
+    mission.ok(&format!(
+        "uplink bundles/1.ldb documents/auth-1.ldd --at {START}"
+    ));
+    let file = fs::read(mission.path("uplink/1.frames")).unwrap();
+    let frames = packets(&file);
+    assert_eq!(frames.len() as u64, plan["frames"].as_u64().unwrap());
+    assert_eq!(
+        frames.iter().map(|f| f.len() as u64).sum::<u64>(),
+        plan["bytes_total"].as_u64().unwrap()
+    );
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let key = keys::link_keys_from_text(&text).unwrap().frame_key(
+        VehicleId(1),
+        Direction::Up,
+        Epoch::default(),
+    );
+    for frame in &frames {
+        key.open_frame(Frame::parse(frame, TagLen::Eight).unwrap())
+            .unwrap();
+    }
+    let schedule = fs::read_to_string(mission.path("uplink/1.csv")).unwrap();
+    assert_eq!(schedule.lines().count(), frames.len() + 1);
+    assert_eq!(
+        mission.ok("inspect uplink/1.frames --json").json()["frames"],
+        frames.len()
+    );
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn a_second_uplink_brings_fresh_parity_while_the_antenna_is_free() {
+    let mission = Mission::with_bundle("parity");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    mission.ok(&format!("uplink bundles/1.ldb --frames 4 --at {START}"));
+    let status = mission.ok(&format!("status --json --at {START}")).json();
+    let sent = status["sent"].as_array().unwrap();
+    let (last, before) = sent.split_last().unwrap();
+    let end = |s: &serde_json::Value| s["first"].as_u64().unwrap() + s["count"].as_u64().unwrap();
+    assert_eq!(last["first"].as_u64(), before.iter().map(end).max());
+    let same_pass = before
+        .iter()
+        .find(|s| s["starts_s"].as_u64() < last["starts_s"].as_u64())
+        .unwrap();
+    assert!(last["starts_s"].as_u64() >= same_pass["ends_s"].as_u64());
+    assert_eq!(sent[0]["seen"], "not sent yet");
+}
+
+#[test]
+fn reports_are_kept_and_show_in_the_status_with_their_age() {
+    let mission = Mission::with_bundle("reports");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    let first = report(&mission, 1, |_| {});
+    let second = report(&mission, 2, |r| {
+        r.bundle = Verdict {
+            number: ObjectNumber::new(1).unwrap(),
+            stage: Stage::Receiving,
+            refusal: Refusal::None,
+        };
+        r.symbols_needed = 1;
+        r.next = [1, 7, 9, 1].map(|n| ObjectNumber::new(n).unwrap());
+    });
+    fs::write(mission.path("reports.bin"), [first, second].concat()).unwrap();
+    let at = "--at 2026-12-04T00:00:00Z";
+    mission.ok(&format!("ingest reports.bin --dry-run {at}"));
+    let heard = mission
+        .ok(&format!("ingest reports.bin --json {at}"))
+        .json();
+    assert_eq!(heard["reports"], serde_json::json!([1, 2]));
+    let again = mission
+        .ok(&format!("ingest reports.bin --json {at}"))
+        .json();
+    assert_eq!(
+        (&again["reports"], &again["duplicates"]),
+        (&serde_json::json!([]), &2.into())
+    );
+
+    let status = mission.ok("status --json --at 2026-12-04T01:00:00Z").json();
+    assert_eq!(status["age_s"], 23 * 3600);
+    assert_eq!(status["proven"]["bundle"], "1 Receiving");
+    // A ground that was restored from a backup reuses no number.
+    assert_eq!(
+        (
+            &status["next_numbers"]["authorization"],
+            &status["next_numbers"]["command"]
+        ),
+        (&7.into(), &9.into())
+    );
+    let shown = mission.ok("status --at 2026-12-04T01:00:00Z").out;
+    assert!(
+        shown.contains("23.0 h old") && shown.contains("last proven"),
+        "{shown}"
+    );
+
+    // One symbol is needed: fewer frames than for the whole bundle, although most of the pass is lost.
+    let more = mission.ok(&format!(
+        "uplink bundles/1.ldb --best-effort --dry-run {at}"
+    ));
+    assert!(more.err.contains("bundle 1: "), "{}", more.err);
+
+    let received = report(&mission, 3, |r| {
+        r.next = [2, 7, 9, 1].map(|n| ObjectNumber::new(n).unwrap())
+    });
+    fs::write(mission.path("third.bin"), received).unwrap();
+    mission.ok(&format!("ingest third.bin {at}"));
+    mission.fails(
+        &format!("uplink bundles/1.ldb --best-effort {at}"),
+        5,
+        "bundles/1.ldb: field `number`",
+    );
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn packets_that_do_not_prove_themselves_are_named_and_left_out() {
+    let mission = Mission::with_bundle("forged");
+    let good = report(&mission, 5, |_| {});
+    let mut forged = report(&mission, 6, |_| {});
+    forged[40] ^= 1;
+    fs::write(mission.path("mixed.bin"), [good, forged].concat()).unwrap();
+    mission.fails("ingest mixed.bin", 4, "mixed.bin: field `packet 2`");
+    let status = mission.ok("status --json").json();
+    assert_eq!(status["proven"]["report"], "5");
+    fs::write(mission.path("noise.bin"), [0, 4, 1, 2, 3, 4]).unwrap();
+    mission.fails("ingest noise.bin", 3, "noise.bin: field `packet 1`");
+}
+
+#[test]
+fn commands_are_drafted_signed_and_named_by_bundle_digest_or_file() {
+    let mission = Mission::with_bundle("commands");
+    mission.ok("command confirm 1");
+    mission.ok("command rollback old.bin");
+    for what in [
+        "abort bundle 1",
+        "boot-golden",
+        "report-request",
+        "region-digest slot-a --len 64",
+        "epoch-switch 1",
+        "resync 2",
+        "hold",
+        "hold --release",
+    ] {
+        mission.ok(&format!("command {what}"));
+    }
+    let says = |n: u32| {
+        mission
+            .ok(&format!("inspect documents/cmd-{n}.ldd --json"))
+            .json()["says"]["action"]
+            .to_string()
+    };
+    assert!(says(1).contains("confirm image"));
+    assert!(says(2).contains("roll back"));
+    assert!(says(8).contains("command 9"), "{}", says(8));
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok("verify documents/cmd-1.ldd");
+    mission.ok("sign documents/cmd-7.ldd --key keys/root-ann.key");
+    mission.ok(&format!("uplink documents/cmd-7.ldd --at {START}"));
+    // A switch of the epoch travels under the new epoch's own key.
+    assert_eq!(
+        mission.ok("inspect uplink/1.frames --json").json()["objects"][0]["epoch"],
+        1
+    );
+    mission.fails(
+        "sign documents/cmd-7.ldd --key keys/flight-dan.key",
+        4,
+        "flight-dan.key: field `role`",
+    );
+    mission.fails("command confirm 99", 2, "no bundle 99");
+    mission.fails("command abort bundle 99", 2, "never given out");
+    mission.fails("command epoch-switch 16", 2, "field `epoch`");
+}
+
+#[test]
+fn signers_need_no_mission_and_never_meet() {
+    let mission = Mission::new("signers");
+    mission.ok("build new.bin --version 1.1.0 --full");
+    let elsewhere = Dir::new("elsewhere");
+    fs::copy(mission.path("bundles/1.ldb"), elsewhere.0.join("1.ldb")).unwrap();
+    fs::rename(
+        mission.path("keys/release-bob.key"),
+        elsewhere.0.join("bob.key"),
+    )
+    .unwrap();
+    assert_eq!(run(&elsewhere.0, "sign 1.ldb --key bob.key").code, 0);
+    let name = "1.ldb.release-bob.sig";
+    fs::copy(elsewhere.0.join(name), mission.path("bundles").join(name)).unwrap();
+    mission.ok("verify bundles/1.ldb");
+    // The document itself is never changed by a signature.
+    assert_eq!(
+        fs::read(elsewhere.0.join("1.ldb")).unwrap(),
+        fs::read(mission.path("bundles/1.ldb")).unwrap()
+    );
+}
+
+#[test]
+fn dry_runs_write_nothing() {
+    let mission = Mission::with_bundle("dry");
+    fs::write(mission.path("evidence/1.json"), "x").unwrap();
+    let before: Vec<_> = mission
+        .files()
+        .into_iter()
+        .map(|f| (fs::read(&f).unwrap(), f))
+        .collect();
+    for line in [
+        "new other --dry-run",
+        "keygen flight eve --dry-run",
+        "build new.bin --version 1.2.0 --full --dry-run",
+        "authorize 1 --evidence evidence/1.json --dry-run",
+        "command boot-golden --dry-run",
+        &format!("uplink bundles/1.ldb --dry-run --at {START}"),
+    ] {
+        mission.ok(line);
+    }
+    let after: Vec<_> = mission
+        .files()
+        .into_iter()
+        .map(|f| (fs::read(&f).unwrap(), f))
+        .collect();
+    assert!(before == after);
+}
+
+#[test]
+fn policy_is_enforced() {
+    let mission = Mission::with_bundle("policy");
+    fs::write(mission.path("evidence/1.json"), "x").unwrap();
+    mission.edit(
+        "mission.toml",
+        "require_window = false",
+        "require_window = true",
+    );
+    let authorize = "authorize 1 --evidence evidence/1.json";
+    mission.fails(
+        &format!("{authorize} --at {START}"),
+        5,
+        "policy.require_window",
+    );
+    let window = "--opens 2026-12-09T00:00:00Z --closes 2026-12-10T00:00:00Z";
+    mission.ok(&format!("{authorize} {window} --at {START}"));
+    mission.fails(
+        &format!("{authorize} {window} --at 2026-12-09T03:00:00Z"),
+        5,
+        "before the vehicle can hear",
+    );
+    mission.edit(
+        "mission.toml",
+        "require_rehearsal = false",
+        "require_rehearsal = true",
+    );
+    mission.fails(
+        &format!("{authorize} {window} --at {START}"),
+        5,
+        "policy.require_rehearsal",
+    );
+}

@@ -1,0 +1,116 @@
+//! Every verb explains itself, and the command line behaves in a pipe.
+
+mod common;
+
+use std::process::{Command, Stdio};
+
+use common::{Dir, Mission, run};
+
+const VERBS: [&str; 15] = [
+    "new",
+    "keygen",
+    "build",
+    "sign",
+    "authorize",
+    "command",
+    "inspect",
+    "verify",
+    "plan",
+    "uplink",
+    "ingest",
+    "status",
+    "ledger",
+    "ledger verify",
+    "completions",
+];
+
+#[test]
+fn every_verb_has_an_example() {
+    let dir = Dir::new("help");
+    let all = run(&dir.0, "--help");
+    assert_eq!(all.code, 0);
+    for code in 0..=9 {
+        assert!(
+            all.out.contains(&format!("\n  {code}  ")),
+            "exit code {code}"
+        );
+    }
+    for verb in VERBS {
+        let help = run(&dir.0, &format!("{verb} --help"));
+        assert_eq!(help.code, 0, "{verb}");
+        assert!(help.out.contains("Example"), "{verb}");
+        assert!(help.out.contains(&format!("lightday {verb}")), "{verb}");
+        let first = verb.split(' ').next().unwrap();
+        assert!(
+            all.out.contains(&format!("\n  {first} ")),
+            "{verb} is not in the list"
+        );
+    }
+    // And the list above is complete.
+    let listed = all
+        .out
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty());
+    for line in listed.filter(|l| !l.starts_with("   ")) {
+        let verb = line.split_whitespace().next().unwrap();
+        assert!(
+            verb == "help" || VERBS.contains(&verb),
+            "{verb} is missing in this test"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    let dir = Dir::new("usage");
+    for line in [
+        "",
+        "fly",
+        "build",
+        "build x.bin --version 1.2",
+        "sign x",
+        "--at yesterday status",
+        "keygen pilot eve",
+    ] {
+        let ran = run(&dir.0, line);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.err);
+        assert!(ran.out.is_empty() && !ran.err.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    let dir = Dir::new("completions");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = run(&dir.0, &format!("completions {shell}"));
+        assert!(ran.code == 0 && ran.out.contains("lightday"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mission = Mission::with_bundle("pipe");
+    for line in [
+        "inspect bundles/1.ldb",
+        "ledger log --json",
+        "completions bash",
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lightday"))
+            .args(line.split(' '))
+            .current_dir(mission.root())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}");
+        assert!(
+            output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
