@@ -82,7 +82,9 @@ fn a_number_is_raised_only_by_what_was_signed() {
 #[test]
 fn the_same_unsigned_object_again_and_again_writes_its_verdict_once() {
     let mut bench = Bench::launch();
-    let forged = bench.ground.small(ObjectKind::Command, number(9), &[7; 300]);
+    let forged = bench
+        .ground
+        .small(ObjectKind::Command, number(9), &[7; 300]);
     bench.deliver_all(&forged);
     let before = bench.writes();
     for _ in 0..20 {
@@ -204,7 +206,11 @@ fn one_bundle_at_a_time_the_next_begins_when_this_one_is_installed_or_aborted() 
     });
     assert_eq!(bench.agent().symbols_needed(), 0);
     bench.deliver(&first.object, 0..9);
-    assert_eq!(bench.agent().symbols_needed(), 0, "an aborted number is old");
+    assert_eq!(
+        bench.agent().symbols_needed(),
+        0,
+        "an aborted number is old"
+    );
     bench.deliver_all(&second.object);
     assert_eq!(bench.report().bundle.number, second.number);
     assert_eq!(bench.report().bundle.stage, Stage::Done);

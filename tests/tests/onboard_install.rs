@@ -1,0 +1,330 @@
+//! From K symbols to a verified slot: digests before and after, slots that are never touched, resets.
+
+use lightday_tests::bench_ground::{Built, nobody};
+use lightday_tests::bench_vehicle::{Bench, describe, first_image, image};
+use lightday_wire::{
+    Action, FrameHeader, Location, ObjectKind, Refusal, ResetCause, SlotId, SlotState, Stage,
+    TagLen,
+};
+
+/// A symbol that is not of the object, under a valid MAC: what a holder of the link key can send.
+fn polluted(bench: &Bench, built: &Built, index: u16) -> Vec<u8> {
+    let header = FrameHeader {
+        kind: ObjectKind::Bundle,
+        epoch: bench.record().epoch,
+        number: built.number,
+        k: built.object.k(),
+        index,
+    };
+    let mut symbol = built.object.symbol(index).unwrap();
+    symbol[3] ^= 0x40;
+    let mut out = vec![0; symbol.len() + 16];
+    let key = bench.uplink(bench.record().epoch.get());
+    key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
+        .unwrap();
+    out
+}
+
+#[test]
+fn a_polluted_payload_is_dropped_and_reported_and_the_same_number_may_be_sent_again() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    let k = built.object.k();
+    let operation = bench.flash.operations();
+    bench.deliver(&built.object, 0..k - 1);
+    let bad = polluted(&bench, &built, k + 7);
+    bench.hear(&bad);
+    bench.settle();
+    let verdict = bench.report().bundle;
+    assert_eq!(
+        (verdict.stage, verdict.refusal),
+        (Stage::Failed, Refusal::PayloadDigest)
+    );
+    assert!(!bench.slot_changed_since(operation, SlotId::B));
+    assert_eq!(bench.record().next_number(ObjectKind::Bundle), built.number);
+    // What was dropped stays dropped over a reset.
+    bench.reset(ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.agent().symbols_needed(), 0);
+    assert_eq!(bench.beacon().bundle.refusal, Refusal::PayloadDigest);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
+fn a_polluted_envelope_is_dropped_and_the_same_number_may_be_sent_again() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    let symbols = built
+        .envelope_len
+        .div_ceil(built.object.symbol_len().into());
+    for index in 0..u16::try_from(symbols).unwrap() {
+        let bad = polluted(&bench, &built, index);
+        bench.hear(&bad);
+        bench.settle();
+    }
+    assert_eq!(bench.report().bundle.stage, Stage::Refused);
+    assert_eq!(bench.agent().symbols_needed(), 0);
+    bench.reset(ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.agent().symbols_needed(), 0);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
+fn padding_that_is_not_zero_is_refused() {
+    let mut bench = Bench::launch();
+    let built = (0..8)
+        .map(|spare| bench.ground.bundle(&image(2, 3000 + spare), 2))
+        .find(|built| built.object.len() % u32::from(built.object.symbol_len()) != 0)
+        .unwrap();
+    let k = built.object.k();
+    bench.deliver(&built.object, 0..k - 1);
+    let mut symbol = built.object.symbol(k - 1).unwrap();
+    *symbol.last_mut().unwrap() = 1;
+    let header = FrameHeader {
+        kind: ObjectKind::Bundle,
+        epoch: bench.record().epoch,
+        number: built.number,
+        k,
+        index: k - 1,
+    };
+    let mut out = vec![0; symbol.len() + 16];
+    let key = bench.uplink(0);
+    key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
+        .unwrap();
+    bench.hear(&out);
+    bench.settle();
+    assert_eq!(bench.report().bundle.refusal, Refusal::Malformed);
+    assert_eq!(bench.state(SlotId::B), SlotState::Empty);
+}
+
+#[test]
+fn the_base_s_digest_is_checked_before_the_first_write() {
+    let mut bench = Bench::launch();
+    let base = describe(&first_image(), 1);
+    let built = bench
+        .ground
+        .bundle_with(&image(2, 3000), 2, Some(base), |_| {});
+    bench.deliver(&built.object, 1..built.object.k());
+    let at = bench.map().slot(SlotId::A).image.start + 4321;
+    bench.corrupt(at);
+    let operation = bench.flash.operations();
+    bench.deliver(&built.object, [0]);
+    assert_eq!(bench.report().bundle.refusal, Refusal::BaseMismatch);
+    assert!(!bench.slot_changed_since(operation, SlotId::B));
+    assert_eq!(bench.state(SlotId::B), SlotState::Empty);
+}
+
+#[test]
+fn the_image_s_digest_is_read_back_from_the_slot() {
+    let mut bench = Bench::launch();
+    let bytes = image(2, 3000);
+    let built = bench
+        .ground
+        .bundle_with(&bytes, 2, None, |m| m.image.digest = nobody());
+    bench.deliver_all(&built.object);
+    let verdict = bench.report().bundle;
+    assert_eq!(
+        (verdict.stage, verdict.refusal),
+        (Stage::Failed, Refusal::ImageDigest)
+    );
+    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+    assert_eq!(bench.running(), Location::Slot(SlotId::A));
+}
+
+#[test]
+fn a_payload_that_does_not_decode_fails_with_its_cause() {
+    let mut bench = Bench::launch();
+    let built = bench
+        .ground
+        .bundle_with(&image(2, 3000), 2, None, |m| m.image.size = 2999);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.report().bundle.refusal, Refusal::PatchBroken);
+    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+}
+
+#[test]
+fn a_shorter_image_leaves_nothing_of_a_longer_one_behind() {
+    let mut bench = Bench::launch();
+    bench.update(2, 2);
+    let long = bench.ground.bundle(&image(3, 9000), 3);
+    bench.deliver_all(&long.object);
+    let short = bench.ground.bundle(&image(4, 256 * 8), 4);
+    bench.deliver_all(&short.object);
+    assert_eq!(bench.state(SlotId::A), SlotState::Verified);
+    assert_eq!(bench.slot_digest(SlotId::A, 256 * 8), short.image.digest);
+    let region = bench.map().slot(SlotId::A).image;
+    let tail = bench.flash.peek(region.start + 256 * 8..region.end());
+    assert!(tail.unwrap().iter().all(|b| *b == 0xff));
+}
+
+#[test]
+fn while_an_image_is_on_trial_a_bundle_only_stages_and_is_taken_up_after_confirm() {
+    let mut bench = Bench::launch();
+    let trial = bench.try_out(2, 2);
+    assert_eq!(bench.state(SlotId::B), SlotState::Trial);
+    let next = bench.ground.bundle(&image(3, 3100), 3);
+    let operation = bench.flash.operations();
+    bench.deliver_all(&next.object);
+    assert_eq!(bench.report().bundle.refusal, Refusal::SlotBusy);
+    bench.reset(ResetCause::BrownOut);
+    bench.wait_s(3 * 86_400);
+    assert!(!bench.slot_changed_since(operation, SlotId::A));
+    assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
+    assert_eq!(bench.record().patch_attempts, 0);
+    bench.command(Action::Confirm {
+        image: trial.image.digest,
+    });
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    assert_eq!(bench.state(SlotId::A), SlotState::Verified);
+    assert_eq!(bench.slot_digest(SlotId::A, 3100), next.image.digest);
+}
+
+#[test]
+fn while_an_image_is_armed_a_bundle_only_stages_and_is_taken_up_when_the_authorization_lapses() {
+    let mut bench = Bench::launch();
+    bench.application.may_activate = false;
+    let armed = bench.stage(2, 2);
+    let expires = bench.time_s() + 100_000;
+    let authorization = bench.ground.authorization_with(&armed, None, Some(expires));
+    bench.deliver_all(&authorization);
+    assert_eq!(bench.state(SlotId::B), SlotState::Armed);
+    let next = bench.ground.bundle(&image(3, 3100), 3);
+    let operation = bench.flash.operations();
+    bench.deliver_all(&next.object);
+    let verdict = bench.report().bundle;
+    assert_eq!(
+        (verdict.stage, verdict.refusal),
+        (Stage::Accepted, Refusal::SlotBusy)
+    );
+    bench.wait_s(50_000);
+    assert!(!bench.slot_changed_since(operation, SlotId::B));
+    bench.wait_s(60_000);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    assert_eq!(bench.slot_digest(SlotId::B, 3100), next.image.digest);
+}
+
+/// Steps until an attempt has begun and the inactive slot is being written, then resets.
+fn reset_while_patching(bench: &mut Bench, attempt: u8) {
+    for _ in 0..20_000 {
+        if bench.record().patch_attempts == attempt && bench.state(SlotId::B) == SlotState::Patching
+        {
+            for _ in 0..5 * u32::from(attempt) {
+                bench.step();
+            }
+            assert_eq!(bench.state(SlotId::B), SlotState::Patching);
+            return bench.reset(ResetCause::Upset);
+        }
+        bench.step();
+    }
+    panic!("it never patches");
+}
+
+#[test]
+fn patching_starts_from_zero_after_a_reset_at_most_8_times_then_fails_with_the_cause() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 9000), 2);
+    let k = built.object.k();
+    bench.deliver(&built.object, 1..k);
+    let key = bench.uplink(0);
+    let last = built.object.frame(0, &key, TagLen::Eight).unwrap();
+    bench.hear(&last);
+    for attempt in 1..=8 {
+        reset_while_patching(&mut bench, attempt);
+        assert_eq!(bench.record().patch_attempts, attempt);
+    }
+    bench.settle();
+    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+    let verdict = bench.report().bundle;
+    assert_eq!(
+        (verdict.stage, verdict.refusal),
+        (Stage::Failed, Refusal::AttemptsExhausted)
+    );
+    assert_eq!(bench.running(), Location::Slot(SlotId::A));
+    // The next bundle starts with all of its attempts.
+    let next = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver_all(&next.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    assert_eq!(bench.record().patch_attempts, 0);
+}
+
+#[test]
+fn patching_that_was_cut_off_seven_times_succeeds_at_the_eighth() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 9000), 2);
+    bench.deliver(&built.object, 1..built.object.k());
+    let key = bench.uplink(0);
+    let last = built.object.frame(0, &key, TagLen::Eight).unwrap();
+    bench.hear(&last);
+    for attempt in 1..=7 {
+        reset_while_patching(&mut bench, attempt);
+    }
+    bench.settle();
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
+fn all_source_symbols_may_be_lost() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 6000), 2);
+    let k = built.object.k();
+    bench.deliver(&built.object, (2 * k..3 * k).rev());
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    assert_eq!(bench.slot_digest(SlotId::B, 6000), built.image.digest);
+}
+
+#[test]
+fn the_previous_version_stays_from_the_confirmation_until_the_next_patch_begins() {
+    let mut bench = Bench::launch();
+    bench.update(2, 2);
+    let operation = bench.flash.operations();
+    let next = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver(&next.object, 1..next.object.k());
+    bench.wait_s(40 * 3600);
+    assert!(!bench.slot_changed_since(operation, SlotId::A));
+    assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
+    bench.deliver(&next.object, [0]);
+    assert_eq!(bench.state(SlotId::A), SlotState::Verified);
+}
+
+#[test]
+fn a_step_erases_one_block_or_programs_once_or_commits() {
+    let mut bench = Bench::launch();
+    bench.costs.clear();
+    let built = bench.ground.bundle(&image(2, 9000), 2);
+    let k = built.object.k();
+    // Data first: every step is bounded by one operation.
+    bench.deliver(&built.object, (0..2 * k).filter(|i| i % 2 == 1));
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    let (mut erases, mut programs, mut commits) = (0, 0, 0);
+    for cost in &bench.costs {
+        if cost.is_commit {
+            // Three copies, each erased first where it is full.
+            assert!(cost.programs <= 3 && cost.erases <= 3, "{cost:?}");
+            commits += 1;
+        } else {
+            assert!(cost.programs + cost.erases <= 1, "{cost:?}");
+            erases += cost.erases;
+            programs += cost.programs;
+        }
+    }
+    assert!(erases > 5 && programs > 100 && commits >= 3);
+    // Then documents: what is stored, and one commit.
+    bench.costs.clear();
+    let authorization = bench.ground.authorization(&built);
+    bench.deliver_all(&authorization);
+    bench.command(Action::ReportRequest);
+    bench.command(Action::Confirm {
+        image: built.image.digest,
+    });
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    for cost in &bench.costs {
+        let (programs, erases) = if cost.is_commit { (5, 4) } else { (1, 1) };
+        assert!(
+            cost.programs <= programs && cost.erases <= erases,
+            "{cost:?}"
+        );
+    }
+}
