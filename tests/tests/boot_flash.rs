@@ -11,6 +11,8 @@ mod keys;
 mod loader;
 #[path = "boot_flash/loader_faults.rs"]
 mod loader_faults;
+#[path = "boot_flash/map.rs"]
+mod map;
 #[path = "boot_flash/spec.rs"]
 mod spec;
 #[path = "boot_flash/store.rs"]
