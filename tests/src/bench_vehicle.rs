@@ -306,6 +306,11 @@ impl Bench {
         self.supervisor.advance(Elapsed(self.now_ms));
         let map = self.config.map;
         let boot = lightday_boot::load(&mut self.flash, &map, IDENTITY, &mut self.supervisor);
+        if !self.flash.is_powered() {
+            // The loader was cut off; whoever switches the power on again resets.
+            self.agent = None;
+            return;
+        }
         self.boots
             .push(boot.as_ref().ok().map(|boot| boot.location));
         let now = self.now();

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::digest::RegionDigest;
 use crate::documents::Authorized;
 use crate::install::Install;
-use crate::platform::{Application, Now, Platform};
+use crate::platform::{Application, Health, Now, Platform};
 use crate::small::{SmallObject, SmallReception};
 use crate::staging::Staging;
 
@@ -86,6 +86,8 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) arm_due: bool,
     /// A floor may be below the record.
     pub(crate) floors_due: bool,
+    /// The record changed on its own and is to be committed.
+    pub(crate) commit_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
     pub(crate) answer: Option<Answer>,
     pub(crate) is_cooperative: bool,
@@ -159,6 +161,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             // A reset may have come between an image's verification and its arming.
             arm_due: !is_lost,
             floors_due: false,
+            commit_due: false,
             region_digest: None,
             answer: None,
             is_cooperative: platform.supervisor.is_cooperative(),
@@ -168,7 +171,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             report_due: now.elapsed,
             health_due: now.elapsed,
             healthy_since: None,
-            is_healthy: false,
+            is_healthy: platform.application.health() == Health::Healthy,
             hold: Refusal::None,
             is_resetting: false,
             time_s: now.time_s,

@@ -29,6 +29,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let body = canon::encode(&report, &mut body).ok()?;
         let len = self.downlink.seal_report(body, out)?;
         self.reports = self.reports.wrapping_add(1);
+        if self.reports == 0 && !self.is_lost {
+            // As if after a reset, so that the sequence never falls back; committed in the next step.
+            self.record.resets = self.record.resets.wrapping_add(1);
+            self.commit_due = true;
+        }
         self.report_due = now.elapsed.plus_s(self.config.beacon_s.max(1));
         Some(len)
     }

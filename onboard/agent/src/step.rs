@@ -24,6 +24,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             || self.judge_due
             || self.arm_due
             || self.floors_due
+            || self.commit_due
             || self.staging.is_closing()
             || self.region_digest.is_some()
             || self.is_installing()
@@ -46,6 +47,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             self.staging.close(platform.flash);
         } else if self.floors_due {
             self.raise_floors(platform.flash);
+        } else if self.commit_due {
+            self.commit_due = false;
+            let _ = self.commit(platform.flash);
         } else if self.arm_due {
             self.arm_step(now, platform.flash);
         } else if now.elapsed >= self.health_due {
