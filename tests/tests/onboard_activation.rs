@@ -406,3 +406,44 @@ fn boot_golden_disarms_what_waits_for_its_activation() {
     assert_eq!(bench.running(), Location::Golden);
     assert_eq!(bench.state(SlotId::B), SlotState::Verified);
 }
+
+#[test]
+fn papers_that_are_torn_are_renewed_from_those_that_were_kept_unless_they_lapsed() {
+    for lapses in [false, true] {
+        let mut bench = Bench::launch();
+        let built = bench.stage(2, 2);
+        let now = bench.time_s();
+        let closes = if lapses { now + 20 } else { now + 20_000 };
+        authorize(&mut bench, &built, Some((now + 10, closes)), None);
+        bench.application.may_activate = false;
+        bench.wait_s(100);
+        let trailer = bench.map().slot(SlotId::B).trailer;
+        bench.corrupt(trailer.start + 512 + 60);
+        bench.application.may_activate = true;
+        bench.command(Action::ReportRequest);
+        bench.wait_s(100);
+        assert_eq!(bench.running(), if lapses { A } else { B });
+    }
+}
+
+#[test]
+fn an_armed_image_whose_papers_cannot_be_read_is_not_activated() {
+    let mut bench = Bench::launch();
+    let built = bench.stage(2, 2);
+    let now = bench.time_s();
+    authorize(&mut bench, &built, Some((now + 10_000, now + 20_000)), None);
+    let trailer = bench.map().slot(SlotId::B).trailer;
+    // The second cell holds the authorization.
+    bench.corrupt(trailer.start + 512 + 60);
+    let pending = bench.map().pending;
+    bench.corrupt(pending.start + 60);
+    bench.command(Action::ReportRequest);
+    bench.wait_s(15_000);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (A, SlotState::Armed)
+    );
+    assert_eq!(bench.report().hold, Refusal::NotAuthorized);
+    authorize(&mut bench, &built, None, None);
+    assert_eq!(bench.running(), B);
+}

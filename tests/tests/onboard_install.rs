@@ -1,10 +1,12 @@
 //! From K symbols to a verified slot: digests before and after, slots that are never touched, resets.
 
-use lightday_tests::bench_ground::{Built, nobody};
+use lightday_agent::Health;
+use lightday_sim::flash::CutForm;
+use lightday_tests::bench_ground::{Built, nobody, number};
 use lightday_tests::bench_vehicle::{Bench, describe, first_image, image};
 use lightday_wire::{
-    Action, FrameHeader, Location, ObjectKind, Refusal, ResetCause, SlotId, SlotState, Stage,
-    TagLen,
+    Action, Epoch, FrameHeader, Location, ObjectKind, Refusal, Report, ResetCause, SlotChoice,
+    SlotId, SlotState, Stage, TagLen,
 };
 
 /// A symbol that is not of the object, under a valid MAC: what a holder of the link key can send.
@@ -327,4 +329,102 @@ fn a_step_erases_one_block_or_programs_once_or_commits() {
             "{cost:?}"
         );
     }
+}
+
+#[test]
+fn a_log_whose_margin_is_used_up_by_torn_cells_is_begun_anew() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 14_000), 2);
+    let k = built.object.k();
+    assert!(k > 100, "{k}");
+    // The log holds 150 cells of this length: 50 torn ones are more than the margin.
+    for round in 0..50u64 {
+        let next = bench.flash.operations();
+        bench.flash.cut_at(next, CutForm::Partial(round));
+        bench.deliver(&built.object, [0]);
+        bench.application.health = Health::Healthy;
+        bench.reset(ResetCause::BrownOut);
+        bench.wait_s(2 * 3600 + 60);
+        bench.deliver(&built.object, [u16::try_from(round).unwrap() + 1]);
+    }
+    bench.deliver(&built.object, 0..k);
+    let is_full = |report: &&Report| report.bundle.refusal == Refusal::StagingTooSmall;
+    assert!(bench.reports.iter().any(|report| is_full(&report)));
+    assert_eq!(bench.record().next_number(ObjectKind::Bundle), built.number);
+    bench.deliver(&built.object, 0..k);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
+fn any_number_of_receptions_can_begin_and_the_last_one_counts() {
+    let mut bench = Bench::launch();
+    for _ in 0..40 {
+        let built = bench.ground.bundle(&image(2, 3000), 2);
+        bench.deliver(&built.object, 0..2);
+        bench.command(Action::Abort {
+            kind: ObjectKind::Bundle,
+            number: built.number,
+        });
+    }
+    let built = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver(&built.object, 0..built.object.k() - 1);
+    bench.reset(ResetCause::PowerOn);
+    bench.settle();
+    assert_eq!(bench.agent().symbols_needed(), 1);
+    bench.deliver(&built.object, [90]);
+    assert_eq!(bench.slot_digest(SlotId::B, 3000), built.image.digest);
+}
+
+#[test]
+fn an_image_that_is_armed_while_the_other_slot_is_patched_parks_the_patch() {
+    let mut bench = Bench::launch();
+    bench.command(Action::BootGolden);
+    bench.application.may_activate = false;
+    let armed = bench.stage(2, 2);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    let other = bench.ground.bundle_with(&image(3, 9000), 3, None, |m| {
+        m.slot = SlotChoice::Only(SlotId::A)
+    });
+    let key = bench.uplink(0);
+    bench.deliver(&other.object, 1..other.object.k());
+    let last = other.object.frame(0, &key, TagLen::Eight).unwrap();
+    bench.hear(&last);
+    while bench.state(SlotId::A) != SlotState::Patching {
+        bench.step();
+    }
+    let authorization = bench.ground.authorization(&armed);
+    for index in 0..authorization.k() {
+        let frame = authorization.frame(index, &key, TagLen::Eight).unwrap();
+        bench.hear(&frame);
+    }
+    while bench.state(SlotId::B) != SlotState::Armed {
+        bench.step();
+    }
+    let operation = bench.flash.operations();
+    bench.wait_s(10_000);
+    assert!(!bench.slot_changed_since(operation, SlotId::A));
+    assert_eq!(bench.state(SlotId::A), SlotState::Patching);
+}
+
+#[test]
+fn what_cannot_be_committed_is_not_so() {
+    let mut bench = Bench::launch();
+    let built = bench.stage(2, 2);
+    for copy in bench.map().record {
+        bench.flash.protect(copy.start..copy.end());
+    }
+    bench.command(Action::Hold { held: true });
+    assert!(!bench.record().held);
+    assert_eq!(bench.record().next_number(ObjectKind::Command), number(1));
+    bench.ground.epoch = 1;
+    bench.command(Action::EpochSwitch {
+        epoch: Epoch::new(1).unwrap(),
+    });
+    assert_eq!(bench.record().epoch, Epoch::FIRST);
+    bench.ground.epoch = 0;
+    let authorization = bench.ground.authorization(&built);
+    bench.deliver_all(&authorization);
+    bench.wait_s(1000);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    assert_eq!(bench.running(), Location::Slot(SlotId::A));
 }

@@ -3,7 +3,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
-use lightday_boot::{Elapsed, Supervisor, Trial};
+use lightday_boot::{Elapsed, Record, Supervisor, Trial};
 use lightday_wire::report::Verdict;
 use lightday_wire::{ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage};
 
@@ -21,8 +21,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         for slot in SlotId::ALL {
             let state = self.record.slot(slot).state;
             if state == SlotState::Verified && self.is_load_and_go(slot) {
-                self.arm_due = true;
-                return self.arm(now, flash, slot);
+                let before = self.record.clone();
+                self.arm_due = self.arm(now, flash, slot, before);
+                return;
             }
             let is_open = matches!(
                 state,
@@ -57,11 +58,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     ) -> bool {
         let number = authorized.number;
         let stored = self.newest_in_trailer(flash, slot);
-        let is_begun = Verdict {
-            number,
-            stage: Stage::Started,
-            refusal: Refusal::None,
-        } == self.record.verdict(ObjectKind::Authorization);
+        let verdict = self.record.verdict(ObjectKind::Authorization);
+        let is_begun = verdict.number == number && verdict.stage == Stage::Started;
+        if verdict.number == number && verdict.stage == Stage::Failed {
+            return false;
+        }
         if stored.is_none_or(|stored| stored < number) {
             let papers = Entry::Authorized {
                 number,
@@ -76,9 +77,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return false;
         }
         if stored == Some(number) && is_begun {
+            let before = self.record.clone();
             self.authorization_verdict(number, Stage::Done, Refusal::None);
-            self.arm(now, flash, slot);
-            return true;
+            return self.arm(now, flash, slot, before);
         }
         false
     }
@@ -93,16 +94,22 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// Armed: it waits for nothing but its activation. The bar of an image that was reverted falls.
-    fn arm<F: NorFlash>(&mut self, now: Now, flash: &mut F, slot: SlotId) {
+    /// `before` is the record that holds if this one cannot be committed. Returns whether it was.
+    fn arm<F: NorFlash>(&mut self, now: Now, flash: &mut F, slot: SlotId, before: Record) -> bool {
         let entry = self.record.slot_mut(slot);
         entry.state = SlotState::Armed;
         let image = entry.image;
         self.record.unbar(&image);
+        self.report_due = now.elapsed;
+        if self.commit(flash).is_err() {
+            self.record = before;
+            self.hold = Refusal::FlashFault;
+            return false;
+        }
         self.hold = Refusal::None;
-        let _ = self.commit(flash);
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
-        self.report_due = now.elapsed;
+        true
     }
 
     /// When activation is to be looked at again.

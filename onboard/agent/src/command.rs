@@ -61,7 +61,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if self.commit(platform.flash).is_err() {
             // What is not in flash is not so; the ground sees that the number is still free.
             (self.record, self.is_lost) = before;
-        } else if matches!(result, Ok(Outcome::Reset)) {
+            return;
+        }
+        if matches!(result, Ok(Outcome::Reset)) {
             return self.reset(platform.supervisor);
         }
         self.take_effect(now, platform.flash);

@@ -320,7 +320,8 @@ impl<const N: usize> Staging<N> {
                 self.scanned = self.named.map(|_| 1);
             }
             Some(next) => {
-                for position in next.saturating_sub(1)..next.saturating_sub(1) + CELLS_A_STEP {
+                let first = next.saturating_sub(1);
+                for position in first..first.saturating_add(CELLS_A_STEP) {
                     if !self.scan_cell(flash, position) {
                         self.finish_scan(flash);
                         self.scanned = None;
