@@ -325,6 +325,17 @@ impl UplinkSession {
     /// The frame to be sent now, if the antenna is free, a pass is open and something is to be sent.
     /// `key` is the uplink key of the epoch that the vehicle is in.
     pub fn poll_transmit(&mut self, now_ms: u64, key: &FrameKey) -> Option<Transmit> {
+        let tag_len = self.link.tag_len;
+        self.poll_transmit_with(now_ms, |object, index| object.frame(index, key, tag_len))
+    }
+
+    /// As [`Self::poll_transmit`], for a caller that makes the frame of an object's symbol in its own
+    /// way, such as from a store: the same index gives the same frame for ever.
+    pub fn poll_transmit_with(
+        &mut self,
+        now_ms: u64,
+        frame: impl FnOnce(&UplinkObject, u16) -> Option<Vec<u8>>,
+    ) -> Option<Transmit> {
         let (chosen, place, mixer) = self.choose(now_ms)?;
         let pass = self.passes.get(place)?;
         let symbol_len = self.objects.get(chosen)?.object.symbol_len();
@@ -332,7 +343,7 @@ impl UplinkSession {
 
         let queued = self.objects.get_mut(chosen)?;
         let index = u16::try_from(queued.next % MAX_SYMBOLS).ok()?;
-        let bytes = queued.object.frame(index, key, self.link.tag_len)?;
+        let bytes = frame(&queued.object, index)?;
         queued.next += 1;
         queued.unheard.push(Sent {
             end_ms,
