@@ -18,7 +18,7 @@ use lightday_boot::floors::{self, Floor};
 use lightday_boot::store::RecordStore;
 use lightday_boot::{MemoryMap, Record, SlotMap};
 use lightday_trust::digest::sha256;
-use lightday_wire::{Digest, Location, SlotId, SlotState};
+use lightday_wire::{Digest, SlotId, SlotState};
 
 use crate::flash::SimFlash;
 use crate::time::{MissionTime, Span};
@@ -171,13 +171,14 @@ impl Checker {
         }
     }
 
-    /// Checks after an event of the vehicle.
+    /// Checks after an event of the vehicle; true if the record changed.
     pub fn after<const WRITE: usize, const ERASE: usize>(
         &mut self,
         at: MissionTime,
         vehicle: &Vehicle<WRITE, ERASE>,
         happening: &Happening,
-    ) {
+    ) -> bool {
+        let mut has_record_changed = false;
         if let Happening::Booted { image, .. } = happening
             && !self.released.contains(image)
         {
@@ -192,11 +193,13 @@ impl Checker {
                 |r: &lightday_boot::Region| flash.changed_since(self.seen, r.start..r.end());
             if records.iter().chain([&self.map.floors]).any(is_touched) {
                 self.look_at_record(at, flash);
+                has_record_changed = true;
             }
             self.look_at_stats(at, flash);
             self.seen = operations;
         }
         self.look_at_trial(at);
+        has_record_changed
     }
 
     /// Ground was told that an image is confirmed.
@@ -351,10 +354,4 @@ impl Checker {
 fn cells<const W: usize, const E: usize>(flash: &SimFlash<W, E>, copy: SlotMap) -> Vec<u8> {
     let peek = |r: lightday_boot::Region| flash.peek(r.start..r.end()).unwrap_or(&[]);
     [peek(copy.image), peek(copy.trailer)].concat()
-}
-
-/// The location that a record boots when nothing is on trial.
-#[must_use]
-pub const fn home(record: &Record) -> Location {
-    record.home.0
 }

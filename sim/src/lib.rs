@@ -17,9 +17,17 @@
 
 pub mod checker;
 pub mod crew;
+pub mod demo;
+pub mod ending;
 pub mod flash;
+pub mod ground;
+pub mod intruder;
 pub mod link;
+pub mod outcome;
 pub mod rng;
+pub mod scenario;
 pub mod time;
 pub mod trace;
+pub mod twin;
 pub mod vehicle;
+pub mod world;

@@ -152,6 +152,20 @@ impl Calendar {
         self.start_unix_s.saturating_add(t.secs())
     }
 
+    /// The Unix millisecond of an instant.
+    #[must_use]
+    pub const fn unix_ms(self, t: MissionTime) -> u64 {
+        self.start_unix_s
+            .saturating_mul(1000)
+            .saturating_add(t.ms())
+    }
+
+    /// The instant of a Unix millisecond; the start if it lies before.
+    #[must_use]
+    pub const fn instant_ms(self, unix_ms: u64) -> MissionTime {
+        MissionTime(unix_ms.saturating_sub(self.start_unix_s.saturating_mul(1000)))
+    }
+
     /// The instant at which a Unix second begins; the start if it lies before.
     #[must_use]
     pub const fn instant(self, unix_s: u64) -> MissionTime {

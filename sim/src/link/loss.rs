@@ -48,7 +48,29 @@ pub struct LossState {
     bad: bool,
 }
 
+/// Mean bursts after which the chain has forgotten where it stood.
+const MEMORY: u64 = 16;
+
 impl LossState {
+    /// Nothing is sent for as long as `frames` frames take: bursts are made of time, and go on meanwhile.
+    pub fn idle(&mut self, loss: Loss, frames: u64, rng: &mut Rng) {
+        let Loss::Burst {
+            enter_ppm,
+            leave_ppm,
+        } = loss
+        else {
+            return;
+        };
+        let all = u64::from(enter_ppm) + u64::from(leave_ppm);
+        if frames.saturating_mul(all) > MEMORY * u64::from(PPM) {
+            self.bad = rng.below(all) < u64::from(enter_ppm);
+        } else {
+            for _ in 0..frames {
+                self.next(loss, rng);
+            }
+        }
+    }
+
     /// Whether the next frame is lost.
     pub fn next(&mut self, loss: Loss, rng: &mut Rng) -> bool {
         match loss {
@@ -94,6 +116,25 @@ mod tests {
         let mean_percent = lost * 100 / bursts;
         assert!((109..114).contains(&mean_percent), "{mean_percent}");
         assert_eq!(count(Loss::None), (0, 0));
+    }
+
+    #[test]
+    fn a_burst_does_not_outlive_a_long_silence() {
+        let loss = Loss::bursts(100_000, 10);
+        for frames in [50, 5_000_000] {
+            let mut rng = Rng::new(6);
+            let (mut state, mut lost, mut again) = (LossState::default(), 0u32, 0u32);
+            for _ in 0..20_000 {
+                let before = state.bad;
+                state.idle(loss, frames, &mut rng);
+                let now = state.next(loss, &mut rng);
+                lost += u32::from(now);
+                again += u32::from(now && before);
+            }
+            assert!((1_800..2_200).contains(&lost), "{lost}");
+            // Of those that follow a lost one no more than a tenth or so is lost.
+            assert!(again * 8 < lost, "{again} of {lost}");
+        }
     }
 
     #[test]

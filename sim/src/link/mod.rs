@@ -36,6 +36,8 @@ pub struct LinkModel {
     pub rate_bps: u32,
     /// One way.
     pub light_time: Span,
+    /// Bytes that packets and frames of the link add to each of ours.
+    pub encapsulation: u16,
     /// Loss of frames.
     pub loss: Loss,
     /// Bit errors that nothing below detects, in parts per thousand million.
@@ -51,16 +53,18 @@ impl LinkModel {
         Self {
             rate_bps,
             light_time,
+            encapsulation: 0,
             loss: Loss::None,
             bit_error_ppb: 0,
             duplicate_ppm: 0,
         }
     }
 
-    /// How long so many bytes are on air, rounded up.
+    /// How long a frame of so many bytes is on air, rounded up.
     #[must_use]
     pub fn air_time(&self, bytes: usize) -> Span {
-        let bits_ms = (bytes as u64).saturating_mul(8_000);
+        let bytes = (bytes as u64).saturating_add(u64::from(self.encapsulation));
+        let bits_ms = bytes.saturating_mul(8_000);
         Span::from_ms(bits_ms.div_ceil(u64::from(self.rate_bps.max(1))))
     }
 }
@@ -163,7 +167,10 @@ impl Link {
     /// Sends a frame at `now`, or as soon as the one before it has left.
     pub fn transmit(&mut self, now: MissionTime, bytes: &[u8], passes: &Passes) -> Sending {
         let starts = now.max(self.idle_at);
-        let ends = starts + self.model.air_time(bytes.len());
+        let on_air = self.model.air_time(bytes.len());
+        let ends = starts + on_air;
+        let silent = starts.since(self.idle_at).ms() / on_air.ms().max(1);
+        self.loss.idle(self.model.loss, silent, &mut self.rng);
         self.idle_at = ends;
         self.stats.sent += 1;
         self.stats.sent_bytes += bytes.len() as u64;

@@ -234,6 +234,15 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         }
     }
 
+    /// A particle strikes: the processor is reset, whatever it was doing.
+    pub fn upset(&mut self, at: MissionTime) -> Happening {
+        self.supervisor.advance(elapsed(at));
+        match self.state {
+            State::Off { .. } => Happening::Stepped,
+            State::Booting { .. } | State::Running(_) => self.reset(elapsed(at), ResetCause::Upset),
+        }
+    }
+
     /// The present as agent and loader see it.
     fn now(&self) -> Now {
         let elapsed = self.supervisor.elapsed();

@@ -6,7 +6,8 @@
 
 use lightday_boot::store::RecordStore;
 use lightday_boot::trailer::{Entry, Trailer};
-use lightday_boot::{Identity, Record, Region, SlotRecord, keys};
+use lightday_boot::{Identity, Record, SlotMap, SlotRecord, keys};
+use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use lightday_wire::manifest::FORMAT;
 use lightday_wire::{
@@ -43,113 +44,117 @@ impl Launched<'_> {
 /// Everything at launch has the number 0: the first that flight sends has 1.
 const NUMBER: ObjectNumber = ObjectNumber::from_be_bytes([0; 3]);
 
-/// Builds the flash of a vehicle at launch, with golden write-protected.
-///
-/// # Panics
-/// If the images do not fit the layout: a bug of the scenario.
-#[must_use]
-pub fn factory<const WRITE: usize, const ERASE: usize>(
-    layout: &Layout,
-    identity: Identity,
-    crew: &Crew,
-    golden: Launched<'_>,
-    first: Launched<'_>,
-) -> SimFlash<WRITE, ERASE> {
-    let map = &layout.map;
-    let mut flash = SimFlash::new(layout.blocks);
-    map.check(&flash).expect("the layout suits the geometry");
-    let set = crew.key_set();
-    keys::store(&mut flash, map.key_sets, set).expect("the key set fits its region");
-    for copy in map.golden {
-        install(&mut flash, copy.image, copy.trailer, identity, crew, golden);
-    }
-    let [a, _] = map.slots;
-    install(&mut flash, a.image, a.trailer, identity, crew, first);
-    let image = first.image();
-    let slot_a = SlotRecord {
-        state: SlotState::Confirmed,
-        bundle: NUMBER,
-        image: image.digest,
-        size: image.size,
-        version: image.version,
-        security_counter: 0,
-    };
-    let home = Location::Slot(SlotId::A);
-    let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, set.version);
-    RecordStore::new(map.record)
-        .save(&mut flash, 0, &record)
-        .expect("the record fits its cell");
-    for copy in map.golden {
-        for region in [copy.image, copy.trailer] {
-            flash.protect(region.start..region.end());
-        }
-    }
-    flash.clear_counters();
-    flash
+/// What a vehicle is launched with.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// Where everything lies.
+    pub layout: &'a Layout,
+    /// Who it is.
+    pub identity: Identity,
+    /// The key set in force.
+    pub keys: &'a KeySet,
+    /// Who signs the papers of the first images: under the key set in force, or the one before it, as
+    /// where the factory's keys were left behind at launch.
+    pub factory: &'a Crew,
+    /// The golden image.
+    pub golden: Launched<'a>,
+    /// The image in slot A.
+    pub first: Launched<'a>,
 }
 
-fn install<const WRITE: usize, const ERASE: usize>(
-    flash: &mut SimFlash<WRITE, ERASE>,
-    place: Region,
-    trailer: Region,
-    identity: Identity,
-    crew: &Crew,
-    launched: Launched<'_>,
-) {
-    assert!(
-        launched.bytes.len() <= place.len as usize,
-        "the image fits its slot"
-    );
-    flash.factory_load(place.start, launched.bytes);
-    let image = launched.image();
-    let manifest = manifest_at_launch(image);
-    let context = ManifestContext {
-        target: Target::Vehicle(identity.vehicle),
-        number: NUMBER,
-        base: None,
-    };
-    let authorization = Authorization {
-        bundle: NUMBER,
-        image: image.digest,
-        window: None,
-        expires_s: None,
-        evidence_root: Digest([0; 32]),
-    };
-    let command = Command {
-        action: Action::Confirm {
+impl Launch<'_> {
+    /// Builds the flash of the vehicle, with golden write-protected.
+    ///
+    /// # Panics
+    /// If the images do not fit the layout: a bug of the scenario.
+    #[must_use]
+    pub fn flash<const WRITE: usize, const ERASE: usize>(&self) -> SimFlash<WRITE, ERASE> {
+        let map = &self.layout.map;
+        let mut flash = SimFlash::new(self.layout.blocks);
+        map.check(&flash).expect("the layout suits the geometry");
+        for set in [self.factory.key_set(), self.keys] {
+            keys::store(&mut flash, map.key_sets, set).expect("a key set fits its region");
+        }
+        for copy in map.golden {
+            self.install(&mut flash, copy, self.golden);
+        }
+        self.install(&mut flash, map.slot(SlotId::A), self.first);
+        let image = self.first.image();
+        let slot_a = SlotRecord {
+            state: SlotState::Confirmed,
+            bundle: NUMBER,
             image: image.digest,
-        },
-    };
-    let vehicle = identity.vehicle;
-    let to_authorize = AuthorizationContext {
-        vehicle,
-        number: NUMBER,
-    };
-    let to_command = CommandContext {
-        vehicle,
-        number: NUMBER,
-    };
-    let installed = crew.envelope(context, manifest);
-    let authorized = crew.envelope(to_authorize, authorization);
-    let confirmed = crew.envelope(to_command, command);
-    for entry in [
-        Entry::Installed {
-            number: NUMBER,
+            size: image.size,
+            version: image.version,
+            security_counter: 0,
+        };
+        let home = Location::Slot(SlotId::A);
+        let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, self.keys.version);
+        RecordStore::new(map.record)
+            .save(&mut flash, 0, &record)
+            .expect("the record fits its cell");
+        for copy in map.golden {
+            for region in [copy.image, copy.trailer] {
+                flash.protect(region.start..region.end());
+            }
+        }
+        flash.clear_counters();
+        flash
+    }
+
+    fn install<const WRITE: usize, const ERASE: usize>(
+        &self,
+        flash: &mut SimFlash<WRITE, ERASE>,
+        place: SlotMap,
+        launched: Launched<'_>,
+    ) {
+        let room = place.image.len as usize;
+        assert!(launched.bytes.len() <= room, "the image fits its slot");
+        flash.factory_load(place.image.start, launched.bytes);
+        let image = launched.image();
+        let (vehicle, number) = (self.identity.vehicle, NUMBER);
+        let manifest = manifest_at_launch(image);
+        let context = ManifestContext {
+            target: Target::Vehicle(vehicle),
+            number,
             base: None,
-            envelope: &installed,
-        },
-        Entry::Authorized {
-            number: NUMBER,
-            envelope: &authorized,
-        },
-        Entry::Commanded {
-            number: NUMBER,
-            envelope: &confirmed,
-        },
-    ] {
-        Trailer::new(trailer)
-            .append(flash, entry)
-            .expect("three documents fit a trailer");
+        };
+        let authorization = Authorization {
+            bundle: number,
+            image: image.digest,
+            window: None,
+            expires_s: None,
+            evidence_root: Digest([0; 32]),
+        };
+        let command = Command {
+            action: Action::Confirm {
+                image: image.digest,
+            },
+        };
+        let to_authorize = AuthorizationContext { vehicle, number };
+        let to_command = CommandContext { vehicle, number };
+        let installed = self.factory.envelope(context, manifest);
+        let authorized = self.factory.envelope(to_authorize, authorization);
+        let confirmed = self.factory.envelope(to_command, command);
+        for entry in [
+            Entry::Installed {
+                number,
+                base: None,
+                envelope: &installed,
+            },
+            Entry::Authorized {
+                number,
+                envelope: &authorized,
+            },
+            Entry::Commanded {
+                number,
+                envelope: &confirmed,
+            },
+        ] {
+            Trailer::new(place.trailer)
+                .append(flash, entry)
+                .expect("three documents fit a trailer");
+        }
     }
 }
 
@@ -214,8 +219,16 @@ mod tests {
             bytes: &[2; 12_345],
             version: version(2),
         };
-        let flash = factory(&layout, identity, &Crew::new(1, 1), golden, first);
-        (flash, layout, identity)
+        let (factory, crew) = (Crew::new(1, 1), Crew::new(2, 2));
+        let launch = Launch {
+            layout: &layout,
+            identity,
+            keys: crew.key_set(),
+            factory: &factory,
+            golden,
+            first,
+        };
+        (launch.flash(), layout, identity)
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod supervisor;
 
 pub use self::application::SimApplication;
 pub use self::craft::{Happening, MAX_SYMBOLS, Vehicle, WORK_RAM};
-pub use self::launch::{Launched, factory};
+pub use self::launch::{Launch, Launched};
 pub use self::layout::{Layout, LayoutSizes};
 pub use self::software::{Behaviour, Software};
 pub use self::supervisor::SimSupervisor;

@@ -1,0 +1,529 @@
+//! The loop: whoever has the next event does it, and the checker looks after each of the vehicle's.
+//!
+//! Nothing happens between two events, so virtual time jumps from one to the next. Where two fall on the
+//! same millisecond, the order below decides, always.
+//!
+//! ```text
+//! 1 frame arrives at the vehicle    3 the ground acts      5 a pass begins
+//! 2 packet arrives at the ground    4 the vehicle acts     6 a particle resets the processor
+//! ```
+
+use std::collections::VecDeque;
+
+use lightday_boot::Record;
+use lightday_wire::{Action, ObjectKind, Refusal, SlotId, SlotState, Stage, Verdict};
+
+use crate::checker::{Checker, Violation};
+use crate::ending::{Subject, proves_verified, says_verified, words};
+use crate::flash::CutForm;
+use crate::ground::{Ground, Heard};
+use crate::intruder::{Forged, Intrusion, Recorder};
+use crate::link::{Arrival, Fate, Link, Passes};
+use crate::time::MissionTime;
+use crate::trace::{Actor, Trace, Weight};
+use crate::twin::Twin;
+use crate::vehicle::{Happening, Vehicle};
+
+/// Steps after which a vehicle is said to spin: a mission of 14 days takes some thousands.
+const MAX_STEPS: u64 = 3_000_000;
+
+/// When what was known first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Milestones {
+    /// The first bit left the ground.
+    pub first_bit: Option<MissionTime>,
+    /// The new image was verified on board.
+    pub verified: Option<MissionTime>,
+    /// A report proved that on the ground.
+    pub known: Option<MissionTime>,
+    /// What became of the new image was final on board.
+    pub ended: Option<MissionTime>,
+    /// A report proved that on the ground.
+    pub end_known: Option<MissionTime>,
+}
+
+/// All parts of a mission.
+pub struct World<const WRITE: usize, const ERASE: usize> {
+    /// The station and its people.
+    pub ground: Ground,
+    /// The vehicle.
+    pub vehicle: Vehicle<WRITE, ERASE>,
+    /// From the ground.
+    pub up: Link,
+    /// To the ground.
+    pub down: Link,
+    /// When an antenna is pointed.
+    pub passes: Passes,
+    /// What must hold.
+    pub checker: Checker,
+    /// What happened.
+    pub trace: Trace,
+    /// What the mission is about.
+    pub subject: Subject,
+    /// What the ground expects of the vehicle.
+    pub twin: Option<Twin<WRITE, ERASE>>,
+    /// When what was known.
+    pub milestones: Milestones,
+    forged: VecDeque<Forged>,
+    recorder: Recorder,
+    cuts: VecDeque<(u64, CutForm)>,
+    upsets: VecDeque<MissionTime>,
+    to_vehicle: VecDeque<Arrival>,
+    to_ground: VecDeque<Arrival>,
+    next_pass: usize,
+    steps: u64,
+    record: Option<Record>,
+    refused_bundle: Option<Refusal>,
+    now: MissionTime,
+}
+
+/// The parts that a world is made of.
+pub struct Parts<const WRITE: usize, const ERASE: usize> {
+    /// The station and its people.
+    pub ground: Ground,
+    /// The vehicle.
+    pub vehicle: Vehicle<WRITE, ERASE>,
+    /// From the ground.
+    pub up: Link,
+    /// To the ground.
+    pub down: Link,
+    /// When an antenna is pointed.
+    pub passes: Passes,
+    /// What must hold.
+    pub checker: Checker,
+    /// What happened.
+    pub trace: Trace,
+    /// What the mission is about.
+    pub subject: Subject,
+    /// What the ground expects of the vehicle.
+    pub twin: Option<Twin<WRITE, ERASE>>,
+    /// What an intruder does.
+    pub intrusion: Intrusion,
+    /// Flash operations at which the power is cut, in order.
+    pub cuts: Vec<(u64, CutForm)>,
+    /// When a particle resets the processor, in order.
+    pub upsets: Vec<MissionTime>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Uplink,
+    Forged,
+    Replayed,
+    Downlink,
+    Ground,
+    Vehicle,
+    Pass,
+    Upset,
+}
+
+impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
+    /// A world at the start of its mission.
+    #[must_use]
+    pub fn new(parts: Parts<WRITE, ERASE>) -> Self {
+        let record = parts.checker.record().cloned();
+        let mut world = Self {
+            ground: parts.ground,
+            vehicle: parts.vehicle,
+            up: parts.up,
+            down: parts.down,
+            passes: parts.passes,
+            checker: parts.checker,
+            trace: parts.trace,
+            subject: parts.subject,
+            twin: parts.twin,
+            milestones: Milestones::default(),
+            forged: parts.intrusion.forged.into(),
+            recorder: Recorder::new(parts.intrusion.replay_at),
+            cuts: parts.cuts.into(),
+            upsets: parts.upsets.into(),
+            to_vehicle: VecDeque::new(),
+            to_ground: VecDeque::new(),
+            next_pass: 0,
+            steps: 0,
+            record,
+            refused_bundle: None,
+            now: MissionTime::START,
+        };
+        world.plan_cut();
+        world
+    }
+
+    /// The present.
+    #[must_use]
+    pub const fn now(&self) -> MissionTime {
+        self.now
+    }
+
+    /// Why a bundle was refused on board, ours or another's.
+    #[must_use]
+    pub const fn refused_bundle(&self) -> Option<Refusal> {
+        self.refused_bundle
+    }
+
+    /// How many events there were.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Runs until an instant, or until an invariant is broken beyond use.
+    pub fn run_until(&mut self, end: MissionTime) {
+        while let Some((at, turn)) = self.next_turn().filter(|(at, _)| *at <= end) {
+            self.now = at;
+            self.steps += 1;
+            if self.steps > MAX_STEPS {
+                self.checker.report(at, Violation::Spins);
+                return;
+            }
+            self.take(turn);
+        }
+        self.now = end;
+        if let Some(twin) = &mut self.twin {
+            twin.advance(end);
+        }
+    }
+
+    fn next_turn(&mut self) -> Option<(MissionTime, Turn)> {
+        let front = |queue: &VecDeque<Arrival>| queue.front().map_or(MissionTime::NEVER, |a| a.at);
+        let pass = self.passes.as_slice().get(self.next_pass);
+        let forged = self.forged.front();
+        let upset = self.upsets.front().copied();
+        let turns = [
+            (front(&self.to_vehicle), Turn::Uplink),
+            (
+                forged.map_or(MissionTime::NEVER, |f| f.arrival.at),
+                Turn::Forged,
+            ),
+            (self.recorder.next_event(), Turn::Replayed),
+            (front(&self.to_ground), Turn::Downlink),
+            (self.ground.next_event(self.now), Turn::Ground),
+            (self.vehicle.next_event(), Turn::Vehicle),
+            (pass.map_or(MissionTime::NEVER, |p| p.begins), Turn::Pass),
+            (upset.unwrap_or(MissionTime::NEVER), Turn::Upset),
+        ];
+        let next = turns.into_iter().min()?;
+        (next.0 != MissionTime::NEVER).then_some((next.0.max(self.now), next.1))
+    }
+
+    fn take(&mut self, turn: Turn) {
+        match turn {
+            Turn::Uplink => self.frame_arrives(),
+            Turn::Forged => self.forged_arrives(),
+            Turn::Replayed => self.replayed_arrives(),
+            Turn::Downlink => self.packet_arrives(),
+            Turn::Ground => self.ground_acts(),
+            Turn::Vehicle => self.vehicle_acts(),
+            Turn::Pass => self.pass_begins(),
+            Turn::Upset => self.upset(),
+        }
+    }
+
+    fn log(&mut self, actor: Actor, weight: Weight, text: std::fmt::Arguments<'_>) {
+        self.trace.record(self.now, actor, weight, text);
+    }
+
+    fn pass_begins(&mut self) {
+        let Some(pass) = self.passes.as_slice().get(self.next_pass).copied() else {
+            return;
+        };
+        self.next_pass += 1;
+        let number = self.next_pass;
+        let length = pass.ends.since(pass.begins);
+        if pass.lost {
+            let text = format_args!("pass {number} of {length} is lost: nobody hears anybody");
+            self.log(Actor::Link, Weight::Headline, text);
+        } else {
+            let text = format_args!("pass {number} of {length} begins");
+            self.log(Actor::Link, Weight::Detail, text);
+        }
+    }
+
+    fn frame_arrives(&mut self) {
+        if let Some(frame) = self.to_vehicle.pop_front() {
+            self.recorder.hear(self.now, &frame.bytes);
+            self.vehicle.receive(self.now, &frame.bytes);
+        }
+    }
+
+    fn forged_arrives(&mut self) {
+        let Some(forged) = self.forged.pop_front() else {
+            return;
+        };
+        match forged.attempt {
+            Some(attempt) => {
+                self.log(Actor::Intruder, Weight::Headline, format_args!("{attempt}"));
+            }
+            None => self.log(
+                Actor::Intruder,
+                Weight::Detail,
+                format_args!("sends a frame"),
+            ),
+        }
+        self.vehicle.receive(self.now, &forged.arrival.bytes);
+    }
+
+    fn replayed_arrives(&mut self) {
+        let (played, recorded) = self.recorder.progress();
+        if let Some(bytes) = self.recorder.play() {
+            self.vehicle.receive(self.now, bytes);
+            if played == 0 {
+                let text = format_args!("begins to play back all {recorded} frames");
+                self.log(Actor::Intruder, Weight::Headline, text);
+            }
+        }
+    }
+
+    fn ground_acts(&mut self) {
+        let Some(frame) = self.ground.step(self.now) else {
+            return;
+        };
+        self.milestones.first_bit.get_or_insert(self.now);
+        let sending = self.up.transmit(self.now, &frame.bytes, &self.passes);
+        let what = format!("{:?} {}", frame.kind, frame.number).to_lowercase();
+        let (index, fate) = (frame.index, sending.fate);
+        let weight = if index == 0 {
+            self.trace.record(
+                self.now,
+                Actor::Ground,
+                Weight::Headline,
+                format_args!("begins to send {what}"),
+            );
+            Weight::Detail
+        } else {
+            Weight::Detail
+        };
+        let fate = match fate {
+            Fate::Arrives => "",
+            Fate::Damaged => ", which is damaged",
+            Fate::Twice => ", which arrives twice",
+            Fate::Lost => ", which is lost",
+            Fate::NoPass => ", which nobody hears",
+        };
+        self.trace.record(
+            self.now,
+            Actor::Ground,
+            weight,
+            format_args!("sends {what}, symbol {index}{fate}"),
+        );
+        if let Some(twin) = &mut self.twin {
+            twin.expect(sending.ends, &frame.bytes);
+        }
+        self.to_vehicle.extend(sending.arrivals);
+    }
+
+    fn packet_arrives(&mut self) {
+        let Some(packet) = self.to_ground.pop_front() else {
+            return;
+        };
+        match self.ground.receive(self.now, &packet.bytes) {
+            Ok(heard) => self.heard(&heard),
+            Err(error) => self.log(
+                Actor::Ground,
+                Weight::Detail,
+                format_args!("ignores a packet: {error}"),
+            ),
+        }
+    }
+
+    fn heard(&mut self, heard: &Heard) {
+        let report = &heard.proven.report;
+        for slot in &report.slots {
+            if slot.state == SlotState::Confirmed {
+                self.checker.told_confirmed(self.now, slot.digest);
+            }
+        }
+        if proves_verified(report, &self.subject.new) {
+            self.milestones.known.get_or_insert(self.now);
+        }
+        let ending = self.subject.on_ground(report);
+        let before = heard
+            .before
+            .map(|before| self.subject.on_ground(&before.report));
+        if before != Some(ending) {
+            self.milestones.end_known = Some(self.now);
+        }
+        let news = news(heard, self.recorder.is_playing());
+        let weight = if news.is_empty() {
+            Weight::Detail
+        } else {
+            Weight::Headline
+        };
+        let number = report.sequence;
+        self.log(
+            Actor::Ground,
+            weight,
+            format_args!("hears report {number}: {news}"),
+        );
+        if let Some(action) = heard.decision {
+            let text = match action {
+                Action::Confirm { image } => format!("decides to confirm {image:?}"),
+                Action::Rollback { image } => format!("decides to go back to {image:?}"),
+                other => format!("decides: {other:?}"),
+            };
+            self.log(Actor::Ground, Weight::Headline, format_args!("{text}"));
+        }
+    }
+
+    fn upset(&mut self) {
+        self.upsets.pop_front();
+        let happening = self.vehicle.upset(self.now);
+        self.happened(&happening);
+    }
+
+    fn vehicle_acts(&mut self) {
+        let happening = self.vehicle.step(self.now);
+        self.happened(&happening);
+    }
+
+    fn happened(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Stepped => {}
+            Happening::Sent(bytes) => {
+                let sending = self.down.transmit(self.now, bytes, &self.passes);
+                let fate = sending.fate;
+                self.to_ground.extend(sending.arrivals);
+                self.log(
+                    Actor::Vehicle,
+                    Weight::Detail,
+                    format_args!("sends {} B: {fate:?}", bytes.len()),
+                );
+            }
+            Happening::Booted {
+                location,
+                version,
+                behaviour,
+                ..
+            } => self.log(
+                Actor::Vehicle,
+                Weight::Headline,
+                format_args!("boots {version} from {location} ({behaviour})"),
+            ),
+            Happening::Reset(cause) => {
+                let cause = words(cause);
+                self.log(
+                    Actor::Vehicle,
+                    Weight::Headline,
+                    format_args!("is reset: {cause}"),
+                );
+            }
+            Happening::PowerBack => {
+                self.plan_cut();
+                self.log(
+                    Actor::Vehicle,
+                    Weight::Headline,
+                    format_args!("has power again"),
+                );
+            }
+            other => {
+                let text = words(other);
+                self.log(Actor::Vehicle, Weight::Headline, format_args!("{text}"));
+            }
+        }
+        if self.checker.after(self.now, &self.vehicle, happening) {
+            self.record_changed();
+        }
+    }
+
+    fn record_changed(&mut self) {
+        let Some(record) = self.checker.record().cloned() else {
+            return;
+        };
+        if says_verified(&record, &self.subject.new) {
+            self.milestones.verified.get_or_insert(self.now);
+        }
+        let before = self.record.replace(record.clone());
+        let ending = self.subject.on_board(&record);
+        if before.as_ref().map(|b| self.subject.on_board(b)) != Some(ending) {
+            self.milestones.ended = Some(self.now);
+        }
+        let Some(before) = before else { return };
+        for slot in SlotId::ALL {
+            let (was, is) = (before.slot(slot).state, record.slot(slot).state);
+            if was != is {
+                let version = record.slot(slot).version;
+                let (was, is) = (words(&was), words(&is));
+                self.log(
+                    Actor::Vehicle,
+                    Weight::Headline,
+                    format_args!("slot {slot}, {version}: {was} -> {is}"),
+                );
+            }
+        }
+        let (was, is) = (bundle(&before), bundle(&record));
+        if was != is && is.stage == Stage::Refused {
+            self.refused_bundle = Some(is.refusal);
+            let why = words(&is.refusal);
+            self.log(
+                Actor::Vehicle,
+                Weight::Headline,
+                format_args!("refuses bundle {}: {why}", is.number),
+            );
+        }
+        if before.revert_cause != record.revert_cause {
+            let cause = words(&record.revert_cause);
+            self.log(
+                Actor::Vehicle,
+                Weight::Headline,
+                format_args!("gives bundle {} up: {cause}", record.reverted),
+            );
+        }
+    }
+
+    fn plan_cut(&mut self) {
+        if let Some((operation, form)) = self.cuts.pop_front() {
+            self.vehicle.flash_mut().cut_at(operation, form);
+        }
+    }
+}
+
+/// How far the latest bundle came.
+fn bundle(record: &Record) -> Verdict {
+    record.verdict(ObjectKind::Bundle)
+}
+
+/// What is new in a report, in words; empty if nothing of weight is. Late parity is refused like a
+/// recording, so that refused frames are news only where somebody plays one back.
+fn news(heard: &Heard, is_replayed: bool) -> String {
+    let report = &heard.proven.report;
+    let before = heard.before.map(|b| b.report);
+    let mut news: Vec<String> = Vec::new();
+    if before.is_none_or(|b| b.running != report.running) {
+        news.push(format!("{} runs", report.running.0));
+    }
+    for (id, slot) in SlotId::ALL.into_iter().zip(&report.slots) {
+        let was = before.and_then(|b| b.slots.get(id.index()).copied());
+        if was.map(|s| s.state) != Some(slot.state) {
+            news.push(match slot.state {
+                SlotState::Empty => format!("slot {id} empty"),
+                state => format!("slot {id} {} {}", slot.version, words(&state)),
+            });
+        }
+    }
+    let kinds = [
+        ("bundle", report.bundle, before.map(|b| b.bundle)),
+        (
+            "authorization",
+            report.authorization,
+            before.map(|b| b.authorization),
+        ),
+        ("command", report.command, before.map(|b| b.command)),
+    ];
+    for (name, is, was) in kinds {
+        if was.map_or(is.stage != Stage::Idle, |was| was != is) {
+            let why = match is.refusal {
+                lightday_wire::Refusal::None => String::new(),
+                refusal => format!(", {}", words(&refusal)),
+            };
+            news.push(format!("{name} {} {}{why}", is.number, words(&is.stage)));
+        }
+    }
+    if before.is_some_and(|b| b.revert_cause != report.revert_cause) {
+        news.push(format!("reverted: {}", words(&report.revert_cause)));
+    }
+    let refused_more = before.is_some_and(|b| b.frames_refused < report.frames_refused);
+    if is_replayed && refused_more {
+        news.push(format!("{} frames refused", report.frames_refused));
+    }
+    news.join("; ")
+}
