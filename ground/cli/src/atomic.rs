@@ -47,6 +47,17 @@ impl Pending {
         Ok(pending)
     }
 
+    /// Gives the file its name; a file that has it is replaced in one step.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn replace(mut self) -> Result<()> {
+        fs::rename(&self.aside, &self.path).map_err(|e| Error::io(&self.path, &e))?;
+        self.named = true;
+        sync_dir(&self.path);
+        Ok(())
+    }
+
     /// Gives the file its name unless another file has it.
     ///
     /// # Errors

@@ -32,7 +32,6 @@ pub enum Kind {
     /// The file system failed.
     Io = 8,
     /// A rehearsal or the demonstration did not end as it should.
-    #[allow(dead_code)] // the verbs that fly come with the simulator
     Outcome = 9,
 }
 

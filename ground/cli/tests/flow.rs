@@ -68,8 +68,8 @@ fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)) ->
 }
 
 #[test]
-fn from_an_empty_directory_to_frames() {
-    let mission = Mission::new("flow");
+fn from_an_empty_directory_to_a_signed_bundle() {
+    let mission = Mission::new("bundle");
     let built = mission
         .ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0 --json")
         .json();
@@ -106,6 +106,12 @@ fn from_an_empty_directory_to_frames() {
     assert!(bytes("= envelope") <= 384);
     assert_eq!(bytes("= object"), bytes("= envelope") + bytes("payload"));
 
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn from_a_signed_bundle_to_frames() {
+    let mission = Mission::with_bundle("frames");
     fs::write(mission.path("evidence/1.json"), "all is well").unwrap();
     mission.ok("authorize 1 --evidence evidence/1.json");
     mission.fails(
@@ -385,4 +391,34 @@ fn policy_is_enforced() {
         5,
         "policy.require_rehearsal",
     );
+}
+
+#[test]
+fn a_new_key_set_is_signed_by_both_and_used_when_the_vehicle_has_it() {
+    let mission = Mission::with_bundle("rotation");
+    mission.ok("keygen flight eve");
+    mission.ok("keygen successor");
+    mission.fails("verify documents/keyset-1.ldd", 4, "of root");
+    mission.ok("sign documents/keyset-1.ldd --key keys/root-ann.key");
+    mission.ok("verify documents/keyset-1.ldd");
+    mission.ok(&format!("uplink documents/keyset-1.ldd --at {START}"));
+    // Until the vehicle proves it, the new key signs nothing.
+    mission.ok("command boot-golden");
+    mission.fails(
+        "sign documents/cmd-1.ldd --key keys/flight-eve.key",
+        4,
+        "flight-eve.key",
+    );
+    mission.fails("keygen adopt 1", 5, "nothing was heard yet");
+    fs::write(
+        mission.path("reports.bin"),
+        report(&mission, 1, |r| r.key_set = 2),
+    )
+    .unwrap();
+    mission.ok("ingest reports.bin");
+    mission.ok("keygen adopt 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-eve.key");
+    mission.ok("verify documents/cmd-1.ldd");
+    // What the old set signed still verifies where its keys were kept.
+    mission.ok("verify bundles/1.ldb");
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 17] = [
     "new",
     "keygen",
     "build",
@@ -19,6 +19,8 @@ const VERBS: [&str; 15] = [
     "uplink",
     "ingest",
     "status",
+    "rehearse",
+    "demo",
     "ledger",
     "ledger verify",
     "completions",

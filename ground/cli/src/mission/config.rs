@@ -5,7 +5,7 @@ use std::path::Path;
 use lightday_station::image::Arch;
 use lightday_station::link::{self, LinkModel};
 use lightday_station::profile::{self, LoadAddress};
-use lightday_wire::{ClassId, CodecId, ComponentId, TagLen, VehicleId};
+use lightday_wire::{ClassId, CodecId, ComponentId, TagLen, VehicleId, Version};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::error::{Error, Result};
@@ -29,6 +29,28 @@ pub struct Config {
     pub plan: Plan,
     /// What the mission demands.
     pub policy: Policy,
+    /// How the vehicle was launched, for its twin.
+    #[serde(default)]
+    pub twin: Option<TwinConfig>,
+}
+
+/// How the vehicle was launched.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwinConfig {
+    /// When, in Unix seconds.
+    #[serde(rename = "launched", deserialize_with = "instant")]
+    pub launched_s: u64,
+    /// The file of the golden image, relative to the mission.
+    pub golden: String,
+    /// Its version.
+    #[serde(deserialize_with = "version")]
+    pub golden_version: Version,
+    /// The file of the image in slot A, relative to the mission.
+    pub first: String,
+    /// Its version.
+    #[serde(deserialize_with = "version")]
+    pub first_version: Version,
 }
 
 /// Who the vehicle is.
@@ -130,6 +152,14 @@ impl<'de> Deserialize<'de> for Codec {
         let unknown = || format!("unknown codec `{name}`: store, bsdiff-zstd or model");
         known.map(Self).ok_or_else(|| de::Error::custom(unknown()))
     }
+}
+
+fn instant<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<u64, D::Error> {
+    crate::time::parse_instant(&String::deserialize(d)?).map_err(de::Error::custom)
+}
+
+fn version<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Version, D::Error> {
+    String::deserialize(d)?.parse().map_err(de::Error::custom)
 }
 
 fn tag_len<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<TagLen, D::Error> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::keys::{self, KeyError, SigningKey};
 use lightday_station::keyset::{KeySetFile, NamedKey};
-use lightday_trust::LinkKeys;
+use lightday_trust::{KeySet, LinkKeys};
 use zeroize::Zeroizing;
 
 use super::Mission;
@@ -64,6 +64,26 @@ impl Mission {
                 .hint("make keys with `lightday keygen ROLE NAME`, then the set with `lightday keygen keyset`"));
         }
         KeySetFile::parse(&atomic::read_text(&path)?).map_err(|e| bad_key(&path, &e))
+    }
+
+    /// Every key set that the vehicle had, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::key_set`].
+    pub fn key_sets(&self) -> Result<Vec<KeySet>> {
+        let now = self.key_set()?;
+        let mut sets = Vec::new();
+        for version in 1..now.version {
+            let path = self.path(format!("keys/keyset-{version}.toml"));
+            let text = atomic::read_text(&path)?;
+            let set = KeySetFile::parse(&text).and_then(|f| f.key_set());
+            sets.push(set.map_err(|e| bad_key(&path, &e))?);
+        }
+        let set = now
+            .key_set()
+            .map_err(|e| bad_key(&self.path("keys/keyset.toml"), &e))?;
+        sets.push(set);
+        Ok(sets)
     }
 
     /// The link keys.

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod packets;
 pub mod passes;
 pub mod reports;
+pub mod twin;
 pub mod units;
 
 use std::path::{Path, PathBuf};

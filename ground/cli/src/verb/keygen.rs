@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::keys::{self, SigningKey, role_name, to_hex};
 use lightday_station::keyset::{KeySetFile, NamedKey, Thresholds};
+use lightday_trust::KeySet;
 use lightday_wire::{Role, canon};
+
 use serde_json::json;
 
 use crate::Global;
@@ -12,6 +14,7 @@ use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::mission::{Mission, keys::bad_key, keys::entropy};
 use crate::out;
+use crate::verb::successor;
 
 /// Make a signing key, the link keys, or the key set.
 ///
@@ -23,6 +26,7 @@ use crate::out;
 ///   lightday keygen flight dan --out ~/lightday-keys
 ///   lightday keygen link
 ///   lightday keygen keyset --threshold root=2 --threshold flight=2
+///   lightday keygen successor && lightday sign documents/keyset-1.ldd --key keys/root-ann.key
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -44,6 +48,20 @@ enum What {
     Link(Link),
     /// The key set, from all public keys in keys/. Example: lightday keygen keyset
     Keyset(Keyset),
+    /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
+    /// both sets sign. Example: lightday keygen successor
+    Successor(Keyset),
+    /// Take a successor into use, once a report shows that the vehicle has. Example: lightday keygen adopt 1
+    Adopt(Adopt),
+}
+
+#[derive(clap::Args)]
+struct Adopt {
+    /// The number of the key set document.
+    number: u32,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(clap::Args)]
@@ -92,6 +110,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Flight(holder) => signing_key(Role::Flight, holder, global),
         What::Link(link) => link_keys(link, global),
         What::Keyset(keyset) => key_set(keyset, global),
+        What::Successor(keyset) => successor::draft(&keyset.threshold, keyset.dry_run, global),
+        What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),
     }
 }
 
@@ -153,22 +173,7 @@ fn link_keys(args: &Link, global: &Global) -> Result<()> {
 fn key_set(args: &Keyset, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let text_path = mission.path("keys/keyset.toml");
-    let mut file = KeySetFile::new(1);
-    file.keys = mission
-        .public_keys()?
-        .into_iter()
-        .map(|(_, key)| key)
-        .collect();
-    // The order of the roles, then of the names: the same keys make the same set.
-    let place = |k: &NamedKey| keys::role_from_name(&k.role).map_or(u8::MAX, Role::code);
-    file.keys
-        .sort_by(|a, b| (place(a), &a.name).cmp(&(place(b), &b.name)));
-    for (role, n) in &args.threshold {
-        *of(&mut file.thresholds, *role) = *n;
-    }
-    let key_set = file.key_set().map_err(|e| {
-        bad_key(&mission.path("keys"), &e).hint("make the keys that are missing with `lightday keygen ROLE NAME`, collect the .pub files in keys/, and mind the thresholds")
-    })?;
+    let (file, key_set) = assemble(&mission, 1, &args.threshold)?;
     let bin_path = mission.path(format!("keys/keyset-{}.bin", key_set.version));
     atomic::refuse_existing(&text_path).map_err(|e| {
         e.hint(
@@ -197,6 +202,33 @@ fn key_set(args: &Keyset, global: &Global) -> Result<()> {
     ))?;
     report(&file, &text_path);
     Ok(())
+}
+
+/// The key set of all public keys in keys/. The order is that of the roles, then of the names: the same keys
+/// make the same set.
+pub fn assemble(
+    mission: &Mission,
+    version: u16,
+    thresholds: &[(Role, u8)],
+) -> Result<(KeySetFile, KeySet)> {
+    let mut file = KeySetFile::new(version);
+    file.keys = mission
+        .public_keys()?
+        .into_iter()
+        .map(|(_, key)| key)
+        .collect();
+    let place = |k: &NamedKey| keys::role_from_name(&k.role).map_or(u8::MAX, Role::code);
+    file.keys
+        .sort_by(|a, b| (place(a), &a.name).cmp(&(place(b), &b.name)));
+    for (role, n) in thresholds {
+        *of(&mut file.thresholds, *role) = *n;
+    }
+    let key_set = file.key_set().map_err(|e| {
+        bad_key(&mission.path("keys"), &e).hint(
+            "make the keys that are missing with `lightday keygen ROLE NAME`, collect the .pub files in keys/, and mind the thresholds",
+        )
+    })?;
+    Ok((file, key_set))
 }
 
 fn report(file: &KeySetFile, path: &Path) {

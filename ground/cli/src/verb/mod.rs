@@ -4,6 +4,7 @@ mod authorize;
 mod build;
 mod command;
 mod completions;
+mod demo;
 pub mod describe;
 mod ingest;
 mod inspect;
@@ -11,8 +12,10 @@ mod keygen;
 mod ledger;
 mod new;
 mod plan;
+mod rehearse;
 mod sign;
 mod status;
+mod successor;
 mod uplink;
 mod verify;
 
@@ -34,6 +37,8 @@ pub enum Verb {
     Uplink(uplink::Args),
     Ingest(ingest::Args),
     Status(status::Args),
+    Rehearse(rehearse::Args),
+    Demo(demo::Args),
     Ledger(ledger::Args),
     Completions(completions::Args),
 }
@@ -57,6 +62,8 @@ impl Verb {
             Self::Uplink(args) => uplink::run(&args, global),
             Self::Ingest(args) => ingest::run(&args, global),
             Self::Status(args) => status::run(&args, global),
+            Self::Rehearse(args) => rehearse::run(&args, global),
+            Self::Demo(args) => demo::run(&args),
             Self::Ledger(args) => ledger::run(&args, global),
             Self::Completions(args) => completions::run(&args),
         }

@@ -8,14 +8,16 @@ use crate::Global;
 use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::kind_name;
+use crate::mission::twin::{self, Expected};
 use crate::mission::{Mission, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 
-/// Show what the vehicle last proved, with its age, and what was sent.
+/// Show what the vehicle last proved, with its age, and what the twin expects it to know now.
 ///
 /// What was proved is as old as the light time and the time since the report. Whatever was sent later than that
-/// cannot show in it yet.
+/// cannot show in it yet. The twin (`[twin]` of mission.toml) lives through all that was sent as if no frame got
+/// lost: what it expects is a hope with a date, never a proof.
 ///
 /// Examples:
 ///   lightday status
@@ -41,24 +43,19 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     };
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
+    let spinner = out::spinner("the twin lives through the mission");
+    let expected = twin::expected(&mission, &ledger, now_s);
+    spinner.finish_and_clear();
+    let expected = expected?;
+    let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
     if args.json {
-        return out::json(&to_json(
-            &mission,
-            &ledger,
-            last.as_ref(),
-            &proven,
-            &sent,
-            now_s,
-        )?);
+        let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
+        value["expected"] = by_name(&hoped);
+        value["expected_at_s"] = json!(expected.map(|e| e.at_s));
+        return out::json(&value);
     }
     let mut text = heading(&mission, last.as_ref(), now_s);
-    let mut table = Table::headed(["", "last proven"]);
-    for fact in &proven {
-        table.row([fact.name.to_owned(), fact.value.clone()]);
-    }
-    if !proven.is_empty() {
-        text.push_str(&format!("\n{table}"));
-    }
+    text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&bundles(&ledger)?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
     out::result(&text)
@@ -82,6 +79,42 @@ fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
             },
         ),
     }
+}
+
+/// What was proven, and what is expected now.
+fn columns(proven: &[Fact], hoped: &[Fact], expected: Option<Expected>) -> String {
+    let value = |facts: &[Fact], at: usize| {
+        facts
+            .get(at)
+            .map_or_else(|| "-".to_owned(), |f| f.value.clone())
+    };
+    let names = if proven.is_empty() { hoped } else { proven };
+    if names.is_empty() {
+        return String::new();
+    }
+    let Some(expected) = expected else {
+        let mut table = Table::headed(["", "last proven"]);
+        for fact in proven {
+            table.row([fact.name.to_owned(), fact.value.clone()]);
+        }
+        return format!("\n{table}");
+    };
+    let mut table = Table::headed(["", "last proven", "expected now (twin)"]);
+    for (at, fact) in names.iter().enumerate() {
+        table.row([fact.name.to_owned(), value(proven, at), value(hoped, at)]);
+    }
+    format!(
+        "\n{table}The twin last reported {}.\n",
+        show_instant(expected.at_s)
+    )
+}
+
+fn by_name(facts: &[Fact]) -> Value {
+    facts
+        .iter()
+        .map(|f| (f.name.to_owned(), json!(f.value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn bundles(ledger: &Ledger) -> Result<String> {
@@ -165,15 +198,11 @@ fn to_json(
             })
         })
         .collect();
-    let proven: serde_json::Map<String, Value> = proven
-        .iter()
-        .map(|f| (f.name.to_owned(), json!(f.value)))
-        .collect();
     Ok(json!({
         "vehicle": mission.config.vehicle.name,
         "now_s": now_s,
         "light_time_s": mission.profile.link.light_time_s,
-        "proven": proven,
+        "proven": by_name(proven),
         "proven_at_s": last.map(|p| p.sent_s),
         "heard_at_s": last.map(|p| p.received_s),
         "age_s": last.map(|p| p.age_s(now_s)),

@@ -1,0 +1,237 @@
+//! The twin: the real agent on a simulated vehicle, fed with every frame that was sent, as if none got lost.
+//!
+//! What it expects is a hope with a date, never a proof: proofs come from reports. It begins as the vehicle was
+//! launched (`[twin]` of mission.toml) and lives through everything that the ledger knows.
+//!
+//! ```text
+//! launch (images, keys/keyset-1.bin) --> frames of the ledger, each light time later --> the report it would send
+//! ```
+
+use lightday_sim::crew::Crew;
+use lightday_sim::flash::SimFlash;
+use lightday_sim::time::{Calendar, Span};
+use lightday_sim::twin::Twin;
+use lightday_sim::vehicle::{Launch, Launched, Layout, LayoutSizes, Software, Vehicle};
+use lightday_station::object::UplinkObject;
+use lightday_station::tracker::Tracker;
+use lightday_trust::{Direction, KeySet, LinkKeys};
+use lightday_wire::{Epoch, Report, canon};
+
+use super::artifact::Artifact;
+use super::config::TwinConfig;
+use super::keys::bad_key;
+use super::{Mission, images};
+use crate::atomic;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Ledger, SentRow};
+
+/// The factory of the twin: its papers prove the first images to the twin alone.
+const FACTORY_SEED: u64 = 0;
+/// Between two reports where nothing happens.
+const BEACON_S: u64 = 6 * 3600;
+
+/// What the vehicle should know by now.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// The report that it should have sent last.
+    pub report: Report,
+    /// When, in Unix seconds.
+    pub at_s: u64,
+}
+
+/// Lets the twin live until `now_s`; `None` if mission.toml states no twin, or it has not reported yet.
+///
+/// # Errors
+/// A file of the twin is missing or does not go with the mission.
+pub fn expected(mission: &Mission, ledger: &Ledger, now_s: u64) -> Result<Option<Expected>> {
+    let Some(twin) = &mission.config.twin else {
+        return Ok(None);
+    };
+    if now_s <= twin.launched_s {
+        return Ok(None);
+    }
+    let memory = &mission.profile.memory;
+    match (memory.program_granule, memory.erase_block) {
+        (4, 4096) => live::<4, 4096>(mission, twin, ledger, now_s),
+        (8, 4096) => live::<8, 4096>(mission, twin, ledger, now_s),
+        (8, 2048) => live::<8, 2048>(mission, twin, ledger, now_s),
+        (granule, erase) => Err(Error::new(
+            Kind::Refused,
+            format!(
+                "the simulator has no flash with granules of {granule} B and blocks of {erase} B"
+            ),
+        )
+        .field("twin")
+        .hint("take [twin] out of mission.toml: the status then shows what was proven alone")),
+    }
+}
+
+fn live<const W: usize, const E: usize>(
+    mission: &Mission,
+    config: &TwinConfig,
+    ledger: &Ledger,
+    now_s: u64,
+) -> Result<Option<Expected>> {
+    let link_keys = mission.link_keys()?;
+    let calendar = Calendar {
+        start_unix_s: config.launched_s,
+    };
+    let light_s = mission.profile.link.light_time_s;
+    let vehicle = launched::<W, E>(mission, config, &link_keys, calendar)?;
+    let mut twin = Twin::new(vehicle, Span::from_secs(light_s));
+    for (sent_ms, frame) in frames(mission, ledger, &link_keys, now_s)? {
+        twin.expect(calendar.instant_ms(sent_ms), &frame);
+    }
+    twin.advance(calendar.instant(now_s));
+    let Some((at, packet)) = twin.packet() else {
+        return Ok(None);
+    };
+    let at_s = calendar.unix_s(at);
+    let mut tracker = Tracker::new(mission.profile.vehicle, light_s);
+    // The answer to a region digest is no report: then nothing is expected but the answer.
+    let proven = tracker.receive(&link_keys, packet, at_s).ok();
+    Ok(proven.map(|p| Expected {
+        report: p.report,
+        at_s,
+    }))
+}
+
+fn launched<const W: usize, const E: usize>(
+    mission: &Mission,
+    config: &TwinConfig,
+    link_keys: &LinkKeys,
+    calendar: Calendar,
+) -> Result<Vehicle<W, E>> {
+    let profile = &mission.profile;
+    let options = profile.image_options();
+    let golden = images::load(&mission.path(&config.golden), &options)?;
+    let first = images::load(&mission.path(&config.first), &options)?;
+    let keys = launch_keys(mission)?;
+    let sizes = LayoutSizes {
+        slot: profile.memory.slot_size,
+        staging: profile.memory.staging_size,
+        block: profile.memory.staging_size,
+    };
+    let layout = Layout::new(
+        profile.memory.program_granule.into(),
+        profile.memory.erase_block,
+        sizes,
+    );
+    let identity = lightday_boot::Identity {
+        vehicle: profile.vehicle,
+        class: profile.class,
+        component: profile.component,
+    };
+    let factory = Crew::new(FACTORY_SEED, keys.version.saturating_sub(1));
+    let launch = Launch {
+        layout: &layout,
+        identity,
+        keys: &keys,
+        factory: &factory,
+        golden: Launched {
+            bytes: &golden.bytes,
+            version: config.golden_version,
+        },
+        first: Launched {
+            bytes: &first.bytes,
+            version: config.first_version,
+        },
+    };
+    let flash: SimFlash<W, E> = launch.flash();
+    let agent = lightday_agent::Config {
+        identity,
+        map: layout.map,
+        link_keys: link_keys.clone(),
+        tag_len: profile.link.tag_len,
+        decoder_ram: profile.decoder.ram,
+        command_loss_s: 3 * u64::from(profile.trial.lease_s),
+        beacon_s: BEACON_S,
+    };
+    Ok(Vehicle::new(flash, agent, Software::default(), calendar, 0))
+}
+
+/// The key set that the vehicle was launched with.
+fn launch_keys(mission: &Mission) -> Result<KeySet> {
+    let path = mission.path("keys/keyset-1.bin");
+    let bytes = atomic::read(&path, canon::MAX_LEN as u64)?;
+    let keys: KeySet = canon::decode(&bytes).map_err(|e| {
+        Error::input(&path, e)
+            .hint("restore the file from git: `lightday keygen keyset` wrote it before launch")
+    })?;
+    keys.check()
+        .map_err(|e| bad_key(&path, &lightday_station::keys::KeyError::KeySet(e)))?;
+    Ok(keys)
+}
+
+/// Every frame that has left the antenna by `now_s`, with the millisecond of its last bit.
+fn frames(
+    mission: &Mission,
+    ledger: &Ledger,
+    link_keys: &LinkKeys,
+    now_s: u64,
+) -> Result<Vec<(u64, Vec<u8>)>> {
+    let mut frames = Vec::new();
+    for row in ledger.sent()?.iter().filter(|row| row.starts_s <= now_s) {
+        let object = object(mission, ledger, row)?;
+        let epoch = Epoch::new(row.epoch).unwrap_or_default();
+        let key = link_keys.frame_key(mission.profile.vehicle, Direction::Up, epoch);
+        // The ledger keeps runs: within one, frames are taken as evenly spread.
+        let (start_ms, end_ms) = (row.starts_s * 1000, row.ends_s * 1000);
+        let step_ms = end_ms.saturating_sub(start_ms) / u64::from(row.count.max(1));
+        for (place, index) in (1..).zip(row.first..row.first.saturating_add(row.count)) {
+            let sent_ms = start_ms + step_ms * place;
+            let index = u16::try_from(index).ok();
+            let frame = index.and_then(|i| object.frame(i, &key, mission.profile.link.tag_len));
+            frames.extend(
+                frame
+                    .filter(|_| sent_ms <= now_s * 1000)
+                    .map(|f| (sent_ms, f)),
+            );
+        }
+    }
+    frames.sort_by_key(|(sent_ms, _)| *sent_ms);
+    Ok(frames)
+}
+
+/// The object that a run was cut from, from its file and the signatures beside it.
+fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObject> {
+    let path = match ledger.object(row.kind, row.number)? {
+        Some(known) => mission.path(known.file),
+        None => {
+            return Err(Error::new(
+                Kind::Ledger,
+                format!("{:?} {} was sent, but never made", row.kind, row.number),
+            )
+            .file(&mission.path("ledger.sqlite"))
+            .hint("run `lightday ledger verify`"));
+        }
+    };
+    // It went up under the key set of its day: the first under which all of it holds.
+    let mut signed = None;
+    for keys in mission.key_sets()? {
+        let loaded = Artifact::load_signed(&path, &keys);
+        if let Ok((artifact, _)) = loaded
+            && artifact.verify(&keys).is_ok()
+        {
+            signed = Some(artifact);
+            break;
+        }
+    }
+    let artifact = signed.ok_or_else(|| {
+        Error::new(
+            Kind::Trust,
+            "was sent, but its signatures do not hold any more",
+        )
+        .file(&path)
+        .hint(
+            "restore the file and its .sig files from git; `lightday verify` says what is missing",
+        )
+    })?;
+    UplinkObject::new(
+        row.kind,
+        row.number,
+        &artifact.object_bytes(),
+        row.symbol_len,
+    )
+    .map_err(|e| Error::new(Kind::Refused, e).file(&path).hint(e.hint()))
+}

@@ -1,0 +1,134 @@
+//! The way from one key set to the next: drafted here, signed by root, adopted when the vehicle has it.
+//!
+//! ```text
+//! keys/*.pub -> documents/keyset-N.ldd -> root of both sets signs -> uplink -> report shows the version -> adopt
+//! ```
+//! The ground never verifies by a key set that the vehicle has not proved to have.
+
+use lightday_station::document::Draft;
+use lightday_station::keyset::KeySetFile;
+use lightday_trust::keyset::KeySetContext;
+use lightday_wire::{ObjectKind, ObjectNumber, Role};
+use serde_json::json;
+
+use crate::Global;
+use crate::atomic::{Access, Pending};
+use crate::error::{Error, Kind, Result};
+use crate::mission::artifact::{Artifact, untrusted};
+use crate::mission::keys::bad_key;
+use crate::mission::{Mission, drafts, reports};
+use crate::out;
+use crate::verb::{describe, keygen};
+
+/// Drafts the next key set.
+///
+/// # Errors
+/// There is no key set yet, or the public keys make none.
+pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let current = mission.key_set()?;
+    let version = current
+        .version
+        .checked_add(1)
+        .ok_or_else(|| Error::new(Kind::Refused, "all versions of the key set are used"))?;
+    let (_, next) = keygen::assemble(&mission, version, thresholds)?;
+    let mut ledger = mission.ledger()?;
+    let number = ledger.next_number(ObjectKind::KeySet)?;
+    let context = KeySetContext {
+        class: mission.profile.class,
+        number,
+    };
+    let draft = Draft::new(context, next).ok_or_else(drafts::too_long)?;
+    let bytes = draft.to_bytes();
+    let artifact = Artifact::KeySet(draft);
+    let says = describe::says(&artifact);
+    let draft = drafts::Draft {
+        kind: ObjectKind::KeySet,
+        number,
+        bytes,
+        says,
+    };
+    if !dry_run {
+        draft.write(&mission, &mut ledger, "keygen successor", global)?;
+    }
+    out::result(&format!("{}\n", draft.path(&mission).display()))?;
+    describe::artifact(&artifact).iter().for_each(out::message);
+    Ok(())
+}
+
+/// Puts a successor in the place of the key set, once the vehicle has proved that it did the same.
+///
+/// # Errors
+/// It is not signed by both sets, or no report shows its version.
+pub fn adopt(number: u32, dry_run: bool, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let current = mission.key_set()?;
+    let keys = current
+        .key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let mut ledger = mission.ledger()?;
+    let known = match ObjectNumber::new(number) {
+        Some(n) => ledger.object(ObjectKind::KeySet, n)?,
+        None => None,
+    };
+    let known = known.ok_or_else(|| {
+        Error::new(Kind::Usage, format!("the ledger knows no key set {number}"))
+            .hint("draft it with `lightday keygen successor`")
+    })?;
+    let path = mission.path(known.file);
+    let (artifact, _) = Artifact::load_signed(&path, &keys)?;
+    artifact.verify(&keys).map_err(|e| untrusted(&path, &e))?;
+    let Artifact::KeySet(draft) = artifact else {
+        return Err(Error::new(Kind::Input, "not a key set").file(&path));
+    };
+    let next = draft.document();
+    let tracker = reports::tracker(&mission, &ledger, &mission.link_keys()?)?;
+    let proven = tracker.last().map(|p| p.report.key_set);
+    if proven != Some(next.version) {
+        let has = proven.map_or_else(
+            || "nothing was heard yet".to_owned(),
+            |v| format!("the last report shows version {v}"),
+        );
+        return Err(Error::new(
+            Kind::Refused,
+            format!("the vehicle has not proved key set {}: {has}", next.version),
+        )
+        .file(&path)
+        .hint("send it with `lightday uplink`, then `lightday ingest` the report"));
+    }
+    let mut file = KeySetFile::new(next.version);
+    let named = mission.public_keys()?.into_iter().map(|(_, key)| key);
+    let mut named: Vec<_> = named.chain(current.keys.clone()).collect();
+    for key in &next.keys {
+        let hex = lightday_station::keys::to_hex(&key.key);
+        let place = named.iter().position(|n| n.key == hex).ok_or_else(|| {
+            Error::new(
+                Kind::Input,
+                format!("nobody in keys/ has the public key {hex}"),
+            )
+            .file(&mission.path("keys"))
+            .hint("put the .pub file of that key back")
+        })?;
+        file.keys.push(named.swap_remove(place));
+    }
+    let [root, release, verification, flight] = next.thresholds;
+    file.thresholds = lightday_station::keyset::Thresholds {
+        root,
+        release,
+        verification,
+        flight,
+    };
+    let (old, new) = (
+        mission.path(format!("keys/keyset-{}.toml", current.version)),
+        mission.path("keys/keyset.toml"),
+    );
+    if !dry_run {
+        let kept = Pending::write(&old, current.to_toml().as_bytes(), Access::Public)?;
+        let text = Pending::write(&new, file.to_toml().as_bytes(), Access::Public)?;
+        let what = json!({ "version": next.version, "number": number });
+        ledger.step(&global.actor(), "keygen adopt", |_| Ok(((), what)))?;
+        kept.create()?;
+        text.replace()?;
+    }
+    out::result(&format!("{}\n{}\n", new.display(), old.display()))
+}

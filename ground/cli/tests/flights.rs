@@ -1,0 +1,142 @@
+//! The verbs that fly: the demonstration, rehearsals, and the twin in the status.
+
+mod common;
+
+use std::fs;
+
+use common::{Dir, Mission, START, run};
+
+#[test]
+fn the_demonstration_ends_as_it_should_and_twice_alike() {
+    let dir = Dir::new("demo");
+    let json = run(&dir.0, "demo --json");
+    assert_eq!(json.code, 0, "{}", json.err);
+    let acts = json.json()["acts"].as_array().unwrap().clone();
+    assert_eq!(acts.len(), 5);
+    for act in &acts {
+        assert_eq!(act["as_it_should"], true, "{act}");
+        assert!(
+            act["name"].is_string() && act["outcome"].is_string(),
+            "{act}"
+        );
+        for field in [
+            "image_bytes",
+            "payload_bytes",
+            "bundle_bytes",
+            "frames_sent",
+            "frames_needed",
+        ] {
+            assert!(act[field].as_u64().unwrap() > 0, "{field}: {act}");
+        }
+        for field in ["hours_to_verified", "hours_to_known_on_ground"] {
+            assert!(act[field].as_f64().unwrap() > 22.0, "{field}: {act}");
+        }
+    }
+    assert_eq!(run(&dir.0, "demo --json").out, json.out);
+    let story = run(&dir.0, "demo");
+    assert!(story.code == 0 && story.out.contains("Act 5.") && story.out.contains("Day 1 "));
+    assert!(story.out.contains("payload B"), "a table ends it");
+    assert_eq!(
+        fs::read_dir(&dir.0).unwrap().count(),
+        0,
+        "the demonstration writes nothing"
+    );
+}
+
+#[test]
+fn a_rehearsal_is_the_evidence_that_the_policy_asks_for() {
+    let mission = Mission::with_bundle("rehearse");
+    mission.edit(
+        "mission.toml",
+        "require_rehearsal = false",
+        "require_rehearsal = true",
+    );
+    fs::write(mission.path("notes.txt"), "it will be fine").unwrap();
+    let authorize = |file: &str| format!("authorize 1 --evidence {file} --at {START}");
+    mission.fails(&authorize("notes.txt"), 5, "policy.require_rehearsal");
+    let rehearse = format!("rehearse bundles/1.ldb --base old.bin --seeds 2 --at {START}");
+    mission.ok(&format!("{rehearse} --dry-run"));
+    let summary = mission.ok(&format!("{rehearse} --json")).json();
+    assert_eq!(
+        (&summary["flights"], &summary["failed"]),
+        (&6.into(), &0.into())
+    );
+    let evidence: serde_json::Value =
+        serde_json::from_slice(&fs::read(mission.path("evidence/1.json")).unwrap()).unwrap();
+    assert_eq!(evidence["flights"].as_array().unwrap().len(), 6);
+    mission.ok(&authorize("evidence/1.json"));
+    let root = &mission.ok("inspect documents/auth-1.ldd --json").json()["says"]["evidence_root"];
+    assert_eq!(root, &summary["root"]);
+    // The same seeds give the same evidence, byte for byte.
+    let again = mission
+        .ok(&format!("{rehearse} --out again.json --json"))
+        .json();
+    assert_eq!(again["sha256"], summary["sha256"]);
+    mission.fails(&rehearse, 5, "evidence/1.json");
+    mission.fails(
+        &format!("rehearse bundles/1.ldb --base new.bin --out x.json --at {START}"),
+        4,
+        "new.bin",
+    );
+}
+
+#[test]
+fn a_rehearsal_that_fails_is_no_evidence() {
+    let mission = Mission::new("fails");
+    // A lease of 45 h is over before the ground has heard of the trial and answered in its next pass.
+    mission.edit("mission.toml", "lease = \"7d\"", "lease = \"45h\"");
+    mission.edit(
+        "mission.toml",
+        "require_rehearsal = false",
+        "require_rehearsal = true",
+    );
+    mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
+    let rehearse = format!("rehearse bundles/1.ldb --base old.bin --seeds 1 --at {START}");
+    let message = mission.fails(&rehearse, 9, "did not end as they should");
+    assert!(
+        message.contains("hint:") && message.contains("--story"),
+        "{message}"
+    );
+    mission.fails(
+        &format!("authorize 1 --evidence evidence/1.json --at {START}"),
+        5,
+        "policy.require_rehearsal",
+    );
+}
+
+#[test]
+fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
+    let mission = Mission::with_bundle("twin");
+    let mut text = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    text.push_str(
+        "[twin]\nlaunched = \"2026-11-01T00:00:00Z\"\ngolden = \"old.bin\"\ngolden_version = \"0.9.0\"\n\
+         first = \"old.bin\"\nfirst_version = \"1.0.0\"\n",
+    );
+    fs::write(mission.path("mission.toml"), text).unwrap();
+    fs::write(mission.path("evidence/1.json"), "x").unwrap();
+    mission.ok("authorize 1 --evidence evidence/1.json");
+    for key in ["verification-cleo", "flight-dan"] {
+        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
+    }
+    mission.ok(&format!(
+        "uplink bundles/1.ldb documents/auth-1.ldd --at {START}"
+    ));
+    let status = |at: &str| mission.ok(&format!("status --json --at {at}")).json();
+    // Sent on the 1st at 06:00: on its way for 22 h.
+    let before = status("2026-12-02T03:00:00Z");
+    assert_eq!(before["expected"]["bundle"], "none yet");
+    assert_eq!(before["expected"]["running"], "A");
+    let after = status("2026-12-02T12:00:00Z");
+    assert_eq!(after["expected"]["bundle"], "1 Done", "{after}");
+    assert_eq!(after["expected"]["running"], "B");
+    // Nothing of that is proven.
+    assert_eq!(after["proven"], serde_json::json!({}));
+    let shown = mission.ok("status --at 2026-12-02T12:00:00Z").out;
+    assert!(shown.contains("expected now (twin)"), "{shown}");
+    mission.edit(
+        "mission.toml",
+        "golden = \"old.bin\"",
+        "golden = \"gone.bin\"",
+    );
+    mission.fails("status --at 2026-12-02T12:00:00Z", 3, "gone.bin");
+}
