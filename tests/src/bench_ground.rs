@@ -26,6 +26,8 @@ pub struct Ground {
     pub staff: Staff,
     /// The link epoch that frames are sent under.
     pub epoch: u8,
+    /// What the symbols of a bundle are a multiple of, in bytes.
+    pub granule: u16,
     /// The numbers that the next objects get, in the order of [`ObjectKind::UPLINK`].
     pub next: [u32; 4],
 }
@@ -90,6 +92,7 @@ impl Ground {
         Self {
             staff,
             epoch: 0,
+            granule: 8,
             next: [1; 4],
         }
     }
@@ -161,8 +164,14 @@ impl Ground {
         image: Image,
     ) -> Built {
         let object = [envelope, payload].concat();
-        let object = UplinkObject::fit(ObjectKind::Bundle, number, &object, SYMBOL_LEN_MAX, 8)
-            .expect("fits");
+        let object = UplinkObject::fit(
+            ObjectKind::Bundle,
+            number,
+            &object,
+            SYMBOL_LEN_MAX.max(self.granule),
+            self.granule,
+        )
+        .expect("fits");
         Built {
             object,
             number,

@@ -26,8 +26,8 @@ use lightday_wire::{
 use crate::bench_ground::{Built, Ground, launch_manifest};
 use crate::bench_staff::Staff;
 
-/// Program granule of 8 B, erase blocks of 4 KiB.
-pub type Flash = SimFlash<8, 4096>;
+/// A bench with a program granule of 8 B and erase blocks of 4 KiB.
+pub type Bench = BenchOf<8, 4096>;
 /// An agent with room for 512 symbols and 4 KiB of work RAM.
 pub type BenchAgent = Agent<512, 4096>;
 
@@ -78,10 +78,10 @@ pub struct StepCost {
     pub is_commit: bool,
 }
 
-/// The vehicle and its ground.
-pub struct Bench {
+/// The vehicle and its ground, with program granules of `WRITE` bytes and erase blocks of `ERASE`.
+pub struct BenchOf<const WRITE: usize, const ERASE: usize> {
     /// The flash.
-    pub flash: Flash,
+    pub flash: SimFlash<WRITE, ERASE>,
     /// The agent's configuration.
     pub config: Config,
     /// The supervisor.
@@ -135,7 +135,13 @@ pub fn describe(bytes: &[u8], major: u8) -> Image {
     }
 }
 
-fn install(flash: &mut Flash, place: SlotMap, staff: &Staff, bytes: &[u8], image: Image) {
+fn install<const WRITE: usize, const ERASE: usize>(
+    flash: &mut SimFlash<WRITE, ERASE>,
+    place: SlotMap,
+    staff: &Staff,
+    bytes: &[u8],
+    image: Image,
+) {
     flash.factory_load(place.image.start, bytes);
     let number = ObjectNumber::default();
     let context = ManifestContext {
@@ -169,9 +175,12 @@ fn install(flash: &mut Flash, place: SlotMap, staff: &Staff, bytes: &[u8], image
     }
 }
 
-fn factory(layout: &Layout, staff: &Staff) -> Flash {
+fn factory<const WRITE: usize, const ERASE: usize>(
+    layout: &Layout,
+    staff: &Staff,
+) -> SimFlash<WRITE, ERASE> {
     let map = &layout.map;
-    let mut flash = Flash::new(layout.blocks);
+    let mut flash = SimFlash::new(layout.blocks);
     map.check(&flash).expect("the layout suits");
     keys::store(&mut flash, map.key_sets, staff.key_set()).expect("it fits");
     let golden = image(9, 4000);
@@ -200,17 +209,22 @@ fn factory(layout: &Layout, staff: &Staff) -> Flash {
     flash
 }
 
-impl Bench {
+impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
     /// A vehicle as it is launched, running slot A, and settled.
+    ///
+    /// # Panics
+    /// If the geometry is none of ours.
     #[must_use]
     pub fn launch() -> Self {
         let sizes = LayoutSizes {
             slot: 16_384,
-            staging: 24_576,
+            staging: 24_576.max(2 * u32::try_from(ERASE).expect("small")),
             block: 16_384,
         };
-        let layout = Layout::new(8, 4096, sizes);
-        let ground = Ground::new(Staff::new(1, 1));
+        let geometry = [WRITE, ERASE].map(|len| u32::try_from(len).expect("small"));
+        let layout = Layout::new(geometry[0], geometry[1], sizes);
+        let mut ground = Ground::new(Staff::new(1, 1));
+        ground.granule = u16::try_from(WRITE.max(2)).expect("small");
         let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
         let config = Config {
             identity: IDENTITY,
