@@ -187,6 +187,29 @@ fn a_second_uplink_brings_fresh_parity_while_the_antenna_is_free() {
 }
 
 #[test]
+fn an_object_that_was_sent_never_changes() {
+    let mission = Mission::new("change");
+    mission.ok("build new.bin --version 1.1.0 --full");
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    mission.ok("command boot-golden");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    // A second flight key signs after the first symbols went up.
+    mission.ok("keygen flight eve");
+    fs::remove_file(mission.path("keys/keyset.toml")).unwrap();
+    fs::remove_file(mission.path("keys/keyset-1.bin")).unwrap();
+    mission.ok("keygen keyset");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-eve.key");
+    mission.fails(
+        &format!("uplink documents/cmd-1.ldd --at {START}"),
+        5,
+        "documents/cmd-1.ldd: field `signatures`",
+    );
+    fs::remove_file(mission.path("documents/cmd-1.ldd.flight-eve.sig")).unwrap();
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+}
+
+#[test]
 fn reports_are_kept_and_show_in_the_status_with_their_age() {
     let mission = Mission::with_bundle("reports");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));

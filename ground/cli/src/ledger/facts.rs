@@ -58,6 +58,8 @@ pub struct SentRow {
     pub kind: ObjectKind,
     /// The object's number.
     pub number: ObjectNumber,
+    /// SHA-256 of the object's bytes before padding, signatures included.
+    pub object: [u8; 32],
     /// The link epoch.
     pub epoch: u8,
     /// Source symbols of the object.
@@ -256,8 +258,8 @@ impl Step<'_> {
     pub fn add_sent(&self, row: &SentRow) -> Result<()> {
         self.transaction
             .execute(
-                "INSERT INTO sent (kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO sent (kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file, object)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     row.kind.code(),
                     row.number.get(),
@@ -268,7 +270,8 @@ impl Step<'_> {
                     row.count,
                     signed(row.starts_s),
                     signed(row.ends_s),
-                    row.file
+                    row.file,
+                    row.object
                 ],
             )
             .map_err(self.wrap())?;
@@ -363,7 +366,7 @@ impl Ledger {
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn sent(&self) -> Result<Vec<SentRow>> {
-        let sql = "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file
+        let sql = "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file, object
              FROM sent ORDER BY id";
         self.rows(sql, |r| {
             Ok(SentRow {
@@ -377,6 +380,7 @@ impl Ledger {
                 starts_s: column(r, 7, unsigned)?,
                 ends_s: column(r, 8, unsigned)?,
                 file: r.get(9)?,
+                object: r.get(10)?,
             })
         })
     }

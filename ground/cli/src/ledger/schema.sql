@@ -50,6 +50,7 @@ CREATE TABLE sent (
     id         INTEGER PRIMARY KEY,
     kind       INTEGER NOT NULL,
     number     INTEGER NOT NULL,
+    object     BLOB    NOT NULL CHECK (length(object) = 32), -- SHA-256 of its bytes, signatures included
     epoch      INTEGER NOT NULL CHECK (epoch BETWEEN 0 AND 15),
     k          INTEGER NOT NULL CHECK (k BETWEEN 1 AND 65535),
     symbol_len INTEGER NOT NULL,

@@ -14,6 +14,7 @@ use lightday_sim::twin::Twin;
 use lightday_sim::vehicle::{Launch, Launched, Layout, LayoutSizes, Software, Vehicle};
 use lightday_station::object::UplinkObject;
 use lightday_station::tracker::Tracker;
+use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, KeySet, LinkKeys};
 use lightday_wire::{Epoch, Report, canon};
 
@@ -206,12 +207,12 @@ fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObj
             .hint("run `lightday ledger verify`"));
         }
     };
-    // It went up under the key set of its day: the first under which all of it holds.
+    // It went up with the signatures, under the key set, of its day: the digest tells.
     let mut signed = None;
     for keys in mission.key_sets()? {
         let loaded = Artifact::load_signed(&path, &keys);
         if let Ok((artifact, _)) = loaded
-            && artifact.verify(&keys).is_ok()
+            && sha256(&artifact.object_bytes()).0 == row.object
         {
             signed = Some(artifact);
             break;
@@ -220,7 +221,7 @@ fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObj
     let artifact = signed.ok_or_else(|| {
         Error::new(
             Kind::Trust,
-            "was sent, but its signatures do not hold any more",
+            "is not what was sent: its signatures are others, or do not hold",
         )
         .file(&path)
         .hint(

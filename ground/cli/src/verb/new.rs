@@ -55,6 +55,16 @@ pub fn run(args: &Args) -> Result<()> {
     if args.dry_run {
         return out::result(&listing);
     }
+    let existed = dir.exists();
+    fill(dir).inspect_err(|_| clear(dir, existed))?;
+    out::result(&listing)?;
+    out::message(
+        "Next: set mission.toml and passes.csv, then make keys with `lightday keygen`; README.md shows the way.",
+    );
+    Ok(())
+}
+
+fn fill(dir: &Path) -> Result<()> {
     for sub in DIRS {
         let sub = dir.join(sub);
         fs::create_dir_all(&sub).map_err(|e| Error::io(&sub, &e))?;
@@ -62,12 +72,21 @@ pub fn run(args: &Args) -> Result<()> {
     for (name, text) in FILES {
         atomic::create(&dir.join(name), text.as_bytes(), Access::Public)?;
     }
-    Ledger::create(&dir.join("ledger.sqlite"))?;
-    out::result(&listing)?;
-    out::message(
-        "Next: set mission.toml and passes.csv, then make keys with `lightday keygen`; README.md shows the way.",
-    );
-    Ok(())
+    Ledger::create(&dir.join("ledger.sqlite")).map(drop)
+}
+
+/// Leaves nothing of a mission that could not be made. The directory was empty, so all in it is ours.
+fn clear(dir: &Path, existed: bool) {
+    for sub in DIRS {
+        let top = sub.split('/').next().unwrap_or(sub);
+        let _ = fs::remove_dir_all(dir.join(top));
+    }
+    for name in FILES.iter().map(|(name, _)| *name).chain(["ledger.sqlite"]) {
+        let _ = fs::remove_file(dir.join(name));
+    }
+    if !existed {
+        let _ = fs::remove_dir(dir);
+    }
 }
 
 fn refuse_occupied(dir: &Path) -> Result<()> {

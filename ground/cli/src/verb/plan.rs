@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, plan};
+use lightday_trust::digest::sha256;
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::SentRow;
+use crate::ledger::{SentRow, SignatureRow};
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::keys::bad_key;
 use crate::mission::{Mission, Pass};
@@ -43,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let objects = args
         .files
         .iter()
-        .map(|f| object(f, &mission, false))
+        .map(|f| Ok(object(f, &mission, false)?.object))
         .collect::<Result<Vec<_>>>()?;
     let plan = make(&mission, &objects, args.probability, global)?;
     if args.json {
@@ -53,17 +54,27 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     enough(&plan)
 }
 
+/// An object that can go up.
+pub struct Ready {
+    /// Its symbols.
+    pub object: UplinkObject,
+    /// SHA-256 of its bytes before padding.
+    pub digest: [u8; 32],
+    /// Who signed it.
+    pub signatures: Vec<SignatureRow>,
+}
+
 /// The object of a file, with the signatures that lie beside it. With `complete`, all that the vehicle
 /// demands must be there.
 ///
 /// # Errors
 /// The file makes no sense, is for another vehicle, or lacks signatures.
-pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Result<UplinkObject> {
+pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Result<Ready> {
     let keys = mission.key_set()?;
     let keys = keys
         .key_set()
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let (artifact, _) = Artifact::load_signed(file, &keys)?;
+    let (artifact, signatures) = Artifact::load_signed(file, &keys)?;
     artifact.check_target(file, mission)?;
     let mut bytes = artifact.object_bytes();
     if complete {
@@ -101,7 +112,11 @@ pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Resu
         );
         return Err(Error::new(Kind::Refused, what).file(file).field("memory.symbols").hint("build a delta from a nearer base, or raise link.symbol_len_max before the first frame is sent"));
     }
-    Ok(object)
+    Ok(Ready {
+        object,
+        digest: sha256(&bytes).0,
+        signatures,
+    })
 }
 
 /// What earlier uplinks sent; nothing where there is no ledger.

@@ -18,7 +18,7 @@ use crate::mission::reports;
 use crate::mission::{Mission, packets};
 use crate::out;
 use crate::time::show_instant;
-use crate::verb::plan;
+use crate::verb::plan::{self, Ready};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -59,20 +59,21 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let mut ledger = mission.ledger()?;
-    let objects = args
+    let ready = args
         .files
         .iter()
         .map(|f| plan::object(f, &mission, true))
         .collect::<Result<Vec<_>>>()?;
-    for (object, file) in objects.iter().zip(&args.files) {
-        made_here(&ledger, object, file)?;
-    }
     let sent = ledger.sent()?;
+    for (ready, file) in ready.iter().zip(&args.files) {
+        made_here(&ledger, &ready.object, file)?;
+        same_as_before(&sent, ready, file)?;
+    }
     let last = latest_report(&mission, &ledger)?;
-    let stand_ins = objects
+    let stand_ins = ready
         .iter()
         .zip(&args.files)
-        .map(|(o, file)| what_is_needed(o, file, last.as_ref()))
+        .map(|(r, file)| what_is_needed(&r.object, file, last.as_ref()))
         .collect::<Result<Vec<_>>>()?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
@@ -83,13 +84,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
             .hint("add passes to passes.csv"));
     }
-    let keys = frame_keys(args, &mission, &ledger, &objects)?;
-    let going: Vec<Going> = objects
+    let keys = frame_keys(args, &mission, &ledger, &ready)?;
+    let going: Vec<Going> = ready
         .into_iter()
         .zip(keys)
-        .map(|(object, key)| Going {
-            offset: next_index(&sent, &object),
-            object,
+        .map(|(ready, key)| Going {
+            offset: next_index(&sent, &ready.object),
+            ready,
             key,
         })
         .collect();
@@ -104,7 +105,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !args.dry_run {
         let file = Pending::write(&path, &written.bytes, Access::Public)?;
         let csv = Pending::write(&schedule, written.schedule.as_bytes(), Access::Public)?;
-        remember(&mut ledger, &mission, &path, &written, global)?;
+        remember(&mut ledger, &mission, &path, &written, &going, global)?;
         file.create()?;
         csv.create()?;
     }
@@ -149,6 +150,26 @@ fn made_here(ledger: &Ledger, object: &UplinkObject, file: &Path) -> Result<()> 
     Err(Error::new(Kind::Refused, what)
         .file(file)
         .hint("send the file that was made in this mission, or restore the ledger that knows it"))
+}
+
+/// Refuses an object whose bytes changed since its first symbols went up: any two of its symbols would belong
+/// to two objects, and the vehicle would solve for neither.
+fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
+    let (kind, number) = (ready.object.kind(), ready.object.number());
+    let before = sent.iter().find(|s| (s.kind, s.number) == (kind, number));
+    if before.is_none_or(|s| s.object == ready.digest) {
+        return Ok(());
+    }
+    let what = format!(
+        "{} {number} was sent with other signatures",
+        kind_name(kind)
+    );
+    Err(Error::new(Kind::Refused, what)
+        .file(file)
+        .field("signatures")
+        .hint(
+            "take the .sig files away that came since, or abort it and build it under a new number",
+        ))
 }
 
 /// The latest report that proved itself.
@@ -214,7 +235,7 @@ fn frame_keys(
     args: &Args,
     mission: &Mission,
     ledger: &Ledger,
-    objects: &[UplinkObject],
+    ready: &[Ready],
 ) -> Result<Vec<FrameKey>> {
     let link_keys = mission.link_keys()?;
     let epoch = match args.epoch {
@@ -225,8 +246,8 @@ fn frame_keys(
         })?,
         None => current_epoch(ledger)?,
     };
-    let keys = args.files.iter().zip(objects).map(|(file, object)| {
-        let own = match (object.kind(), args.epoch) {
+    let keys = args.files.iter().zip(ready).map(|(file, ready)| {
+        let own = match (ready.object.kind(), args.epoch) {
             (ObjectKind::Command, None) => switched_epoch(file)?,
             _ => None,
         };
@@ -254,7 +275,7 @@ fn current_epoch(ledger: &Ledger) -> Result<Epoch> {
 
 /// An object on its way up.
 struct Going {
-    object: UplinkObject,
+    ready: Ready,
     /// The first symbol that was never sent.
     offset: u32,
     key: FrameKey,
@@ -264,9 +285,10 @@ impl Going {
     /// The frame of a planned index: earlier uplinks sent the first symbols.
     fn frame(&self, index: u32, tag_len: TagLen) -> Result<Vec<u8>> {
         let index = u16::try_from(index).ok();
-        let frame = index.and_then(|i| self.object.frame(i, &self.key, tag_len));
+        let frame = index.and_then(|i| self.ready.object.frame(i, &self.key, tag_len));
         frame.ok_or_else(|| {
-            let (kind, number) = (kind_name(self.object.kind()), self.object.number());
+            let object = &self.ready.object;
+            let (kind, number) = (kind_name(object.kind()), object.number());
             Error::new(Kind::Plan, format!("{kind} {number} has no symbols left"))
                 .hint("all 65,535 symbols were sent: build the bundle under a new number")
         })
@@ -303,7 +325,7 @@ fn write(
                 "the plan names what was not given",
             ));
         };
-        let object = &going.object;
+        let object = &going.ready.object;
         let index = u32::from(planned.index) + going.offset;
         let frame = going.frame(index, mission.profile.link.tag_len)?;
         packets::push(&mut bytes, &frame);
@@ -324,6 +346,7 @@ fn write(
                 starts_s: start_s,
                 ends_s: start_s,
                 file: String::new(),
+                object: going.ready.digest,
             });
         run.count = index - run.first + 1;
         run.ends_s = (start_ms + air_ms).div_ceil(1000);
@@ -342,6 +365,7 @@ fn remember(
     mission: &Mission,
     path: &Path,
     written: &Written,
+    going: &[Going],
     global: &Global,
 ) -> Result<()> {
     let file = mission.relative(path);
@@ -353,6 +377,10 @@ fn remember(
         .collect();
     let what = json!({ "file": file, "sha256": sha256, "objects": objects });
     ledger.step(&global.actor(), "uplink", |step| {
+        // Signatures that were made elsewhere are seen here for the first time.
+        for signature in going.iter().flat_map(|g| &g.ready.signatures) {
+            step.add_signature(signature)?;
+        }
         for run in &written.runs {
             step.add_sent(&SentRow {
                 file: file.clone(),
