@@ -64,7 +64,7 @@ const SCRIPTS: [Script; 5] = [
     Script {
         title: "A healthy update",
         scenario: "healthy",
-        lost_pass: Some(1),
+        lost_pass: Some(0),
         ends: Ending::Confirmed,
     },
     Script {
@@ -110,7 +110,7 @@ pub struct Act {
     pub bundle_bytes: u64,
     /// Frames that the ground sent.
     pub frames_sent: u64,
-    /// Frames of bundle and authorization that the vehicle needs.
+    /// Frames that the vehicle needs of all that was sent to it.
     pub frames_needed: u64,
     /// From the first bit until the image was verified on board.
     pub to_verified: Option<Span>,
@@ -158,7 +158,7 @@ fn act(script: &Script, images: &Images, seed: u64) -> Result<Act, ScenarioError
         payload_bytes: mission.figures.payload_bytes,
         bundle_bytes: mission.figures.bundle_bytes,
         frames_sent: mission.frames_sent,
-        frames_needed: mission.figures.frames_needed,
+        frames_needed: mission.frames_needed,
         to_verified: mission.to_verified(),
         to_known_on_ground: mission.to_known(),
         mission,

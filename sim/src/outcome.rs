@@ -19,8 +19,6 @@ pub struct Figures {
     pub payload_bytes: u64,
     /// Bytes of envelope and payload.
     pub bundle_bytes: u64,
-    /// Frames of bundle and authorization that the vehicle needs, whichever they are.
-    pub frames_needed: u64,
 }
 
 /// What came of a mission.
@@ -38,6 +36,8 @@ pub struct Outcome {
     pub milestones: Milestones,
     /// What it costs whatever happens.
     pub figures: Figures,
+    /// Frames that the vehicle needs of all that was sent to it, whichever they are.
+    pub frames_needed: u64,
     /// Frames that the ground sent.
     pub frames_sent: u64,
     /// Frames that noise or a lost pass swallowed.
@@ -83,6 +83,7 @@ impl Outcome {
             on_ground: proven.map_or(Ending::Unknown, |p| world.subject.on_ground(&p.report)),
             milestones: world.milestones,
             figures,
+            frames_needed: world.ground.progress().map(|p| u64::from(p.k)).sum(),
             frames_sent: up.sent,
             frames_lost: up.lost + up.without_pass,
             resets: world.vehicle.supervisor().resets(),

@@ -11,7 +11,9 @@
 use std::collections::VecDeque;
 
 use lightday_boot::Record;
-use lightday_wire::{Action, ObjectKind, Refusal, SlotId, SlotState, Stage, Verdict};
+use lightday_wire::{
+    Action, Digest, ObjectKind, Refusal, Report, SlotId, SlotState, Stage, Verdict,
+};
 
 use crate::checker::{Checker, Violation};
 use crate::ending::{Subject, proves_verified, says_verified, words};
@@ -282,17 +284,16 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
         let sending = self.up.transmit(self.now, &frame.bytes, &self.passes);
         let what = format!("{:?} {}", frame.kind, frame.number).to_lowercase();
         let (index, fate) = (frame.index, sending.fate);
-        let weight = if index == 0 {
+        if index == 0 {
+            let plan = self.ground.plan_of(frame.kind, frame.number);
+            let (needed, planned) = plan.unwrap_or_default();
             self.trace.record(
                 self.now,
                 Actor::Ground,
                 Weight::Headline,
-                format_args!("begins to send {what}"),
+                format_args!("begins to send {what}: {planned} frames, of which any {needed} do"),
             );
-            Weight::Detail
-        } else {
-            Weight::Detail
-        };
+        }
         let fate = match fate {
             Fate::Arrives => "",
             Fate::Damaged => ", which is damaged",
@@ -303,7 +304,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
         self.trace.record(
             self.now,
             Actor::Ground,
-            weight,
+            Weight::Detail,
             format_args!("sends {what}, symbol {index}{fate}"),
         );
         if let Some(twin) = &mut self.twin {
@@ -357,8 +358,10 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
         );
         if let Some(action) = heard.decision {
             let text = match action {
-                Action::Confirm { image } => format!("decides to confirm {image:?}"),
-                Action::Rollback { image } => format!("decides to go back to {image:?}"),
+                Action::Confirm { image } => format!("decides to confirm {}", name(report, &image)),
+                Action::Rollback { image } => {
+                    format!("decides to go back to {}", name(report, &image))
+                }
                 other => format!("decides: {other:?}"),
             };
             self.log(Actor::Ground, Weight::Headline, format_args!("{text}"));
@@ -475,6 +478,14 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             self.vehicle.flash_mut().cut_at(operation, form);
         }
     }
+}
+
+/// An image's version and digest, as a report names it.
+fn name(report: &Report, image: &Digest) -> String {
+    let mut slots = report.slots.iter();
+    let slot = slots.find(|slot| slot.digest == image.prefix().short());
+    let version = slot.map_or_else(Default::default, |slot| slot.version);
+    format!("{version} ({image:?})")
 }
 
 /// How far the latest bundle came.

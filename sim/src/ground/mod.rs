@@ -20,7 +20,7 @@ use lightday_station::document::Draft;
 use lightday_station::object::UplinkObject;
 use lightday_station::session::{Progress, Transmit, UplinkSession};
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{Action, Command, CommandContext, ObjectNumber, VehicleId};
+use lightday_wire::{Action, Command, CommandContext, ObjectKind, ObjectNumber, VehicleId};
 
 use crate::crew::Crew;
 use crate::time::{Calendar, MissionTime, Span};
@@ -106,6 +106,14 @@ impl Ground {
     /// Every object and what became of it.
     pub fn progress(&self) -> impl Iterator<Item = Progress> {
         self.session.progress()
+    }
+
+    /// How many frames of an object the vehicle needs, and how many are planned, sent ones included.
+    #[must_use]
+    pub fn plan_of(&self, kind: ObjectKind, number: ObjectNumber) -> Option<(u16, u32)> {
+        let mut all = self.session.progress();
+        let object = all.find(|p| (p.kind, p.number) == (kind, number))?;
+        Some((object.k, object.sent + object.planned))
     }
 
     const fn unix_ms(&self, t: MissionTime) -> u64 {

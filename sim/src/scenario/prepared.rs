@@ -44,7 +44,6 @@ pub struct Prepared<const WRITE: usize, const ERASE: usize> {
     scenario: Scenario,
     crew: Arc<Crew>,
     bundle: Bundle,
-    objects: Vec<UplinkObject>,
     session: UplinkSession,
     frames: FrameStore,
     flash: SimFlash<WRITE, ERASE>,
@@ -90,7 +89,6 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
         Ok(Self {
             crew,
             frames: FrameStore::new(&objects, key, profile.link.tag_len),
-            objects,
             session,
             flash,
             config,
@@ -122,12 +120,10 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
 
     /// What the mission costs whatever the seed.
     fn figures(&self) -> Figures {
-        let needed = self.objects.iter().map(|object| u64::from(object.k()));
         Figures {
             image_bytes: self.bundle.manifest().image.size.into(),
             payload_bytes: self.bundle.payload().len() as u64,
             bundle_bytes: self.bundle.object_bytes().len() as u64,
-            frames_needed: needed.sum(),
         }
     }
 
