@@ -428,3 +428,26 @@ fn what_cannot_be_committed_is_not_so() {
     assert_eq!(bench.state(SlotId::B), SlotState::Verified);
     assert_eq!(bench.running(), Location::Slot(SlotId::A));
 }
+
+#[test]
+fn golden_serves_as_base_from_the_copy_that_is_whole() {
+    for broken in [[true, false], [false, true], [true, true]] {
+        let mut bench = Bench::launch();
+        let golden = describe(&image(9, 4000), 0);
+        let built = bench
+            .ground
+            .bundle_with(&image(2, 3000), 2, Some(golden), |_| {});
+        let copies = bench.map().golden;
+        for (copy, is_broken) in copies.iter().zip(broken) {
+            if is_broken {
+                bench.corrupt(copy.image.start + 3999);
+            }
+        }
+        bench.deliver_all(&built.object);
+        if broken == [true, true] {
+            assert_eq!(bench.report().bundle.refusal, Refusal::BaseMismatch);
+        } else {
+            assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+        }
+    }
+}

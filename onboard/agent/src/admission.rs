@@ -1,7 +1,7 @@
 //! Admission: whether a bundle may be installed, judged from its envelope alone, as soon as the envelope is
 //! there. Signatures first, policy after.
 
-use lightday_boot::judge;
+use lightday_boot::{Region, judge};
 use lightday_wire::canon::CanonError;
 use lightday_wire::{
     Activation, Base, DigestPrefix, Envelope, Image, Location, Manifest, ManifestContext,
@@ -21,6 +21,8 @@ pub struct Admitted {
     pub manifest: Manifest,
     /// Where the base lies, and what it is.
     pub base: Option<(Location, Base)>,
+    /// Where the base is read: golden may be read from its second copy.
+    pub(crate) base_region: Option<Region>,
     /// The slot that it is to be written to.
     pub target: SlotId,
     /// Bytes before the payload in the object.
@@ -78,6 +80,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             number,
             manifest,
             base,
+            base_region: base.map(|(location, _)| self.image_region(location)),
             target,
             payload_offset,
             envelope: copy,

@@ -12,8 +12,7 @@ use lightday_boot::trailer::Entry;
 use lightday_boot::{Region, flash};
 use lightday_delta::{Decoder, Lengths};
 use lightday_fec::{Progress, Solver};
-use lightday_wire::report::Verdict;
-use lightday_wire::{Location, MAX_ENVELOPE_LEN, ObjectKind, Refusal, SlotState, Stage};
+use lightday_wire::{Location, MAX_ENVELOPE_LEN, Refusal, SlotState};
 
 use crate::admission::{Admitted, Objection};
 use crate::agent::{Agent, Reception};
@@ -23,8 +22,6 @@ use crate::platform::Now;
 
 /// How often a bundle is solved and patched before it is given up.
 pub const MAX_ATTEMPTS: u8 = 8;
-/// How often it is solved before wrong bytes are the sender's, and not the flash's.
-const SURE_ATTEMPTS: u8 = 2;
 /// Bytes written in a step: a multiple of every granule.
 const WRITE_SLICE: usize = 256;
 
@@ -215,7 +212,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// The bundle that was admitted.
-    fn admitted(&self) -> Result<&Admitted, Refusal> {
+    pub(crate) fn admitted(&self) -> Result<&Admitted, Refusal> {
         match &self.reception {
             Reception::Admitted(admitted) => Ok(admitted),
             _ => Err(Refusal::Superseded),
@@ -253,11 +250,25 @@ impl<const N: usize, const W: usize> Agent<N, W> {
 
     fn check_base(&self) -> Result<Install, Refusal> {
         match self.admitted()?.base {
-            Some((location, base)) => {
-                let region = self.image_region(location);
+            Some((_, base)) => {
+                let region = self.admitted()?.base_region.ok_or(Refusal::BaseMismatch)?;
                 Ok(Install::Base(Hashing::new(region, base.size)))
             }
             None => Ok(Install::Begin),
+        }
+    }
+
+    /// Goes on to the second copy of golden, where there is one.
+    fn next_copy(&mut self) -> Result<Install, Refusal> {
+        let [first, second] = self.config.map.golden.map(|copy| copy.image);
+        match &mut self.reception {
+            Reception::Admitted(admitted)
+                if admitted.base_region == Some(first) && first != second =>
+            {
+                admitted.base_region = Some(second);
+                self.check_base()
+            }
+            _ => Err(Refusal::BaseMismatch),
         }
     }
 
@@ -271,7 +282,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         };
         match self.admitted()?.base {
             Some((_, base)) if base.digest == digest => Ok(Install::Begin),
-            _ => Err(Refusal::BaseMismatch),
+            _ => self.next_copy(),
         }
     }
 
@@ -345,8 +356,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 .part(admitted.payload_offset, payload.size)
                 .ok_or(Refusal::Malformed)?,
             base: admitted
-                .base
-                .and_then(|(location, base)| self.image_region(location).part(0, base.size)),
+                .base_region
+                .zip(admitted.base)
+                .and_then(|(region, (_, base))| region.part(0, base.size)),
             written: region.part(0, written).ok_or(Refusal::ImageTooLarge)?,
         };
         let mut slice = [0xffu8; WRITE_SLICE];
@@ -398,81 +410,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             .append(flash, entry)
             .map_err(|_| Refusal::FlashFault)?;
         Ok(Install::End)
-    }
-
-    /// Verified: commit it. It is armed in the next steps if the authorization is there, or none needed.
-    fn installed<F: NorFlash>(&mut self, now: Now, flash: &mut F) -> Result<Install, Refusal> {
-        let admitted = self.admitted()?;
-        let (number, target) = (admitted.number, admitted.target);
-        let before = self.record.clone();
-        self.record.slot_mut(target).state = SlotState::Verified;
-        self.record.raise_next(ObjectKind::Bundle, number);
-        self.record.patch_attempts = 0;
-        let verdict = Verdict {
-            number,
-            stage: Stage::Done,
-            refusal: Refusal::None,
-        };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
-        if self.commit(flash).is_err() {
-            self.record = before;
-            return Err(Refusal::FlashFault);
-        }
-        self.staging.forget();
-        self.drop_reception();
-        self.hold = Refusal::None;
-        self.report_due = now.elapsed;
-        self.refresh_facts(flash);
-        self.arm_due = true;
-        Ok(Install::Idle)
-    }
-
-    /// Gives the bundle up, or lets it begin again where only the flash is to blame.
-    fn fail<F: NorFlash>(&mut self, now: Now, flash: &mut F, why: Refusal) {
-        let Some(number) = self.receiving() else {
-            return self.drop_reception();
-        };
-        let is_signed = matches!(self.reception, Reception::Admitted(_));
-        // Polluted symbols say nothing about the bundle: the same number may be sent again.
-        let is_polluted = matches!(why, Refusal::PayloadDigest | Refusal::Malformed);
-        let attempts = self.record.patch_attempts;
-        // A cell that reads differently each time is found by checking all of them once more.
-        let is_doubtful = (is_polluted || !is_signed) && attempts < SURE_ATTEMPTS;
-        if is_doubtful || (why == Refusal::FlashFault && attempts < MAX_ATTEMPTS) {
-            return self.begin_install();
-        }
-        let is_patching = |slot: &lightday_boot::SlotRecord| {
-            slot.state == SlotState::Patching && slot.bundle == number
-        };
-        for slot in self
-            .record
-            .slots
-            .iter_mut()
-            .filter(|slot| is_patching(slot))
-        {
-            slot.state = SlotState::Failed;
-        }
-        self.drop_reception();
-        if is_signed && !is_polluted {
-            self.record.raise_next(ObjectKind::Bundle, number);
-        }
-        self.record.patch_attempts = 0;
-        let verdict = Verdict {
-            number,
-            stage: Stage::Failed,
-            refusal: why,
-        };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
-        let _ = self.commit(flash);
-        self.report_due = now.elapsed;
-    }
-
-    /// Something changed that a bundle may have waited for: its base, or the slot.
-    pub(crate) fn take_up_waiting(&mut self) {
-        self.judge_due |= matches!(self.reception, Reception::Waiting(_));
-        if matches!(self.install, Install::Idle) && self.staging.is_complete() && self.may_patch() {
-            self.begin_install();
-        }
     }
 }
 

@@ -31,6 +31,7 @@ mod digest;
 mod documents;
 mod hashing;
 mod install;
+mod outcome;
 mod platform;
 mod report;
 mod small;
