@@ -151,7 +151,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         codec::check(&manifest.payload, config.decoder_ram)?;
         let envelope_len = u32::try_from(envelope_len).unwrap_or(u32::MAX);
         let object = manifest.payload.size.checked_add(envelope_len);
-        if object.is_none_or(|len| len > room) || manifest.trial.tries == 0 {
+        // A trial without a try or a lease could never be won.
+        let is_hopeless = manifest.trial.tries == 0 || manifest.trial.lease_s == 0;
+        if object.is_none_or(|len| len > room) || is_hopeless {
             return Err(Refusal::Malformed);
         }
         if manifest.security_counter < self.record.security_counter {

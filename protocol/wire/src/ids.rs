@@ -84,7 +84,8 @@ pub struct ComponentId(pub u8);
 pub struct ObjectNumber(u32);
 
 impl ObjectNumber {
-    /// The largest number, 2^24 - 1.
+    /// The largest number, 2^24 - 1. It stands for "used up" and is never accepted: behind it there is
+    /// none that would bar it from being played back.
     pub const MAX: Self = Self(0x00ff_ffff);
     /// Numbers from the next one accepted up to this many beyond it are heard.
     pub const WINDOW: u32 = 65_536;
@@ -118,7 +119,7 @@ impl ObjectNumber {
     /// Whether an object of this number is heard where `next` is the next number accepted.
     #[must_use]
     pub const fn is_in_window(self, next: Self) -> bool {
-        self.0 >= next.0 && self.0 - next.0 < Self::WINDOW
+        self.0 >= next.0 && self.0 - next.0 < Self::WINDOW && self.0 < Self::MAX.0
     }
 
     /// Three bytes, most significant first.
@@ -322,6 +323,8 @@ mod tests {
         assert!(n(5 + 65_535).is_in_window(n(5)));
         assert!(!n(5 + 65_536).is_in_window(n(5)));
         assert_eq!(ObjectNumber::MAX.next(), ObjectNumber::MAX);
+        assert!(n(0x00ff_fffe).is_in_window(n(0x00ff_fffe)));
+        assert!(!ObjectNumber::MAX.is_in_window(ObjectNumber::MAX));
         assert_eq!(ObjectNumber::new(1 << 24), None);
     }
 
