@@ -103,10 +103,11 @@ fn what_release_signed_and_policy_refuses_uses_its_number_up() {
 }
 
 #[test]
-fn a_payload_longer_than_the_object_and_a_trial_without_tries_are_malformed() {
+fn a_payload_longer_than_the_object_and_a_trial_without_tries_or_lease_are_malformed() {
     assert_eq!(refused(|m| m.payload.size = 60_000).1, Refusal::Malformed);
     assert_eq!(refused(|m| m.payload.size = u32::MAX).1, Refusal::Malformed);
     assert_eq!(refused(|m| m.trial.tries = 0).1, Refusal::Malformed);
+    assert_eq!(refused(|m| m.trial.lease_s = 0).1, Refusal::Malformed);
 }
 
 #[test]

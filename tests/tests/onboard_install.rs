@@ -44,9 +44,11 @@ fn a_polluted_payload_is_dropped_and_reported_and_the_same_number_may_be_sent_ag
     );
     assert!(!bench.slot_changed_since(operation, SlotId::B));
     assert_eq!(bench.record().next_number(ObjectKind::Bundle), built.number);
-    // What was dropped stays dropped over a reset.
+    // What was dropped stays dropped over a reset, and is not judged again.
     bench.reset(ResetCause::Upset);
+    let before = bench.writes();
     bench.settle();
+    assert_eq!(bench.writes(), before);
     assert_eq!(bench.agent().symbols_needed(), 0);
     assert_eq!(bench.beacon().bundle.refusal, Refusal::PayloadDigest);
     bench.deliver_all(&built.object);
