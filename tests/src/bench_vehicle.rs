@@ -182,10 +182,13 @@ fn factory<const WRITE: usize, const ERASE: usize>(
     let map = &layout.map;
     let mut flash = SimFlash::new(layout.blocks);
     map.check(&flash).expect("the layout suits");
-    keys::store(&mut flash, map.key_sets, staff.key_set()).expect("it fits");
+    keys::store(&mut flash, map, staff.key_set()).expect("it fits");
     let golden = image(9, 4000);
     for copy in map.golden {
         install(&mut flash, copy, staff, &golden, describe(&golden, 0));
+    }
+    keys::store_at_launch(&mut flash, map, staff.key_set()).expect("golden has room");
+    for copy in map.golden {
         for region in [copy.image, copy.trailer] {
             flash.protect(region.start..region.end());
         }

@@ -128,7 +128,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             |stored| stored.record,
         );
         loader::apply_floors(flash, &config.map, &mut record);
-        let keys = lightday_boot::keys::load(flash, config.map.key_sets, record.key_set);
+        let keys = lightday_boot::keys::load(flash, &config.map, record.key_set);
         let [golden, _] = config.map.golden;
         let golden = loader::golden_trailer(flash, golden);
         let vehicle = config.identity.vehicle;

@@ -73,7 +73,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     fn take_effect<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         let version = self.keys.current.as_ref().map(|set| set.version);
         if version != Some(self.record.key_set) {
-            self.keys = keys::load(flash, self.config.map.key_sets, self.record.key_set);
+            self.keys = keys::load(flash, &self.config.map, self.record.key_set);
             self.floors_due = true;
         }
         if self.uplink.epoch() != self.record.epoch {

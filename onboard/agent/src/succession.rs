@@ -111,7 +111,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return Err(Refusal::SlotBusy);
         }
         self.check_reconfirmed(flash)?;
-        keys::store(flash, self.config.map.key_sets, &next).map_err(|_| Refusal::FlashFault)?;
+        keys::store(flash, &self.config.map, &next).map_err(|_| Refusal::FlashFault)?;
         self.record.key_set = next.version;
         Ok(Outcome::Done)
     }

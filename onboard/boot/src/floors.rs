@@ -4,11 +4,15 @@
 //! | epoch: 16 words | key set: 64 words | security counter: all the rest |
 //! ```
 //! A word is one program granule. A step programs the next word to zero, so that a number is the count of
-//! programmed words. A word counts as programmed when four of its bits or more are zero, or when it cannot
-//! be read: a torn step was authorised, and going on is safe where going back is not. Fewer are a flip.
+//! programmed words. A word is programmed when four of its bits or more are zero, in two readings; fewer are
+//! a flip.
 //!
 //! Words are counted from the first on, across at most two that are not programmed: a torn step may leave
 //! a word that takes no second program. A lone word far behind is an upset, not a step, and counts nothing.
+//!
+//! A word that cannot be read may be a torn step if it alone follows a programmed one; then [`value`] counts
+//! it, so that no step programs it again. It proves nothing: only what [`proven`] counts may be saved.
+//! Where more cannot be read, the flash fails, not a step, and nothing of it counts.
 
 use embedded_storage::nor_flash::NorFlash;
 
@@ -30,6 +34,8 @@ const KEY_SETS: u32 = 64;
 const MIN_SECURITY: u32 = 16;
 /// Words without a step that the count goes across.
 const GAP: u32 = 2;
+/// Zero bits that make a word a step.
+const STEP_BITS: u32 = 4;
 /// Longest granule that a word can be.
 const MAX_WORD: usize = 256;
 
@@ -55,32 +61,61 @@ fn extent<F: NorFlash>(region: Region, floor: Floor) -> (u32, u32) {
     }
 }
 
-/// The value of a floor.
-pub fn value<F: NorFlash>(flash: &mut F, region: Region, floor: Floor) -> u32 {
+/// What a word reads as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// A step.
+    Programmed,
+    /// No step.
+    Erased,
+    /// It cannot be read, twice.
+    Unreadable,
+}
+
+/// The value of a floor, as words prove it that read as programmed.
+pub fn proven<F: NorFlash>(flash: &mut F, region: Region, floor: Floor) -> u32 {
     let (first, words) = extent::<F>(region, floor);
     let mut value = 0u32;
     for i in 0..words {
         if i > value.saturating_add(GAP) {
             break;
         }
-        if is_programmed(flash, region, first.saturating_add(i)) {
+        if word_at(flash, region, first.saturating_add(i)) == Word::Programmed {
             value = i.saturating_add(1);
         }
     }
     value
 }
 
-fn is_programmed<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> bool {
-    let mut buffer = [0u8; MAX_WORD];
-    let Some(bytes) = buffer.get_mut(..F::WRITE_SIZE) else {
-        return false;
-    };
+/// The value of a floor, a torn last step counted. For comparison only: see [`proven`].
+pub fn value<F: NorFlash>(flash: &mut F, region: Region, floor: Floor) -> u32 {
+    let (first, words) = extent::<F>(region, floor);
+    let value = proven(flash, region, floor);
+    let mut is_unreadable =
+        |i: u32| i < words && word_at(flash, region, first.saturating_add(i)) == Word::Unreadable;
+    let is_torn_step = value > 0 && is_unreadable(value) && !is_unreadable(value.saturating_add(1));
+    value.saturating_add(u32::from(is_torn_step))
+}
+
+fn word_at<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> Word {
     let offset = word.saturating_mul(word_len::<F>());
-    if flash::read(flash, region, offset, bytes).is_err() {
-        return true;
+    let mut zeros = || {
+        let mut buffer = [0u8; MAX_WORD];
+        let bytes = buffer.get_mut(..F::WRITE_SIZE)?;
+        flash::read(flash, region, offset, bytes).ok()?;
+        Some(bytes.iter().map(|b| b.count_zeros()).sum::<u32>())
+    };
+    match (zeros(), zeros()) {
+        (None, None) => Word::Unreadable,
+        (first, second) => {
+            let least = first.into_iter().chain(second).min().unwrap_or(0);
+            if least >= STEP_BITS {
+                Word::Programmed
+            } else {
+                Word::Erased
+            }
+        }
     }
-    let zeros: u32 = bytes.iter().map(|b| b.count_zeros()).sum();
-    zeros >= 4
 }
 
 /// Raises a floor to `target`, word by word; does nothing if it is there already. A `target` beyond the

@@ -65,7 +65,7 @@ pub fn load<F: NorFlash, S: Supervisor>(
         return golden_or_proven(flash, map, identity, None);
     };
     let record = with_floors(flash, map, &stored);
-    let keys = keys::load(flash, map.key_sets, record.key_set);
+    let keys = keys::load(flash, map, record.key_set);
     let mut facts = slot_facts(flash, map, identity, &keys);
     let wake = Wake {
         cause: supervisor.reset_cause(),
@@ -103,14 +103,15 @@ pub fn with_floors<F: NorFlash>(flash: &mut F, map: &MemoryMap, stored: &Stored)
     record
 }
 
-/// Raises the record's numbers to their floors.
+/// Raises the record's numbers to their floors, as far as words prove them that read as programmed: what
+/// is saved with the record stays, and a fault of one boot must not.
 pub fn apply_floors<F: NorFlash>(flash: &mut F, map: &MemoryMap, record: &mut Record) {
-    let security = floors::value(flash, map.floors, Floor::Security);
-    let key_set = floors::value(flash, map.floors, Floor::KeySet);
-    let epoch = floors::value(flash, map.floors, Floor::Epoch);
+    let security = floors::proven(flash, map.floors, Floor::Security);
+    let key_set = floors::proven(flash, map.floors, Floor::KeySet);
+    let epoch = floors::proven(flash, map.floors, Floor::Epoch);
     record.security_counter = record.security_counter.max(security);
     let key_set = u16::try_from(key_set).unwrap_or(u16::MAX);
-    record.key_set = keys::in_force(flash, map.key_sets, record.key_set, key_set);
+    record.key_set = keys::in_force(flash, map, record.key_set, key_set);
     let epoch = u8::try_from(epoch).ok().and_then(lightday_wire::Epoch::new);
     record.epoch = record.epoch.max(epoch.unwrap_or(record.epoch));
 }
@@ -228,7 +229,7 @@ fn golden_or_proven<F: NorFlash>(
         Record::clone,
     );
     apply_floors(flash, map, &mut numbers);
-    let keys = keys::load(flash, map.key_sets, numbers.key_set);
+    let keys = keys::load(flash, map, numbers.key_set);
     let facts = slot_facts(flash, map, identity, &keys);
     // The image that was confirmed last comes first.
     let [a, b] = &facts;

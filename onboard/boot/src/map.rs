@@ -121,6 +121,14 @@ impl MemoryMap {
         }
     }
 
+    /// Where the launch key set lies: behind the papers in the trailer of each copy of golden, as read-only
+    /// as golden itself.
+    #[must_use]
+    pub const fn launch_keys(&self) -> [Region; 2] {
+        let [first, second] = self.golden;
+        [launch_keys(first.trailer), launch_keys(second.trailer)]
+    }
+
     /// Every region, golden's second copy left out where it is the first.
     fn regions(&self) -> impl Iterator<Item = Region> + Clone {
         let [a, b] = self.slots;
@@ -193,8 +201,9 @@ impl MemoryMap {
         for (region, least) in [
             (a.trailer, 6 * DOCUMENT_CELL),
             (b.trailer, 6 * DOCUMENT_CELL),
-            (g.trailer, DOCUMENT_CELL),
-            (h.trailer, DOCUMENT_CELL),
+            // Papers in the first half, the launch key set in the second.
+            (g.trailer, 2 * KEY_SET_CELL),
+            (h.trailer, 2 * KEY_SET_CELL),
             (r, RECORD_CELL),
             (s, RECORD_CELL),
             (t, RECORD_CELL),
@@ -212,5 +221,14 @@ impl MemoryMap {
             return Err(MapError::TooSmall(self.floors));
         }
         Ok(())
+    }
+}
+
+/// The second half of a golden trailer, from a whole number of key set cells on.
+const fn launch_keys(trailer: Region) -> Region {
+    let offset = trailer.len / (2 * KEY_SET_CELL) * KEY_SET_CELL;
+    Region {
+        start: trailer.start.saturating_add(offset),
+        len: trailer.len.saturating_sub(offset),
     }
 }

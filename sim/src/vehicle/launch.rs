@@ -73,11 +73,12 @@ impl Launch<'_> {
         let mut flash = SimFlash::new(self.layout.blocks);
         map.check(&flash).expect("the layout suits the geometry");
         for set in [self.factory.key_set(), self.keys] {
-            keys::store(&mut flash, map.key_sets, set).expect("a key set fits its region");
+            keys::store(&mut flash, map, set).expect("a key set fits its region");
         }
         for copy in map.golden {
             self.install(&mut flash, copy, self.golden);
         }
+        keys::store_at_launch(&mut flash, map, self.keys).expect("golden has room for the keys");
         self.install(&mut flash, map.slot(SlotId::A), self.first);
         let image = self.first.image();
         let slot_a = SlotRecord {

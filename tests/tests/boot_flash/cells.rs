@@ -93,7 +93,7 @@ fn a_blank_cell_that_takes_no_program_is_passed_over() {
 }
 
 fn facts(vehicle: &mut Vehicle) -> SlotFacts {
-    let ring = keys::load(&mut vehicle.flash, vehicle.map.key_sets, 1);
+    let ring = keys::load(&mut vehicle.flash, &vehicle.map, 1);
     let trailer = Trailer::new(vehicle.map.slots[1].trailer);
     judge::read(&mut vehicle.flash, trailer, IDENTITY, &ring)
 }

@@ -1,10 +1,10 @@
 //! The write-once floors: they go up by what was authorised, never down, and an upset is no step.
 
 use lightday_boot::Region;
-use lightday_boot::floors::{Floor, capacity, raise, value};
+use lightday_boot::floors::{Floor, capacity, proven, raise, value};
 use lightday_sim::flash::{CutForm, SimFlash};
 
-use crate::vehicle::{FORMS, Flash};
+use crate::vehicle::{FORMS, Faulty, Flash};
 
 const REGION: Region = Region {
     start: 0,
@@ -113,4 +113,42 @@ fn a_lone_upset_far_up_is_no_step() {
         raise(&mut flash, REGION, floor, 3).unwrap();
         assert_eq!(value(&mut flash, REGION, floor), 3, "{floor:?}");
     }
+}
+
+/// Regression: one boot in which nothing could be read raised all floors to their ends in the record, for
+/// ever. What cannot be read proves nothing.
+#[test]
+fn words_that_cannot_be_read_raise_nothing() {
+    let mut flash = Flash::new(1);
+    raise(&mut flash, REGION, Floor::Epoch, 1).unwrap();
+    raise(&mut flash, REGION, Floor::KeySet, 3).unwrap();
+    raise(&mut flash, REGION, Floor::Security, 7).unwrap();
+    for dead in [0..4096, 0..64, 0..640, 8..4096, 640..656, 700..1000] {
+        let mut flash = Faulty {
+            flash: flash.clone(),
+            dead: dead.clone(),
+        };
+        for (floor, is) in FLOORS.into_iter().zip([1, 3, 7]) {
+            let counted = value(&mut flash, REGION, floor);
+            let proven = proven(&mut flash, REGION, floor);
+            assert!(proven <= is, "{floor:?} {dead:?}");
+            assert!(counted <= is, "{floor:?} {dead:?}");
+        }
+    }
+}
+
+/// A single word that cannot be read behind a step may be a torn step: it counts, and proves nothing.
+#[test]
+fn a_torn_step_counts_and_proves_nothing() {
+    let mut flash = Flash::new(1);
+    raise(&mut flash, REGION, Floor::Security, 2).unwrap();
+    let word = (80 + 2) * 8;
+    let mut torn = Faulty {
+        flash,
+        dead: word..word + 8,
+    };
+    assert_eq!(value(&mut torn, REGION, Floor::Security), 3);
+    assert_eq!(proven(&mut torn, REGION, Floor::Security), 2);
+    raise(&mut torn, REGION, Floor::Security, 4).unwrap();
+    assert_eq!(proven(&mut torn, REGION, Floor::Security), 4);
 }

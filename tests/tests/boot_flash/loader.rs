@@ -150,8 +150,7 @@ fn documents_of_the_key_set_before_count_and_of_the_one_before_that_do_not() {
     let mut vehicle = vehicle();
     for (version, expected) in [(2, A), (3, Location::Golden)] {
         let next = lightday_sim::crew::Crew::new(9, version);
-        lightday_boot::keys::store(&mut vehicle.flash, vehicle.map.key_sets, next.key_set())
-            .unwrap();
+        lightday_boot::keys::store(&mut vehicle.flash, &vehicle.map, next.key_set()).unwrap();
         vehicle.forge(|record| record.key_set = version);
         assert_eq!(
             vehicle.boots(ResetCause::PowerOn),
@@ -167,8 +166,8 @@ fn home_that_was_confirmed_anew_outlives_two_rotations() {
     let mut vehicle = vehicle();
     let second = lightday_sim::crew::Crew::new(9, 2);
     let third = lightday_sim::crew::Crew::new(10, 3);
-    let sets = vehicle.map.key_sets;
-    lightday_boot::keys::store(&mut vehicle.flash, sets, second.key_set()).unwrap();
+    let map = vehicle.map;
+    lightday_boot::keys::store(&mut vehicle.flash, &map, second.key_set()).unwrap();
     vehicle.forge(|record| record.key_set = 2);
     let image = crate::vehicle::home_image().digest;
     let entry = lightday_boot::trailer::Entry::Commanded {
@@ -177,7 +176,7 @@ fn home_that_was_confirmed_anew_outlives_two_rotations() {
     };
     let trailer = lightday_boot::trailer::Trailer::new(vehicle.map.slots[0].trailer);
     trailer.append(&mut vehicle.flash, entry).unwrap();
-    lightday_boot::keys::store(&mut vehicle.flash, sets, third.key_set()).unwrap();
+    lightday_boot::keys::store(&mut vehicle.flash, &map, third.key_set()).unwrap();
     vehicle.forge(|record| record.key_set = 3);
     assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
 }

@@ -1,10 +1,12 @@
 //! The loader on a flash that fails: wrong digests, a record that cannot be written or read, golden with
 //! holes in it, and power cut at every operation of a boot.
 
-use lightday_boot::Elapsed;
+use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::{Elapsed, Record, keys, load};
+use lightday_sim::vehicle::SimSupervisor;
 use lightday_wire::{Action, Location, ResetCause, RevertCause, SlotId, SlotState};
 
-use crate::vehicle::{FORMS, Vehicle, new_image, vehicle};
+use crate::vehicle::{FORMS, Faulty, IDENTITY, Vehicle, crew, new_image, vehicle};
 
 const A: Location = Location::Slot(SlotId::A);
 const B: Location = Location::Slot(SlotId::B);
@@ -128,6 +130,56 @@ fn a_key_set_floor_that_an_upset_raised_takes_no_key_away() {
     vehicle.flash.factory_load(word, &[0; 8]);
     assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
     assert_eq!(vehicle.record().key_set, 1);
+}
+
+/// Regression: one boot with unreadable floors left a security counter of 432, or epoch 8, for ever.
+#[test]
+fn one_boot_with_unreadable_floors_changes_no_number() {
+    let mut vehicle = vehicle();
+    assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    let before = vehicle.record();
+    let floors = vehicle.map.floors;
+    let part = |len| floors.start..floors.start + len;
+    for dead in [part(floors.len), part(64), part(8), part(700)] {
+        let mut faulty = Faulty {
+            flash: vehicle.flash.clone(),
+            dead: dead.clone(),
+        };
+        let mut supervisor = SimSupervisor::new(vehicle.now, 60_000);
+        let boot = load(&mut faulty, &vehicle.map, IDENTITY, &mut supervisor).unwrap();
+        assert_eq!(boot.location, A, "{dead:?}");
+        vehicle.flash = faulty.flash;
+        assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+        let after = vehicle.record();
+        let numbers = |r: &Record| (r.security_counter, r.key_set, r.epoch);
+        assert_eq!(numbers(&after), numbers(&before), "{dead:?}");
+    }
+}
+
+/// Regression: without a key set in its two regions the vehicle was deaf for ever. The launch set lies
+/// with golden, and whatever ran, somebody verifies under it.
+#[test]
+fn without_its_key_sets_the_launch_set_is_in_force() {
+    let mut vehicle = vehicle();
+    assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    for region in vehicle.map.key_sets {
+        vehicle.flash.erase(region.start, region.end()).unwrap();
+    }
+    assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    let launch = crew().key_set();
+    assert_eq!(vehicle.record().key_set, launch.version);
+    // Whatever version was in force.
+    vehicle.forge(|record| record.key_set = 9);
+    assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    assert_eq!(vehicle.record().key_set, launch.version);
+    let ring = keys::load(&mut vehicle.flash, &vehicle.map, launch.version);
+    assert_eq!(ring.current.as_ref(), Some(launch));
+    // Either copy of golden's area is enough.
+    for copy in vehicle.map.launch_keys() {
+        let mut vehicle = vehicle.clone();
+        vehicle.flash.flip(copy.start + 40, 1);
+        assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    }
 }
 
 /// Every operation of a boot and every form of a cut, then again in the boot that follows: something

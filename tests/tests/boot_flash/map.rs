@@ -74,5 +74,10 @@ fn a_region_that_holds_no_cell_is_refused() {
     shrink(|map| &mut map.slots[1].trailer);
     shrink(|map| &mut map.golden[0].trailer);
     shrink(|map| &mut map.floors);
+    // Room for golden's papers, none for the launch key set.
+    let mut narrow = map;
+    narrow.golden[1].trailer.len = 1024;
+    let trailer = narrow.golden[1].trailer;
+    assert_eq!(narrow.check(&flash), Err(MapError::TooSmall(trailer)));
     assert!(map.check(&Flash::new(1)).is_err());
 }

@@ -1,15 +1,17 @@
 //! A vehicle with signed trailers: A is home, B holds a verified and authorized image with a higher
 //! security counter. Built once, cloned for each test.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lightday_boot::store::RecordStore;
 use lightday_boot::trailer::{Entry, Trailer};
 use lightday_boot::{
     Boot, BootError, Elapsed, Identity, MemoryMap, Record, SlotMap, SlotRecord, Trial, keys, load,
 };
 use lightday_sim::crew::Crew;
-use lightday_sim::flash::{CutForm, SimFlash};
+use lightday_sim::flash::{CutForm, FlashError, SimFlash};
 use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
 use lightday_trust::digest::sha256;
 use lightday_wire::manifest::FORMAT;
@@ -187,9 +189,12 @@ fn build() -> Vehicle {
     let map = layout.map;
     let mut flash = Flash::new(layout.blocks);
     map.check(&flash).unwrap();
-    keys::store(&mut flash, map.key_sets, crew().key_set()).unwrap();
+    keys::store(&mut flash, &map, crew().key_set()).unwrap();
     for copy in map.golden {
         install(&mut flash, copy, 0, GOLDEN, false);
+    }
+    keys::store_at_launch(&mut flash, &map, crew().key_set()).unwrap();
+    for copy in map.golden {
         flash.protect(copy.image.start..copy.image.end());
         flash.protect(copy.trailer.start..copy.trailer.end());
     }
@@ -255,5 +260,44 @@ impl Vehicle {
 
     pub fn boots(&mut self, cause: ResetCause) -> Location {
         self.reset(cause).expect("something boots").0.location
+    }
+}
+
+/// A flash that cannot read a range of addresses.
+pub struct Faulty {
+    pub flash: Flash,
+    pub dead: Range<u32>,
+}
+
+impl ErrorType for Faulty {
+    type Error = FlashError;
+}
+
+impl ReadNorFlash for Faulty {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        let end = offset + u32::try_from(bytes.len()).unwrap();
+        if offset < self.dead.end && self.dead.start < end {
+            return Err(FlashError::Uncorrectable(offset));
+        }
+        self.flash.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.flash.capacity()
+    }
+}
+
+impl NorFlash for Faulty {
+    const WRITE_SIZE: usize = 8;
+    const ERASE_SIZE: usize = 4096;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        self.flash.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.flash.write(offset, bytes)
     }
 }
