@@ -45,7 +45,7 @@ pub fn scenario(name: &str, images: Images) -> Option<Scenario> {
             scenario.behaviour = all.find(|behaviour| behaviour.name() == name)?;
             if scenario.behaviour == Behaviour::Vandal {
                 // Without a reset nobody would notice that the record is gone.
-                scenario.upsets.push(Span::from_days(9));
+                scenario.upsets.push(Span::from_days(5));
             }
         }
     }

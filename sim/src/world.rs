@@ -362,6 +362,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
                 Action::Rollback { image } => {
                     format!("decides to go back to {}", name(report, &image))
                 }
+                Action::ReportRequest => "asks for a report, to be heard once in a while".into(),
                 other => format!("decides: {other:?}"),
             };
             self.log(Actor::Ground, Weight::Headline, format_args!("{text}"));

@@ -158,7 +158,7 @@ impl Ground {
         // Without a pass left nothing can be planned; what is queued then stays unsent, and shows as such.
         let now_ms = self.unix_ms(now);
         let _ = self.session.handle_report(&proven.report, now_ms);
-        let decision = self.operator.hear(&proven.report);
+        let decision = self.operator.hear(now, &proven.report);
         if let Some(action) = decision {
             self.decided = Some((now + DECISION, action));
         }

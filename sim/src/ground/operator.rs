@@ -7,6 +7,7 @@
 //!                                              Rollback --> AwaitTrial(old) -- Confirm --> AwaitConfirm(old)
 //! ```
 
+use crate::time::{MissionTime, Span};
 use lightday_wire::report::flags;
 use lightday_wire::{Action, Digest, Location, Report, SlotId, SlotState};
 
@@ -37,7 +38,13 @@ pub struct Operator {
     /// Whether ordinary telemetry says that the new image does its work.
     new_works: bool,
     stage: Stage,
+    /// When they last commanded anything.
+    commanded: MissionTime,
 }
+
+/// How long they leave the vehicle without a signed command, so that its command-loss timer never runs
+/// out for want of anything to say.
+const ROUTINE: Span = Span::from_days(5);
 
 impl Operator {
     /// People who want `intent`, with the images that they know.
@@ -53,6 +60,7 @@ impl Operator {
             new,
             new_works,
             stage,
+            commanded: MissionTime::START,
         }
     }
 
@@ -62,8 +70,20 @@ impl Operator {
         self.stage == Stage::Settled
     }
 
-    /// What they do on a report.
-    pub fn hear(&mut self, report: &Report) -> Option<Action> {
+    /// What they do on a report that is heard at `now`.
+    pub fn hear(&mut self, now: MissionTime, report: &Report) -> Option<Action> {
+        // A command that is heard extends a lease: none is sent for its own sake while a trial runs.
+        let is_trial = report.slots.iter().any(|s| s.state == SlotState::Trial);
+        let is_overdue = now.since(self.commanded) >= ROUTINE && !is_trial;
+        let routine = is_overdue.then_some(Action::ReportRequest);
+        let action = self.decide(report).or(routine);
+        if action.is_some() {
+            self.commanded = now;
+        }
+        action
+    }
+
+    fn decide(&mut self, report: &Report) -> Option<Action> {
         match self.stage {
             Stage::AwaitTrial(image) => {
                 let works = image != self.new || self.new_works;

@@ -12,7 +12,7 @@ use lightday_station::object::UplinkObject;
 use lightday_station::profile::Profile;
 use lightday_station::session::{Persistence, UplinkSession};
 use lightday_trust::{Direction, KeySet};
-use lightday_wire::{Authorization, AuthorizationContext, Digest, Epoch, ObjectNumber};
+use lightday_wire::{Authorization, AuthorizationContext, Digest, Epoch, ObjectNumber, SlotId};
 
 use super::{Scenario, ScenarioError, version};
 use crate::checker::Checker;
@@ -307,6 +307,7 @@ fn config(scenario: &Scenario, layout: &Layout, crew: &Crew) -> Config {
         map: layout.map,
         link_keys: crew.link_keys().clone(),
         tag_len: profile.link.tag_len,
+        load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
         decoder_ram: profile.decoder.ram,
         // Two leases and as much again: the revert comes before safe mode.
         command_loss_s: 3 * u64::from(profile.trial.lease_s),

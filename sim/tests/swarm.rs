@@ -1,0 +1,128 @@
+//! The swarm: one seed draws everything (link, passes, geometry, application, cuts, upsets, intruder), and the
+//! invariants must hold whatever comes of it.
+//!
+//! `LIGHTDAY_SWARM=2000 cargo test --release -p lightday-sim --test swarm -- --nocapture` flies more than CI
+//! does; `LIGHTDAY_SEED=n` repeats one and prints its story.
+
+use std::collections::BTreeMap;
+
+use lightday_sim::demo;
+use lightday_sim::ending::Ending;
+use lightday_sim::flash::CutForm;
+use lightday_sim::ground::Intent;
+use lightday_sim::link::Loss;
+use lightday_sim::outcome::Outcome;
+use lightday_sim::rng::Rng;
+use lightday_sim::scenario::{Images, Prepared, Scenario};
+use lightday_sim::time::Span;
+use lightday_sim::trace::Keep;
+use lightday_sim::vehicle::Behaviour;
+
+const OLD: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v2.bin");
+const NEW: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v3.bin");
+const MISSIONS: u64 = 32;
+
+fn ppm(rng: &mut Rng, most: u64) -> u32 {
+    u32::try_from(rng.below(most)).unwrap()
+}
+
+fn draw(seed: u64) -> Scenario {
+    let rng = &mut Rng::stream(seed, "swarm");
+    // Small images: what is drawn is the world around them.
+    let part = |bytes: &[u8]| bytes[..30_000].to_vec();
+    let images = Images::new(&part(OLD), &part(OLD), &part(NEW));
+    let behaviour = *rng.pick(&Behaviour::ALL).unwrap();
+    let mut scenario = demo::scenario(behaviour.name(), images).unwrap();
+    scenario.name = format!("swarm-{seed}");
+    scenario.length = Span::from_days(21);
+    scenario.loss = match rng.below(3) {
+        0 => Loss::None,
+        1 => Loss::Random {
+            loss_ppm: ppm(rng, 300_000),
+        },
+        _ => Loss::bursts(
+            ppm(rng, 300_000),
+            u32::try_from(rng.between(2, 30)).unwrap(),
+        ),
+    };
+    scenario.lost_pass_ppm = ppm(rng, 300_000);
+    scenario.bit_error_ppb = ppm(rng, 20_000);
+    scenario.duplicate_ppm = ppm(rng, 50_000);
+    scenario.schedule.first = Span::from_hours(rng.below(24));
+    scenario.schedule.length = Span::from_hours(rng.between(3, 20));
+    scenario.is_attacked = rng.below(4) == 0;
+    if rng.below(3) == 0 {
+        scenario.intent = Intent::UpdateThenRollback;
+    }
+    let mut operation = 0;
+    for _ in 0..rng.below(5) {
+        operation += rng.below(150);
+        let form = match rng.below(3) {
+            0 => CutForm::NotDone,
+            1 => CutForm::Partial(rng.next_u64()),
+            _ => CutForm::Unstable(rng.next_u64()),
+        };
+        scenario.cuts.push((operation, form));
+        operation += 1;
+    }
+    let mut hours = 0;
+    for _ in 0..rng.below(8) {
+        hours += rng.between(1, 60);
+        scenario.upsets.push(Span::from_hours(hours));
+    }
+    let memory = &mut scenario.profile.memory;
+    memory.slot_size = 64 * 1024;
+    memory.staging_size = 64 * 1024;
+    (memory.program_granule, memory.erase_block) = match rng.below(3) {
+        0 => (4, 4096),
+        1 => (8, 2048),
+        _ => (256, 8192),
+    };
+    // Symbols are whole granules.
+    let granule = memory.program_granule;
+    scenario.profile.link.symbol_len_max = 200.max(granule);
+    scenario
+}
+
+fn fly(seed: u64, keep: Keep) -> Outcome {
+    let scenario = draw(seed);
+    match scenario.profile.memory.program_granule {
+        4 => Prepared::<4, 4096>::new(scenario).unwrap().run(seed, keep),
+        8 => Prepared::<8, 2048>::new(scenario).unwrap().run(seed, keep),
+        _ => Prepared::<256, 8192>::new(scenario)
+            .unwrap()
+            .run(seed, keep),
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn whatever_is_drawn_the_invariants_hold() {
+    if let Some(seed) = number("LIGHTDAY_SEED") {
+        let outcome = fly(seed, Keep::Headlines);
+        println!("{:?}", draw(seed).cuts);
+        for entry in &outcome.timeline {
+            println!("{entry}");
+        }
+        assert_eq!(outcome.violations, [], "{outcome}");
+        return;
+    }
+    let mut endings = BTreeMap::<String, u32>::new();
+    let mut broken = Vec::new();
+    for seed in 0..number("LIGHTDAY_SWARM").unwrap_or(MISSIONS) {
+        let outcome = fly(seed, Keep::Digest);
+        if std::env::var_os("LIGHTDAY_LIST").is_some() {
+            println!("{outcome}");
+        }
+        *endings.entry(outcome.on_board.to_string()).or_default() += 1;
+        if !outcome.violations.is_empty() {
+            broken.push(format!("LIGHTDAY_SEED={seed}: {outcome}"));
+        }
+    }
+    println!("{endings:#?}");
+    assert_eq!(broken, Vec::<String>::new());
+    assert!(endings.contains_key(&Ending::Confirmed.to_string()));
+}
