@@ -4,6 +4,8 @@
 //! `-Zbuild-std=core` for two bare-metal targets. The sysroot then holds neither `alloc` nor `std`: a crate that names
 //! either, itself or through a dependency, does not compile. A canary that does so is built first and must fail.
 //!
+//! The decoders that need a heap are built apart, with `core` and `alloc`.
+//!
 //! `-Zbuild-std` needs the library's source beside a compiler of the same version. In this order:
 //!
 //! ```text
@@ -31,6 +33,9 @@ const PACKAGES: [&str; 6] = [
     "lightday-agent",
 ];
 
+/// What flies on Linux-class vehicles alone, and needs a heap besides `core`: package and feature.
+const WITH_HEAP: [(&str, &str); 2] = [("lightday-delta", "zstd"), ("lightday-agent", "zstd")];
+
 /// Only names are to be resolved here: optimising `core` would take minutes.
 const FAST: [&str; 3] = [
     "profile.dev.opt-level=0",
@@ -53,8 +58,8 @@ enum Compiler {
 }
 
 impl Compiler {
-    /// `cargo build` for `target` with `core` alone.
-    fn build(&self, target: &str) -> Command {
+    /// `cargo build` for `target` with these crates of the library and no other.
+    fn build(&self, target: &str, library: &str) -> Command {
         let mut command = match self {
             Self::Active => cargo(),
             Self::Nightly => run::nightly("cargo"),
@@ -70,7 +75,8 @@ impl Compiler {
         command
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", build_dir());
-        command.args(["build", "--quiet", "-Zbuild-std=core", "--target", target]);
+        command.args(["build", "--quiet", "--target", target]);
+        command.arg(format!("-Zbuild-std={library}"));
         command.args(FAST.iter().flat_map(|setting| ["--config", setting]));
         command
     }
@@ -95,10 +101,18 @@ pub fn run() -> Result<Outcome, Failure> {
         canary(&compiler, target)?;
         for package in PACKAGES {
             println!("    {package} for {target}");
-            let mut command = compiler.build(target);
+            let mut command = compiler.build(target, "core");
             command.args(["--lib", "-p", package]);
             run::check(command).map_err(|failure| {
                 format!("{package} does not build with `core` alone for {target}: {failure}")
+            })?;
+        }
+        for (package, feature) in WITH_HEAP {
+            println!("    {package} with {feature} (core and alloc) for {target}");
+            let mut command = compiler.build(target, "core,alloc");
+            command.args(["--lib", "-p", package, "--features", feature]);
+            run::check(command).map_err(|failure| {
+                format!("{package} with {feature} needs more than a heap for {target}: {failure}")
             })?;
         }
     }
@@ -167,7 +181,7 @@ fn minor_of(version: &str) -> Option<(u32, u32)> {
 fn canary(compiler: &Compiler, target: &str) -> Result<(), Failure> {
     let dir = build_dir().join("canary");
     write_canary(&dir).map_err(|error| format!("cannot write {}: {error}", dir.display()))?;
-    let mut command = compiler.build(target);
+    let mut command = compiler.build(target, "core");
     command.current_dir(&dir);
     let output = run::capture(command)?;
     let said = String::from_utf8_lossy(&output.stderr);

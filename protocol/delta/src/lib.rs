@@ -35,6 +35,17 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// What flies must not panic.
+#![cfg_attr(
+    not(any(test, feature = "encode")),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
 
 #[cfg(any(test, feature = "encode"))]
 extern crate std;

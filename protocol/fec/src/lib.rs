@@ -1,5 +1,16 @@
 #![no_std]
 #![forbid(unsafe_code)]
+// What flies must not panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
 //! Systematic Cauchy MDS erasure code over GF(2^16): one block, any K of its symbols rebuild it.
 //!
 //! The ground makes any symbol of a block by its index ([`encode`]); the vehicle rebuilds the block
