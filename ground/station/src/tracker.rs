@@ -4,9 +4,24 @@
 //! is expected to know *now* is the twin's to say.
 //!
 //! ```text
-//! bytes ─ length, first byte ─ tag of its epoch ─ canonical body ─ sequence above the last ─> Proven
-//!         NotAReport           Forged             Malformed        OldSequence
+//! bytes ─ length, first byte ─ tag of its epoch ─ canonical body ─ sequence after the last ─> Proven
+//!         NotAReport           Forged             Malformed      │  OldSequence
+//!                                                                └ RECORD_LOST: an alarm, whatever
+//!                                                                  its sequence; once ─> Proven
 //! ```
+//!
+//! A vehicle that lost its record counts its reports from zero and stays in its epoch, so that no order is
+//! left by which to judge it. Its report is an *alarm*: it stands beside the last report, which goes on to
+//! order what follows, and ends with the first report of a later epoch, since only a resynchronisation
+//! leads out. An alarm whose very bytes were heard before is a duplicate.
+//!
+//! Who plays an old alarm of this epoch back, one that the ground never heard, makes people look: it hides
+//! no report, moves no order, and is news only once. A later report of the same epoch that has its record
+//! does not end an alarm (it may be the recording) but shows beside it: [`Alarm::denied`].
+//!
+//! Sequences are compared as serial numbers (RFC 1982), since the count of resets in their upper half wraps:
+//! of two, the one that is fewer than 2^31 steps (32,768 resets) ahead is the newer. A mission that comes
+//! near that many resets goes on to the next link epoch, where all older recordings are refused.
 //!
 //! ```
 //! use lightday_station::tracker::{TrackError, Tracker};
@@ -21,11 +36,16 @@
 //! ```
 
 use core::fmt;
+use std::collections::BTreeSet;
+
+use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, FrameKey, LinkKeys};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::canon::{self, CanonError};
 use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
-use lightday_wire::{Epoch, ObjectKind, Refusal, SlotId, SlotState, Stage, VehicleId, Verdict};
+use lightday_wire::{
+    Digest, Epoch, ObjectKind, Refusal, SlotId, SlotState, Stage, VehicleId, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 /// Why bytes from the downlink are not believed.
@@ -52,6 +72,11 @@ pub enum TrackError {
         /// The sequence of the last report.
         last: u32,
     },
+    /// An alarm whose very bytes were heard before.
+    KnownAlarm {
+        /// The report's sequence.
+        found: u32,
+    },
 }
 
 impl fmt::Display for TrackError {
@@ -74,6 +99,12 @@ impl fmt::Display for TrackError {
                 f,
                 "report {found} is not newer than report {last}, which is known already"
             ),
+            Self::KnownAlarm { found } => {
+                write!(
+                    f,
+                    "report {found} says that the record was lost, which is known already"
+                )
+            }
         }
     }
 }
@@ -91,7 +122,7 @@ impl TrackError {
             Self::Forged(_) => {
                 "check vehicle id and keys/link.key; if both are right, the packet was damaged or forged"
             }
-            Self::OldEpoch { .. } | Self::OldSequence { .. } => {
+            Self::OldEpoch { .. } | Self::OldSequence { .. } | Self::KnownAlarm { .. } => {
                 "nothing is to be done: it is a duplicate or a recording"
             }
             Self::Malformed(_) => "update lightday to the version that the vehicle flies",
@@ -110,7 +141,7 @@ pub struct Proven {
     pub received_s: u64,
     /// When it was sent, by the ground's clock: light time before.
     pub sent_s: u64,
-    /// Reports that were missed before it.
+    /// Reports that were missed before it, at least: after a reset those of the life before are unknown.
     pub missed: u32,
 }
 
@@ -128,6 +159,22 @@ impl Proven {
         let here = i64::try_from(self.sent_s).ok()?;
         (there != 0).then(|| there - here)
     }
+
+    /// Whether it says that the record was lost.
+    #[must_use]
+    pub const fn is_alarm(&self) -> bool {
+        self.report.flags & flags::RECORD_LOST != 0
+    }
+}
+
+/// The vehicle said that its record was lost, and no report of a later epoch has come since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The latest report that said so.
+    pub proven: Proven,
+    /// A report of the same epoch was heard later that has its record: one of the two is a recording, or
+    /// the record could be read again.
+    pub denied: bool,
 }
 
 /// What the vehicle last proved.
@@ -136,6 +183,24 @@ pub struct Tracker {
     vehicle: VehicleId,
     light_time_s: u64,
     last: Option<Proven>,
+    alarm: Option<Alarm>,
+    /// Digests of the alarms of the alarm's epoch: 32 B each, emptied where an epoch ends.
+    known_alarms: BTreeSet<[u8; 32]>,
+}
+
+/// Whether a sequence is newer than another, as serial numbers (RFC 1982, 3.2).
+const fn is_newer(found: u32, before: u32) -> bool {
+    let ahead = found.wrapping_sub(before);
+    ahead != 0 && ahead < 1 << 31
+}
+
+/// Reports between two, at least: each life after a reset counts from zero in the lower half.
+const fn missed(found: u32, before: u32) -> u32 {
+    if found >> 16 == before >> 16 {
+        found.saturating_sub(before).saturating_sub(1)
+    } else {
+        found & 0xffff
+    }
 }
 
 impl Tracker {
@@ -146,13 +211,35 @@ impl Tracker {
             vehicle,
             light_time_s,
             last: None,
+            alarm: None,
+            known_alarms: BTreeSet::new(),
         }
     }
 
-    /// The last report that proved itself.
+    /// The last report that proved itself, of a vehicle that has its record.
     #[must_use]
     pub const fn last(&self) -> Option<&Proven> {
         self.last.as_ref()
+    }
+
+    /// The alarm that stands: the vehicle lost its record, and only a resynchronisation leads out.
+    #[must_use]
+    pub const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
+    /// What tells most of the vehicle as it is: the alarm that stands and is not denied, or else the last
+    /// report.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Proven> {
+        let alarm = self.alarm.as_ref().filter(|alarm| !alarm.denied);
+        alarm.map(|alarm| &alarm.proven).or(self.last())
+    }
+
+    /// The latest epoch that the vehicle proved.
+    fn epoch(&self) -> Option<Epoch> {
+        let alarm = self.alarm.as_ref().map(|alarm| alarm.proven.epoch);
+        self.last.as_ref().map(|last| last.epoch).max(alarm)
     }
 
     fn key(&self, keys: &LinkKeys, epoch: Epoch) -> FrameKey {
@@ -175,33 +262,59 @@ impl Tracker {
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
         let report: Report = canon::decode(body).map_err(TrackError::Malformed)?;
-        let mut missed = 0;
-        if let Some(last) = &self.last {
-            if frame.epoch < last.epoch {
-                return Err(TrackError::OldEpoch {
-                    found: frame.epoch,
-                    last: last.epoch,
-                });
-            }
-            let (found, before) = (report.sequence, last.report.sequence);
-            // A vehicle that lost its record may begin to count anew, but only in a later epoch.
-            if found <= before && frame.epoch == last.epoch {
-                return Err(TrackError::OldSequence {
-                    found,
-                    last: before,
-                });
-            }
-            missed = found.saturating_sub(before).saturating_sub(1);
+        if let Some(last) = self.epoch().filter(|last| frame.epoch < *last) {
+            let found = frame.epoch;
+            return Err(TrackError::OldEpoch { found, last });
         }
-        let proven = Proven {
+        let mut proven = Proven {
             report,
             epoch: frame.epoch,
             received_s,
             sent_s: received_s.saturating_sub(self.light_time_s),
-            missed,
+            missed: 0,
         };
+        if proven.is_alarm() {
+            self.take_alarm(proven, bytes)?;
+            return Ok(proven);
+        }
+        // Across an epoch the order of epochs is all: a vehicle that was resynchronised counts anew.
+        if let Some(last) = self.last.filter(|last| last.epoch == frame.epoch) {
+            let (found, last) = (report.sequence, last.report.sequence);
+            if !is_newer(found, last) {
+                return Err(TrackError::OldSequence { found, last });
+            }
+            proven.missed = missed(found, last);
+        }
         self.last = Some(proven);
+        match &mut self.alarm {
+            Some(alarm) if alarm.proven.epoch == frame.epoch => alarm.denied = true,
+            _ => self.end_alarm(),
+        }
         Ok(proven)
+    }
+
+    /// An alarm has no place in the order, so that its bytes alone tell whether it is news.
+    fn take_alarm(&mut self, proven: Proven, bytes: &[u8]) -> Result<(), TrackError> {
+        let is_later = |alarm: &Alarm| alarm.proven.epoch < proven.epoch;
+        if self.alarm.as_ref().is_some_and(is_later) {
+            self.end_alarm();
+        }
+        let Digest(digest) = sha256(bytes);
+        if !self.known_alarms.insert(digest) {
+            let found = proven.report.sequence;
+            return Err(TrackError::KnownAlarm { found });
+        }
+        self.alarm = Some(Alarm {
+            proven,
+            denied: false,
+        });
+        Ok(())
+    }
+
+    /// Whatever said so was of an epoch that is over.
+    fn end_alarm(&mut self) {
+        self.alarm = None;
+        self.known_alarms.clear();
     }
 
     /// Opens the answer to a region-digest command. The command's number says what it answers.

@@ -154,6 +154,114 @@ fn the_tracker_survives_being_written_down() {
     assert_eq!(serde_json::from_str::<Tracker>(&text).unwrap(), tracker);
 }
 
+/// A report of a vehicle that lost its record.
+fn lost(sequence: u32) -> Report {
+    let mut lost = report(sequence);
+    lost.flags = flags::RECORD_LOST;
+    lost
+}
+
+#[test]
+fn a_lost_record_is_heard_whatever_its_sequence_and_told_once() {
+    let mut tracker = tracker();
+    let mut hear = |report: &Report, epoch| {
+        let heard = tracker.receive(&keys(), &sealed(report, epoch, 7), 1);
+        (heard.map(|p| p.is_alarm()), tracker.clone())
+    };
+    assert_eq!(hear(&report(0x5_0009), 2).0, Ok(false));
+    // It counts from zero in the same epoch.
+    let (heard, now) = hear(&lost(0), 2);
+    assert_eq!(heard, Ok(true));
+    let alarm = now.alarm().unwrap();
+    assert_eq!((alarm.proven.report, alarm.denied), (lost(0), false));
+    assert_eq!(now.last().unwrap().report.sequence, 0x5_0009);
+    assert_eq!(now.latest().unwrap().report, lost(0));
+    // The same bytes are no news, those of a later beacon are.
+    let again = hear(&lost(0), 2);
+    assert_eq!(again, (Err(TrackError::KnownAlarm { found: 0 }), now));
+    let (heard, now) = hear(&lost(1), 2);
+    assert_eq!(heard, Ok(true));
+    assert_eq!(now.latest().unwrap().report, lost(1));
+    assert!(matches!(
+        hear(&lost(2), 1).0,
+        Err(TrackError::OldEpoch { .. })
+    ));
+    // The resynchronisation ends it; a recording of it does not come back.
+    let (heard, now) = hear(&report(3), 3);
+    assert_eq!((heard, now.alarm()), (Ok(false), None));
+    assert!(matches!(
+        hear(&lost(2), 2).0,
+        Err(TrackError::OldEpoch { .. })
+    ));
+}
+
+#[test]
+fn a_recorded_alarm_makes_people_look_and_hides_nothing() {
+    let mut tracker = tracker();
+    let mut hear = |report: &Report| tracker.receive(&keys(), &sealed(report, 2, 7), 1).is_ok();
+    assert!(hear(&report(8)));
+    assert!(hear(&lost(1)), "recorded, and never heard on the ground");
+    // What follows is heard as before, in the order of before.
+    assert!(!hear(&report(8)) && !hear(&report(7)));
+    assert!(hear(&report(9)));
+    assert!(!hear(&lost(1)), "played back again");
+    assert!(tracker.alarm().unwrap().denied);
+    assert_eq!(tracker.latest(), tracker.last());
+    assert_eq!(tracker.last().unwrap().report.sequence, 9);
+    // A true one after it is told again.
+    let news = tracker.receive(&keys(), &sealed(&lost(2), 2, 7), 2);
+    assert_eq!(news.as_ref().ok(), tracker.latest());
+    assert!(!tracker.alarm().unwrap().denied);
+}
+
+#[test]
+fn an_alarm_of_a_later_epoch_ends_the_epoch_before() {
+    let mut tracker = tracker();
+    let mut hear = |report: &Report, epoch| {
+        let bytes = sealed(report, epoch, 7);
+        tracker.receive(&keys(), &bytes, 1).map(|_| ())
+    };
+    hear(&report(8), 1).unwrap();
+    hear(&lost(0), 1).unwrap();
+    hear(&lost(0), 2).unwrap();
+    assert!(matches!(
+        hear(&report(9), 1),
+        Err(TrackError::OldEpoch { .. })
+    ));
+    assert_eq!(tracker.alarm().unwrap().proven.epoch.get(), 2);
+    assert_eq!(tracker.last().unwrap().epoch.get(), 1);
+}
+
+#[test]
+fn the_first_thing_heard_may_be_an_alarm() {
+    let mut tracker = tracker();
+    let heard = tracker
+        .receive(&keys(), &sealed(&lost(0), 0, 7), 1)
+        .unwrap();
+    assert_eq!((tracker.last(), tracker.latest()), (None, Some(&heard)));
+}
+
+#[test]
+fn a_vehicle_whose_count_of_resets_wrapped_is_not_silenced() {
+    let mut tracker = tracker();
+    let mut hear = |sequence| tracker.receive(&keys(), &sealed(&report(sequence), 0, 7), 1);
+    hear(0xffff_0007).unwrap();
+    let wrapped = hear(3).unwrap();
+    assert_eq!(wrapped.missed, 3, "in the life since the reset");
+    // What was before the wrap is old now.
+    assert_eq!(
+        hear(0xffff_0008).unwrap_err(),
+        TrackError::OldSequence {
+            found: 0xffff_0008,
+            last: 3
+        }
+    );
+    assert_eq!(hear(0x1_0000).unwrap().missed, 0);
+    // Half the circle ahead has no order (RFC 1982): not newer.
+    assert!(hear(0x8001_0000).is_err());
+    assert!(hear(0x8000_ffff).is_ok());
+}
+
 proptest! {
     #[test]
     fn nothing_but_the_report_itself_is_believed(
