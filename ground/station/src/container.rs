@@ -51,13 +51,33 @@ pub enum FileError {
     Malformed(&'static str),
 }
 
+const fn word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Bundle => "bundle",
+        ObjectKind::Authorization => "authorization",
+        ObjectKind::Command => "command",
+        ObjectKind::KeySet => "key set",
+        ObjectKind::Report => "report",
+        ObjectKind::Answer => "answer",
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotOurs => f.write_str("not a Lightday file: it does not begin with LIGHTDAY"),
             Self::WrongKind { found, expected } => match found {
-                Some(found) => write!(f, "the file holds a {found:?}, not a {expected:?}"),
-                None => write!(f, "the file holds something unknown, not a {expected:?}"),
+                Some(found) => write!(
+                    f,
+                    "the file holds a {}, not a {}",
+                    word(*found),
+                    word(*expected)
+                ),
+                None => write!(
+                    f,
+                    "the file holds something unknown, not a {}",
+                    word(*expected)
+                ),
             },
             Self::Version(version) => write!(f, "file format version {version} is unknown"),
             Self::Truncated { have, need } => {

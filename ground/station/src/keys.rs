@@ -105,7 +105,8 @@ impl KeyError {
                 "restore the link key file: sixteen lines \"EPOCH 64-HEX-DIGITS\", epochs 0 to 15"
             }
             Self::KeySetText(_) | Self::KeySetField { .. } | Self::KeySet(_) => {
-                "correct the key set file; `lightday keygen --help` shows one"
+                "correct the key set file: `version`, `[thresholds]` of all four roles, and a `[[keys]]` with \
+                name, role and key for each key; or restore it from git"
             }
         }
     }

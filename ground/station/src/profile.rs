@@ -100,7 +100,10 @@ pub struct Memory {
 
 /// Where images are linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write a number, or { a = 0x..., b = 0x... } where images are linked per slot"
+)]
 pub enum LoadAddress {
     /// One address: images are copied there and run, from whichever slot.
     Same(u64),

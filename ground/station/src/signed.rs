@@ -22,7 +22,7 @@ use lightday_wire::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::container::FileError;
-use crate::keys::DetachedSignature;
+use crate::keys::{DetachedSignature, role_name};
 
 /// A field of an envelope and the bytes that it takes.
 pub type Field = (&'static str, usize);
@@ -161,7 +161,7 @@ impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey => f.write_str("the key set does not know this key"),
-            Self::WrongRole(role) => write!(f, "{role:?} does not sign this document"),
+            Self::WrongRole(role) => write!(f, "{} does not sign this document", role_name(*role)),
             Self::Duplicate => f.write_str("this key has signed already"),
             Self::BadSignature => f.write_str("the signature does not verify over this document"),
             Self::Full => write!(f, "an envelope holds at most {MAX_SIGNATURES} signatures"),
