@@ -104,6 +104,8 @@ pub struct Checker {
     released: BTreeSet<Digest>,
     /// Operation of the flash at the last check.
     seen: u64,
+    /// Whether the power was cut, and no loader has looked since.
+    is_cut: bool,
     /// Whether the scenario flips bits or lets the application write where it should not.
     tolerates_damage: bool,
     record: Option<Record>,
@@ -127,6 +129,7 @@ impl Checker {
             golden: golden.collect(),
             released: released.into_iter().collect(),
             seen: 0,
+            is_cut: false,
             tolerates_damage: false,
             record: None,
             floors: Floors::default(),
@@ -183,6 +186,15 @@ impl Checker {
             && !self.released.contains(image)
         {
             self.report(at, Violation::UnverifiedRan(*image));
+        }
+        // What a cut left half done was never relied on: the next boot decides what it was.
+        match happening {
+            Happening::PowerLost => self.is_cut = true,
+            Happening::Booted { .. } => self.is_cut = false,
+            _ => {}
+        }
+        if self.is_cut {
+            return false;
         }
         let flash = vehicle.flash();
         let operations = flash.operations();
