@@ -41,12 +41,12 @@ Exit codes:
   0  done
   1  internal error: a fault of this program
   2  usage: the command line makes no sense
-  3  input: a file is missing, damaged or of another format
+  3  input: a file is missing, damaged, of another format, or not the one that is meant
   4  trust: a signature or a key does not hold
   5  refused: the mission's policy or the vehicle's profile forbids it
   6  plan: no plan meets the demand
-  7  ledger: locked, read-only, newer, damaged or tampered with
-  8  file system: cannot read or write
+  7  ledger: locked, read-only, newer, damaged or tampered with, or another command came between
+  8  file system: cannot read or write; a file of that name exists and is never overwritten
   9  outcome: a rehearsal or the demonstration did not end as it should
 
 Results go to standard output, messages to standard error.
@@ -103,10 +103,27 @@ impl Error {
         Self::new(kind, error).file(file).hint(hint)
     }
 
+    /// `file` could not be written, whatever the reason: no input is at fault.
+    pub fn write(file: &Path, error: &std::io::Error) -> Self {
+        let mut failed = Self::io(file, error);
+        failed.kind = Kind::Io;
+        if error.kind() == std::io::ErrorKind::NotFound {
+            failed = failed.hint("make the directory first, or name another one");
+        }
+        failed
+    }
+
     /// In which file.
     #[must_use]
     pub fn file(mut self, file: &Path) -> Self {
         self.file.get_or_insert_with(|| file.to_path_buf());
+        self
+    }
+
+    /// In this file rather than in the one that it named.
+    #[must_use]
+    pub fn at(mut self, file: &Path) -> Self {
+        self.file = Some(file.to_path_buf());
         self
     }
 

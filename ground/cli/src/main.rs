@@ -45,13 +45,19 @@ struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Global {
     /// The mission directory; by default the nearest one upwards that has a mission.toml.
-    #[arg(long, global = true, value_name = "DIR", env = "LIGHTDAY_MISSION")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        value_name = "DIR",
+        env = "LIGHTDAY_MISSION"
+    )]
     mission: Option<PathBuf>,
     /// Who acts, as the ledger remembers it; by default the user's name.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "NAME", value_parser = person)]
     by: Option<String>,
     /// Act as if it were this instant (2026-11-23T16:00:00Z or Unix seconds); by default the clock.
-    #[arg(long, global = true, value_name = "INSTANT", value_parser = time::parse_instant)]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "INSTANT", value_parser = time::parse_instant)]
     at: Option<u64>,
 }
 
@@ -66,14 +72,46 @@ impl Global {
         let user = || {
             ["USER", "LOGNAME", "USERNAME"]
                 .iter()
-                .find_map(|v| std::env::var(v).ok())
+                .find_map(|v| person(&std::env::var(v).ok()?).ok())
         };
-        let who = self.by.clone().or_else(user).filter(|w| !w.is_empty());
         Actor {
-            who: who.unwrap_or_else(|| "unknown".to_owned()),
+            who: self.by.clone().or_else(user).unwrap_or_else(uid),
             at_s: self.now_s(),
         }
     }
+}
+
+/// A name that can stand in the ledger and on a terminal.
+fn person(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a name is wanted".to_owned());
+    }
+    if text.chars().count() > 64 {
+        return Err("at most 64 characters".to_owned());
+    }
+    // Line feeds and terminal sequences would forge lines of `ledger log`.
+    if text.chars().any(|c| c.is_control() || is_bidi(c)) {
+        return Err("no control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Characters that turn the order of the others around (Unicode 16, 23.2).
+const fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Who acts where no variable says so.
+fn uid() -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // The owner of this very process.
+        if let Ok(own) = std::fs::metadata("/proc/self") {
+            return format!("uid {}", own.uid());
+        }
+    }
+    "unknown".to_owned()
 }
 
 fn main() -> ExitCode {

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -13,16 +14,27 @@ use crate::error::{Error, Kind, Result};
 /// Writes a result to standard output.
 ///
 /// # Errors
-/// Standard output failed for another reason than that its reader went away.
+/// Standard output failed for another reason than that its reader went away; says what was written.
 pub fn result(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(Kind::Io, format!("standard output: {e}")))
-        }
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(mute(&e, &crate::atomic::written())),
         _ => Ok(()),
     }
+}
+
+/// The result cannot be shown, though the work may be done.
+fn mute(error: &io::Error, written: &[PathBuf]) -> Error {
+    let names: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
+    let hint = match names.is_empty() {
+        true => "nothing was written; mend standard output and repeat the command".to_owned(),
+        false => format!(
+            "only the result could not be shown; do not repeat the command, it wrote: {}",
+            names.join(", ")
+        ),
+    };
+    Error::new(Kind::Io, format!("standard output: {error}")).hint(hint)
 }
 
 /// Writes a result as one JSON value and a line feed.

@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds of a day.
 pub const DAY_S: u64 = 86_400;
 
+/// The last second of the year 9999: sums of instants and durations cannot overflow below it.
+pub const LATEST_S: u64 = 253_402_300_799;
+
 /// The clock of this computer, in Unix seconds.
 pub fn now_s() -> u64 {
     SystemTime::now()
@@ -22,7 +25,13 @@ pub fn now_s() -> u64 {
 /// Says how to write one.
 pub fn parse_instant(text: &str) -> Result<u64, String> {
     if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(seconds);
+        return if seconds <= LATEST_S {
+            Ok(seconds)
+        } else {
+            Err(format!(
+                "`{text}` seconds end after the year 9999: write at most {LATEST_S}"
+            ))
+        };
     }
     instant(text).ok_or_else(|| {
         format!("`{text}` is not an instant: write 2026-11-23T16:00:00Z (UTC), or Unix seconds")
@@ -173,6 +182,8 @@ mod tests {
             "2026-11-23T15:40:09",
             "2026-11-23T15:40:09+01:00",
             "-5",
+            "253402300800",
+            "18446744073709551615",
             "+026-11-23T15:40:09Z",
         ] {
             assert!(parse_instant(bad).is_err(), "{bad}");

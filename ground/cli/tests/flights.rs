@@ -72,10 +72,10 @@ fn a_rehearsal_is_the_evidence_that_the_policy_asks_for() {
         .ok(&format!("{rehearse} --out again.json --json"))
         .json();
     assert_eq!(again["sha256"], summary["sha256"]);
-    mission.fails(&rehearse, 5, "evidence/1.json");
+    mission.fails(&rehearse, 8, "evidence/1.json");
     mission.fails(
         &format!("rehearse bundles/1.ldb --base new.bin --out x.json --at {START}"),
-        4,
+        3,
         "new.bin",
     );
 }

@@ -189,16 +189,17 @@ fn a_second_uplink_brings_fresh_parity_while_the_antenna_is_free() {
 #[test]
 fn an_object_that_was_sent_never_changes() {
     let mission = Mission::new("change");
+    mission.ok("keygen flight eve");
+    fs::remove_file(mission.path("keys/keyset.toml")).unwrap();
+    fs::remove_file(mission.path("keys/keyset-1.bin")).unwrap();
+    mission.fails("keygen keyset", 5, "--replace");
+    mission.ok("keygen keyset --replace");
     mission.ok("build new.bin --version 1.1.0 --full");
     mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
     mission.ok("command boot-golden");
     mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
     // A second flight key signs after the first symbols went up.
-    mission.ok("keygen flight eve");
-    fs::remove_file(mission.path("keys/keyset.toml")).unwrap();
-    fs::remove_file(mission.path("keys/keyset-1.bin")).unwrap();
-    mission.ok("keygen keyset");
     mission.ok("sign documents/cmd-1.ldd --key keys/flight-eve.key");
     mission.fails(
         &format!("uplink documents/cmd-1.ldd --at {START}"),
@@ -271,6 +272,52 @@ fn reports_are_kept_and_show_in_the_status_with_their_age() {
         5,
         "bundles/1.ldb: field `number`",
     );
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
+    let mission = Mission::with_bundle("lost");
+    let at = "--at 2026-12-04T00:00:00Z";
+    let known = report(&mission, 0x1_0005, |_| {});
+    let lost = report(&mission, 0, |r| r.flags = report::flags::RECORD_LOST);
+    fs::write(mission.path("known.bin"), known).unwrap();
+    fs::write(mission.path("lost.bin"), lost).unwrap();
+    let calm = mission.ok(&format!("ingest known.bin --json {at}")).json();
+    assert_eq!(calm["alarm"], serde_json::Value::Null);
+    assert!(mission.ok("status").out.starts_with("orbiter: report"));
+
+    let said = mission.ok(&format!("ingest lost.bin {at}")).out;
+    assert!(
+        said.starts_with("ALARM: the vehicle lost its record"),
+        "{said}"
+    );
+    assert!(said.contains("1 new report"), "{said}");
+    let shown = mission.ok("status").out;
+    assert!(
+        shown.starts_with("ALARM: the vehicle lost its record"),
+        "{shown}"
+    );
+    assert!(shown.contains("lightday command resync 1"), "{shown}");
+    assert!(shown.contains(": report 65541 left"), "{shown}");
+    let status = mission.ok("status --json").json();
+    assert_eq!(status["alarm"]["hint"], "lightday command resync 1");
+    assert_eq!(status["proven"]["report"], "65541");
+
+    // The very same bytes are no news, and later news is heard as before.
+    let again = mission.ok(&format!("ingest lost.bin --json {at}")).json();
+    assert_eq!(
+        (&again["reports"], &again["duplicates"]),
+        (&serde_json::json!([]), &1.into())
+    );
+    let later = report(&mission, 0x1_0006, |_| {});
+    fs::write(mission.path("later.bin"), later).unwrap();
+    let heard = mission.ok(&format!("ingest later.bin --json {at}")).json();
+    assert_eq!(heard["reports"], serde_json::json!([65542]));
+    assert_eq!(heard["alarm"]["denied"], true);
+    let status = mission.ok("status --json").json();
+    assert_eq!(status["proven"]["report"], "65542");
+    mission.ok("command resync 1");
     mission.ok("ledger verify");
 }
 
@@ -358,6 +405,7 @@ fn signers_need_no_mission_and_never_meet() {
 #[test]
 fn dry_runs_write_nothing() {
     let mission = Mission::with_bundle("dry");
+    mission.ok("build old.bin --version 1.1.1 --full");
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     let before: Vec<_> = mission
         .files()
@@ -365,6 +413,7 @@ fn dry_runs_write_nothing() {
         .map(|f| (fs::read(&f).unwrap(), f))
         .collect();
     for line in [
+        "sign bundles/2.ldb --key keys/release-bob.key --dry-run",
         "new other --dry-run",
         "keygen flight eve --dry-run",
         "build new.bin --version 1.2.0 --full --dry-run",

@@ -5,7 +5,7 @@ use lightday_wire::Digest;
 use rusqlite::{Connection, Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Actor, Ledger};
+use super::{Actor, Ledger, state};
 use crate::error::{Error, Kind, Result};
 
 const DOMAIN: &[u8] = b"lightday ledger v1";
@@ -24,6 +24,8 @@ pub struct Decision {
     /// What, in JSON.
     pub what: String,
     #[serde(skip)]
+    state: [u8; 32],
+    #[serde(skip)]
     prev: [u8; 32],
     #[serde(skip)]
     digest: [u8; 32],
@@ -37,8 +39,9 @@ impl Decision {
             who: row.get(2)?,
             verb: row.get(3)?,
             what: row.get(4)?,
-            prev: row.get(5)?,
-            digest: row.get(6)?,
+            state: row.get(5)?,
+            prev: row.get(6)?,
+            digest: row.get(7)?,
         })
     }
 
@@ -51,6 +54,7 @@ impl Decision {
             digester.update(&(text.len() as u64).to_be_bytes());
             digester.update(text.as_bytes());
         }
+        digester.update(&self.state);
         digester.finish().0
     }
 }
@@ -84,6 +88,7 @@ pub(super) fn append(
         who: actor.who.clone(),
         verb: verb.to_owned(),
         what: what.to_owned(),
+        state: state::note(transaction)?,
         prev,
         digest: [0; 32],
     };
@@ -94,12 +99,13 @@ pub(super) fn append(
         who,
         verb,
         what,
+        state,
         prev,
         digest,
     } = decision;
     transaction.execute(
-        "INSERT INTO decisions (seq, at_s, who, verb, what, prev, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![seq, at_s, who, verb, what, prev, digest],
+        "INSERT INTO decisions (seq, at_s, who, verb, what, state, prev, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![seq, at_s, who, verb, what, state, prev, digest],
     )?;
     transaction.execute(
         "UPDATE head SET seq = ?1, digest = ?2",
@@ -115,7 +121,7 @@ impl Ledger {
     /// [`Kind::Ledger`].
     pub fn decisions(&self) -> Result<Vec<Decision>> {
         self.rows(
-            "SELECT seq, at_s, who, verb, what, prev, digest FROM decisions ORDER BY seq",
+            "SELECT seq, at_s, who, verb, what, state, prev, digest FROM decisions ORDER BY seq",
             Decision::read,
         )
     }
@@ -129,10 +135,11 @@ impl Ledger {
         Ok(self.decisions()?.iter().any(known))
     }
 
-    /// Checks the file itself, then walks the chain from the first decision to the head.
+    /// Checks the file itself, walks the chain from the first decision to the head, and holds all facts against
+    /// the state behind the last decision.
     ///
     /// # Errors
-    /// [`Kind::Ledger`] names the first decision that does not hold.
+    /// [`Kind::Ledger`] names the first decision, or the table, that does not hold.
     pub fn verify(&self) -> Result<Chain> {
         let check: String = self
             .connection
@@ -141,7 +148,7 @@ impl Ledger {
         if check != "ok" {
             return Err(self.broken(format!("the file is damaged: {check}")));
         }
-        let (mut seq, mut prev) = (0i64, [0u8; 32]);
+        let (mut seq, mut prev, mut last) = (0i64, [0u8; 32], None);
         for decision in self.decisions()? {
             if decision.seq != seq + 1 {
                 return Err(self.broken(format!("decision {} is missing", seq + 1)));
@@ -153,9 +160,13 @@ impl Ledger {
                 )));
             }
             (seq, prev) = (decision.seq, decision.digest);
+            last = Some(decision.state);
         }
         if (seq, prev) != head(&self.connection).map_err(self.wrap())? {
             return Err(self.broken(format!("the chain was cut off behind decision {seq}")));
+        }
+        if let Some(what) = state::changed(&self.connection, last).map_err(self.wrap())? {
+            return Err(self.broken(what));
         }
         Ok(Chain {
             decisions: seq,
@@ -163,7 +174,7 @@ impl Ledger {
         })
     }
 
-    fn broken(&self, what: String) -> Error {
+    pub(super) fn broken(&self, what: String) -> Error {
         Error::new(Kind::Ledger, what)
             .file(&self.path)
             .hint("keep this file as evidence, restore ledger.sqlite from its backup, and compare the two")

@@ -165,20 +165,21 @@ impl Step<'_> {
         Ok(changed > 0)
     }
 
-    /// Remembers an object.
+    /// Remembers an object and the bytes of its file.
     ///
     /// # Errors
     /// [`Kind::Ledger`], also if the number is taken.
-    pub fn add_object(&self, object: &ObjectRow) -> Result<()> {
+    pub fn add_object(&self, object: &ObjectRow, bytes: &[u8]) -> Result<()> {
         self.transaction
             .execute(
-                "INSERT INTO objects (kind, number, file, sha256, made_s) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO objects (kind, number, file, sha256, made_s, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     object.kind.code(),
                     object.number.get(),
                     object.file,
                     object.sha256,
-                    signed(object.made_s)
+                    signed(object.made_s),
+                    bytes
                 ],
             )
             .map_err(self.wrap())?;
@@ -276,6 +277,16 @@ impl Step<'_> {
             )
             .map_err(self.wrap())?;
         Ok(())
+    }
+
+    /// How many runs of symbols were remembered so far.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn sent_runs(&self) -> Result<usize> {
+        self.transaction
+            .query_row("SELECT count(*) FROM sent", [], |r| column(r, 0, unsigned))
+            .map_err(self.wrap())
     }
 
     /// Remembers a report; returns `false` if the very same bytes are known already.

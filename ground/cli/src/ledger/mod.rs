@@ -5,12 +5,15 @@
 //! was. The ledger never forgets, never hands out a number twice and never judges a signature.
 //!
 //! ```text
-//! decision n:  seq | at | who | verb | what | prev = digest of n-1 | digest = SHA-256(all of it)
+//! decision n:  seq | at | who | verb | what | state | prev = digest of n-1 | digest = SHA-256(all of it)
 //! ```
-//! The triggers keep honest programs from changing the past; the chain shows where a dishonest one did.
+//! The triggers keep honest programs from changing the past; the chain shows where a dishonest one did, and
+//! the state, a digest of all facts, that none changed without a decision.
 
 mod chain;
 mod facts;
+mod files;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +26,7 @@ use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
 pub use facts::{ObjectRow, ReportRow, SentRow, SignatureRow};
+pub use files::Unnamed;
 
 /// The version of the schema that this program writes.
 const SCHEMA: i64 = 1;
@@ -123,10 +127,14 @@ impl Ledger {
                 "use the newer lightday; it can read what this one wrote, not the other way round",
             ));
         }
-        Ok(Self {
+        let ledger = Self {
             path: path.to_path_buf(),
             connection,
-        })
+        };
+        match state::damaged_schema(&ledger.connection).map_err(wrap)? {
+            Some(what) => Err(ledger.broken(what)),
+            None => Ok(ledger),
+        }
     }
 
     /// Runs one step: `work` adds facts and returns its value with what was decided, in JSON. All or
@@ -153,6 +161,7 @@ impl Ledger {
         let (value, what) = work(&step)?;
         chain::append(&step.transaction, actor, verb, &what.to_string()).map_err(wrap)?;
         step.transaction.commit().map_err(wrap)?;
+        crate::atomic::note(path);
         Ok(value)
     }
 

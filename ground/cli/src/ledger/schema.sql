@@ -10,6 +10,7 @@ CREATE TABLE objects (
     file    TEXT    NOT NULL, -- relative to the mission directory
     sha256  BLOB    NOT NULL CHECK (length(sha256) = 32), -- of the file as it was made
     made_s  INTEGER NOT NULL,
+    bytes   BLOB    NOT NULL, -- the file as it was made: one that is missing is written again
     PRIMARY KEY (kind, number)
 ) STRICT;
 
@@ -69,6 +70,27 @@ CREATE TABLE reports (
     frame      BLOB    NOT NULL UNIQUE
 ) STRICT;
 
+-- The key sets that the vehicle had, and has: SHA-256 of the canonical bytes.
+CREATE TABLE key_sets (
+    id      INTEGER PRIMARY KEY, -- of two rows of a version the last one holds: made again before launch
+    version INTEGER NOT NULL CHECK (version BETWEEN 1 AND 65535),
+    sha256  BLOB    NOT NULL CHECK (length(sha256) = 32)
+) STRICT;
+
+-- The link keys, by a fingerprint that tells nothing of them; the last row holds.
+CREATE TABLE link_keys (
+    id          INTEGER PRIMARY KEY,
+    fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 16)
+) STRICT;
+
+-- Files that the last step made and that may not have their names yet; empty once they have. Not part of the
+-- state below: what is here has its digest in a decision.
+CREATE TABLE unnamed (
+    file      TEXT    PRIMARY KEY, -- relative to the mission directory
+    bytes     BLOB    NOT NULL,
+    replaces  INTEGER NOT NULL CHECK (replaces IN (0, 1)) -- whether it takes the place of a file of that name
+) STRICT;
+
 -- The next number of each kind.
 CREATE TABLE numbers (
     kind INTEGER PRIMARY KEY CHECK (kind BETWEEN 1 AND 4),
@@ -77,13 +99,14 @@ CREATE TABLE numbers (
 INSERT INTO numbers (kind, next) VALUES (1, 1), (2, 1), (3, 1), (4, 1);
 
 -- Who decided what. digest = SHA-256("lightday ledger v1" || 0 || prev || seq || at_s || len who || who ||
--- len verb || verb || len what || what), integers as 8 B, most significant first; the first prev is zero.
+-- len verb || verb || len what || what || state), integers as 8 B, most significant first; the first prev is zero.
 CREATE TABLE decisions (
     seq    INTEGER PRIMARY KEY,
     at_s   INTEGER NOT NULL,
     who    TEXT    NOT NULL,
     verb   TEXT    NOT NULL,
     what   TEXT    NOT NULL,
+    state  BLOB    NOT NULL CHECK (length(state) = 32), -- digest of all tables of facts behind this decision
     prev   BLOB    NOT NULL CHECK (length(prev) = 32),
     digest BLOB    NOT NULL CHECK (length(digest) = 32)
 ) STRICT;
@@ -96,6 +119,13 @@ CREATE TABLE head (
 ) STRICT;
 INSERT INTO head (one, seq, digest) VALUES (1, 0, zeroblob(32));
 
+-- The tables of facts behind the last decision, one by one, so that a changed one can be named.
+CREATE TABLE state (
+    name   TEXT    PRIMARY KEY,
+    rows   INTEGER NOT NULL,
+    digest BLOB    NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
 CREATE TRIGGER decisions_stay BEFORE UPDATE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are never changed'); END;
 CREATE TRIGGER decisions_last BEFORE DELETE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are never removed'); END;
 CREATE TRIGGER objects_stay BEFORE UPDATE ON objects BEGIN SELECT RAISE(ABORT, 'objects are never changed'); END;
@@ -106,3 +136,13 @@ CREATE TRIGGER reports_stay BEFORE UPDATE ON reports BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER reports_last BEFORE DELETE ON reports BEGIN SELECT RAISE(ABORT, 'reports are never removed'); END;
 CREATE TRIGGER numbers_rise BEFORE UPDATE ON numbers WHEN NEW.next < OLD.next BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
 CREATE TRIGGER numbers_last BEFORE DELETE ON numbers BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
+CREATE TRIGGER bundles_stay BEFORE UPDATE ON bundles BEGIN SELECT RAISE(ABORT, 'bundles are never changed'); END;
+CREATE TRIGGER bundles_last BEFORE DELETE ON bundles BEGIN SELECT RAISE(ABORT, 'bundles are never removed'); END;
+CREATE TRIGGER documents_stay BEFORE UPDATE ON documents BEGIN SELECT RAISE(ABORT, 'documents are never changed'); END;
+CREATE TRIGGER documents_last BEFORE DELETE ON documents BEGIN SELECT RAISE(ABORT, 'documents are never removed'); END;
+CREATE TRIGGER signatures_stay BEFORE UPDATE ON signatures BEGIN SELECT RAISE(ABORT, 'signatures are never changed'); END;
+CREATE TRIGGER signatures_last BEFORE DELETE ON signatures BEGIN SELECT RAISE(ABORT, 'signatures are never removed'); END;
+CREATE TRIGGER key_sets_stay BEFORE UPDATE ON key_sets BEGIN SELECT RAISE(ABORT, 'key sets are never changed'); END;
+CREATE TRIGGER key_sets_last BEFORE DELETE ON key_sets BEGIN SELECT RAISE(ABORT, 'key sets are never removed'); END;
+CREATE TRIGGER link_keys_stay BEFORE UPDATE ON link_keys BEGIN SELECT RAISE(ABORT, 'link keys are never changed'); END;
+CREATE TRIGGER link_keys_last BEFORE DELETE ON link_keys BEGIN SELECT RAISE(ABORT, 'link keys are never removed'); END;

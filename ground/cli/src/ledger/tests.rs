@@ -53,13 +53,25 @@ fn decide(ledger: &mut Ledger, verb: &str) {
         .unwrap();
 }
 
-/// Writes past the triggers, as an intruder with the file would.
+/// Writes past the triggers, as an intruder with the file would, who then puts them back.
 fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
-    connection
-        .execute_batch("DROP TRIGGER decisions_stay; DROP TRIGGER decisions_last;")
+    let triggers: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        .unwrap()
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap()
+        .collect::<rusqlite::Result<_>>()
         .unwrap();
+    for (name, _) in &triggers {
+        connection
+            .execute_batch(&format!("DROP TRIGGER {name}"))
+            .unwrap();
+    }
     connection.execute_batch(sql).unwrap();
+    for (_, sql) in &triggers {
+        connection.execute_batch(sql).unwrap();
+    }
 }
 
 #[test]
@@ -139,6 +151,133 @@ fn tampering_behind_the_triggers_is_found() {
     }
 }
 
+/// A ledger with a row in every table of facts.
+fn facts(scratch: &Scratch) -> Ledger {
+    let mut ledger = Ledger::create(&scratch.path()).unwrap();
+    let work = |step: &Step<'_>| {
+        let (kind, number) = (ObjectKind::Command, step.take_number(ObjectKind::Command)?);
+        step.add_object(
+            &ObjectRow {
+                kind,
+                number,
+                file: "documents/cmd-1.ldd".to_owned(),
+                sha256: [7; 32],
+                made_s: 1,
+            },
+            b"document",
+        )?;
+        step.add_document(kind, number, "{}")?;
+        step.add_signature(&SignatureRow {
+            kind,
+            number,
+            key: [1; 32],
+            name: "dan".to_owned(),
+            role: lightday_wire::Role::Flight,
+            signature: [2; 64],
+        })?;
+        for first in [0, 9] {
+            step.add_sent(&SentRow {
+                kind,
+                number,
+                object: [3; 32],
+                epoch: 0,
+                k: 9,
+                symbol_len: 64,
+                first,
+                count: 9,
+                starts_s: 10,
+                ends_s: 20,
+                file: "uplink/1.frames".to_owned(),
+            })?;
+        }
+        step.add_report(&ReportRow {
+            received_s: 30,
+            sequence: 1,
+            frame: vec![4; 95],
+        })?;
+        step.add_key_set(1, &[5; 32])?;
+        step.add_link_keys(&[6; 16])?;
+        Ok(((), json!({})))
+    };
+    ledger.step(&actor(), "all", work).unwrap();
+    let sql = "INSERT INTO bundles VALUES (1, zeroblob(32), 9, '1.0.0', NULL, 9, 1, 3)";
+    let bundle = |step: &Step<'_>| {
+        step.transaction.execute(sql, []).unwrap();
+        Ok(((), json!({})))
+    };
+    ledger.step(&actor(), "build", bundle).unwrap();
+    ledger
+}
+
+#[test]
+fn facts_that_change_without_a_decision_are_found() {
+    for (name, sql) in [
+        ("sent", "DELETE FROM sent WHERE first = 9"),
+        ("sent", "UPDATE sent SET first = 1 WHERE first = 0"),
+        ("numbers", "UPDATE numbers SET next = 1 WHERE kind = 3"),
+        ("bundles", "UPDATE bundles SET security = 0"),
+        ("documents", "UPDATE documents SET says = '[]'"),
+        (
+            "signatures",
+            "UPDATE signatures SET signature = zeroblob(64)",
+        ),
+        (
+            "reports",
+            "INSERT INTO reports (received_s, sequence, frame) VALUES (1, 2, zeroblob(95))",
+        ),
+        ("objects", "UPDATE objects SET sha256 = zeroblob(32)"),
+        ("key_sets", "UPDATE key_sets SET sha256 = zeroblob(32)"),
+        ("link_keys", "DELETE FROM link_keys"),
+    ] {
+        let scratch = Scratch::new(&format!("facts-{name}"));
+        facts(&scratch).verify().unwrap();
+        tamper(&scratch.path(), sql);
+        let open = || Ledger::open(&scratch.path()).unwrap();
+        let error = open().verify().unwrap_err();
+        assert_eq!(error.kind, Kind::Ledger);
+        assert!(
+            error.to_string().contains(&format!("table `{name}`")),
+            "{sql}: {error}"
+        );
+        // Not even when the noted state is made to fit.
+        state::note(&open().connection).unwrap();
+        assert!(open().verify().is_err(), "{sql}");
+    }
+    let scratch = Scratch::new("facts-none");
+    drop(Ledger::create(&scratch.path()).unwrap());
+    Ledger::open(&scratch.path()).unwrap().verify().unwrap();
+    tamper(&scratch.path(), "UPDATE numbers SET next = 9");
+    assert!(Ledger::open(&scratch.path()).unwrap().verify().is_err());
+}
+
+#[test]
+fn a_damaged_schema_is_named() {
+    for (sql, says) in [
+        ("DROP TABLE sent", "table `sent` is missing"),
+        ("DROP TABLE head", "table `head` is missing"),
+        (
+            "DROP TRIGGER numbers_rise",
+            "trigger `numbers_rise` is missing",
+        ),
+        (
+            "CREATE TABLE extra (x)",
+            "table `extra` is not the ledger's",
+        ),
+        (
+            "DROP TRIGGER sent_last; CREATE TRIGGER sent_last BEFORE DELETE ON sent BEGIN SELECT 1; END",
+            "trigger `sent_last` is another",
+        ),
+    ] {
+        let scratch = Scratch::new("schema");
+        drop(facts(&scratch));
+        let connection = Connection::open(scratch.path()).unwrap();
+        connection.execute_batch(sql).unwrap();
+        let error = Ledger::open(&scratch.path()).err().unwrap();
+        assert_eq!(error.kind, Kind::Ledger);
+        assert!(error.to_string().contains(says), "{sql}: {error}");
+    }
+}
+
 #[test]
 fn a_step_that_fails_leaves_nothing() {
     let scratch = Scratch::new("rollback");
@@ -147,13 +286,16 @@ fn a_step_that_fails_leaves_nothing() {
     let next = ledger.next_number(ObjectKind::Command).unwrap();
     let failed: Result<()> = ledger.step(&actor(), "build", |step| {
         let number = step.take_number(ObjectKind::Command)?;
-        step.add_object(&ObjectRow {
-            kind: ObjectKind::Command,
-            number,
-            file: "documents/cmd-6.ldd".to_owned(),
-            sha256: [7; 32],
-            made_s: 1,
-        })?;
+        step.add_object(
+            &ObjectRow {
+                kind: ObjectKind::Command,
+                number,
+                file: "documents/cmd-6.ldd".to_owned(),
+                sha256: [7; 32],
+                made_s: 1,
+            },
+            b"document",
+        )?;
         Err(Error::new(Kind::Io, "the disk failed"))
     });
     assert_eq!(failed.unwrap_err().kind, Kind::Io);

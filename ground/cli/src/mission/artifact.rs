@@ -17,6 +17,7 @@ use lightday_station::document::Draft;
 use lightday_station::keys::{
     DetachedSignature, SigningKey, from_hex, role_from_name, role_name, to_hex,
 };
+use lightday_station::keyset::NamedKey;
 use lightday_station::signed::{Field, SignError};
 use lightday_trust::{KeySet, TrustError};
 use lightday_wire::{
@@ -97,7 +98,18 @@ pub fn untrusted(path: &Path, error: &TrustError) -> Error {
         }
         _ => "build the document again",
     };
-    Error::new(Kind::Trust, error).file(path).hint(hint)
+    Error::new(Kind::Trust, roles_in_words(error))
+        .file(path)
+        .hint(hint)
+}
+
+/// What an error says, with the roles written as everywhere else.
+pub fn roles_in_words(error: &impl std::fmt::Display) -> String {
+    let mut text = error.to_string();
+    for role in Role::ALL {
+        text = text.replace(&format!("{role:?}"), role_name(*role));
+    }
+    text
 }
 
 /// The name of a kind, as files and people have it.
@@ -141,20 +153,34 @@ impl Artifact {
     ///
     /// # Errors
     /// As [`Self::load`]; a signature file makes no sense, or its signature does not hold.
-    pub fn load_signed(path: &Path, keys: &KeySet) -> Result<(Self, Vec<SignatureRow>)> {
+    pub fn load_signed(
+        path: &Path,
+        keys: &KeySet,
+        names: &[NamedKey],
+    ) -> Result<(Self, Vec<SignatureRow>)> {
         let mut artifact = Self::load(path)?;
         let mut rows = Vec::new();
         for file in signature_files(path)? {
-            rows.push(artifact.take_signature(&file, keys)?);
+            let row = artifact.take_signature(&file, keys, names)?;
+            // One key that signed in two files signed once.
+            if rows.iter().all(|r: &SignatureRow| r.key != row.key) {
+                rows.push(row);
+            }
         }
         Ok((artifact, rows))
     }
 
-    /// Takes the signature of one file.
+    /// Takes the signature of one file. Who signed is what `names` say of the key: the file's own words only
+    /// have to agree with them.
     ///
     /// # Errors
     /// The file makes no sense, or its signature does not hold.
-    pub fn take_signature(&mut self, file: &Path, keys: &KeySet) -> Result<SignatureRow> {
+    pub fn take_signature(
+        &mut self,
+        file: &Path,
+        keys: &KeySet,
+        names: &[NamedKey],
+    ) -> Result<SignatureRow> {
         let text = atomic::read_text(file)?;
         let bad = |field: &str, what: &str| {
             Error::input(file, what)
@@ -180,16 +206,21 @@ impl Artifact {
                 .file(file)
                 .hint("move the signature beside the file that it is of"));
         }
+        let name = holder(&read, role, names).map_err(|e| e.file(file))?;
         let signature = DetachedSignature { public, bytes };
         match each!(self, s => s.add_signature(keys, &signature)) {
             Ok(_) | Err(SignError::Duplicate) => {}
-            Err(e) => return Err(Error::new(Kind::Trust, e).file(file).hint(e.hint())),
+            Err(e) => {
+                return Err(Error::new(Kind::Trust, roles_in_words(&e))
+                    .file(file)
+                    .hint(e.hint()));
+            }
         }
         Ok(SignatureRow {
             kind: self.kind(),
             number: self.number(),
             key: public,
-            name: read.name,
+            name,
             role,
             signature: bytes,
         })
@@ -281,6 +312,38 @@ impl Artifact {
             .field("target")
             .hint("use the mission that it was built in, or build it here"))
     }
+}
+
+/// The name of a signature's key, from `names`; a signature that says otherwise is refused.
+fn holder(read: &SignatureFile, role: Role, names: &[NamedKey]) -> Result<String> {
+    let Some(known) = names.iter().find(|n| n.key.eq_ignore_ascii_case(&read.key)) else {
+        // A key that no list names, such as a new one of a successor: its digits are its name.
+        return Ok(format!("key {}", read.key.get(..8).unwrap_or(&read.key)));
+    };
+    if (known.name.as_str(), known.role.as_str()) == (read.name.as_str(), role_name(role)) {
+        return Ok(known.name.clone());
+    }
+    let what = format!(
+        "says {} {}, but the key is that of {} {}",
+        read.role, read.name, known.role, known.name
+    );
+    Err(Error::new(Kind::Trust, what)
+        .field("name")
+        .hint("the file was changed after it was signed: ask the holder of the key to sign again"))
+}
+
+/// Who holds which key: the key set, then the public keys that wait for their key set.
+///
+/// # Errors
+/// There is no key set, or it makes no sense.
+pub fn names(mission: &Mission) -> Result<Vec<NamedKey>> {
+    let mut names = mission.key_set()?.keys;
+    for (_, key) in mission.public_keys().unwrap_or_default() {
+        if names.iter().all(|n| n.key != key.key) {
+            names.push(key);
+        }
+    }
+    Ok(names)
 }
 
 /// A target for people.

@@ -236,7 +236,7 @@ pub fn parse(path: &Path, text: &str) -> Result<(Config, profile::Profile)> {
     let config: Config = toml::from_str(text).map_err(|e| {
         let at = e.span().map_or(0, |s| s.start);
         let (line, field) = locate(text, at);
-        let error = Error::input(path, e.message()).line(line);
+        let error = Error::input(path, in_words(e.message())).line(line);
         let error = if field.is_empty() {
             error
         } else {
@@ -260,6 +260,32 @@ pub fn parse(path: &Path, text: &str) -> Result<(Config, profile::Profile)> {
         at_field(path, text, field, format!("must {}", e.must)).hint(e.hint())
     })?;
     Ok((config, profile))
+}
+
+/// What the reader of TOML says, without words of the program's own types.
+fn in_words(message: &str) -> String {
+    let mut text = message.to_owned();
+    for (ours, words) in [
+        ("expected u8", "a whole number from 0 to 255"),
+        ("expected u16", "a whole number from 0 to 65535"),
+        ("expected u32", "a whole number from 0 to 4294967295"),
+        ("expected u64", "a whole number of at least 0"),
+        ("expected f64", "a number"),
+    ] {
+        if let Some(before) = text.strip_suffix(ours) {
+            text = format!("{before}write {words}");
+        }
+    }
+    text
+}
+
+/// A number for an error: never three hundred digits.
+fn short(value: f64) -> String {
+    if value.abs() >= 1e7 || (value != 0.0 && value.abs() < 1e-7) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
 }
 
 /// What the profile does not check itself.
@@ -289,13 +315,13 @@ fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
         (
             (1.0..=1e6).contains(&c.loss.mean_burst),
             "loss.mean_burst",
-            format!("{} frames in a row", c.loss.mean_burst),
+            format!("{} frames in a row", short(c.loss.mean_burst)),
             "1.0 for independent losses, more for bursts",
         ),
         (
             c.plan.probability > 0.0 && c.plan.probability < 1.0,
             "plan.probability",
-            format!("{} is not between 0 and 1", c.plan.probability),
+            format!("{} is not between 0 and 1", short(c.plan.probability)),
             "such as 0.999999",
         ),
         (
@@ -391,6 +417,17 @@ mod tests {
             ),
             ("format = 1", "format = ", "mission.toml:"),
             ("id = 1", "id = -1", "field `vehicle.id`"),
+            (
+                "component = 0",
+                "component = 256",
+                "write a whole number from 0 to 255",
+            ),
+            (
+                "load_address = 0x20000000",
+                "load_address = \"high\"",
+                "write a number, or { a = 0x",
+            ),
+            ("mean_burst = 1.0", "mean_burst = 1e300", "1e300 frames"),
             ("id = 1", "idd = 1", "unknown field `idd`"),
             (
                 "name = \"orbiter\"",
@@ -404,12 +441,12 @@ mod tests {
                 "field `link.tag_len`: a tag of 7 bytes",
             ),
             (
-                "codecs = [\"store\"]",
+                "codecs = [\"store\", \"bsdiff-zstd\"]",
                 "codecs = [\"zip\"]",
                 "field `decoder.codecs`",
             ),
             (
-                "codecs = [\"store\"]",
+                "codecs = [\"store\", \"bsdiff-zstd\"]",
                 "codecs = []",
                 "field `decoder.codecs`: must contain",
             ),

@@ -6,7 +6,7 @@ use lightday_trust::digest::sha256;
 use lightday_wire::{ObjectKind, ObjectNumber};
 use serde_json::Value;
 
-use super::Mission;
+use super::{Mission, recover};
 use crate::Global;
 use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
@@ -58,11 +58,11 @@ impl Draft {
         };
         ledger.step(&global.actor(), verb, |step| {
             step.expect_number(self.kind, self.number)?;
-            step.add_object(&row)?;
+            step.add_object(&row, &self.bytes)?;
             step.add_document(self.kind, self.number, &self.says.to_string())?;
             Ok(((), self.says.clone()))
         })?;
-        pending.create()
+        recover::name_kept(pending, &self.bytes)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lightday_station::image::{Image, ImageOptions};
+use lightday_station::image::{Image, ImageError, ImageOptions};
 use lightday_station::keys::from_hex;
 use lightday_wire::{Digest, ObjectNumber};
 
@@ -20,7 +20,16 @@ const MAX_FILE_LEN: u64 = 512 << 20;
 /// The file is missing, or no image for this vehicle.
 pub fn load(path: &Path, options: &ImageOptions) -> Result<Image> {
     let bytes = atomic::read(path, MAX_FILE_LEN)?;
-    Image::parse(&bytes, options).map_err(|e| Error::input(path, &e).hint(e.hint()))
+    Image::parse(&bytes, options).map_err(|e| {
+        let kind = match e {
+            // The file is sound; it is not for this vehicle.
+            ImageError::TooLarge { .. }
+            | ImageError::WrongArch { .. }
+            | ImageError::WrongAddress { .. } => Kind::Refused,
+            _ => Kind::Input,
+        };
+        Error::new(kind, &e).file(path).hint(e.hint())
+    })
 }
 
 /// The digest of an image that is named by the number of its bundle, by its digest, or by its file.

@@ -15,6 +15,7 @@ pub mod images;
 pub mod keys;
 pub mod packets;
 pub mod passes;
+pub mod recover;
 pub mod reports;
 pub mod twin;
 pub mod units;
@@ -56,7 +57,8 @@ pub struct Mission {
 }
 
 impl Mission {
-    /// Opens the mission that the command line names, or the nearest one upwards.
+    /// Opens the mission that the command line names, or the nearest one upwards, and finishes what a run that
+    /// was cut off left undone in it.
     ///
     /// # Errors
     /// There is none, or its mission.toml makes no sense.
@@ -66,20 +68,19 @@ impl Mission {
             None => nearest()?,
         };
         let path = dir.join("mission.toml");
-        let text = atomic::read_text(&path).map_err(|e| {
-            if path.exists() {
-                e
-            } else {
-                Error::input(&path, "there is no mission here")
-                    .hint("name the directory with --mission, or make one with `lightday new DIR`")
-            }
-        })?;
+        if !path.try_exists().map_err(|e| Error::io(&path, &e))? {
+            return Err(Error::input(&path, "there is no mission here")
+                .hint("name the directory with --mission, or make one with `lightday new DIR`"));
+        }
+        let text = atomic::read_text(&path)?;
         let (config, profile) = config::parse(&path, &text)?;
-        Ok(Self {
+        let mission = Self {
             dir,
             config,
             profile,
-        })
+        };
+        mission.recover();
+        Ok(mission)
     }
 
     /// A path within the mission.
@@ -125,17 +126,30 @@ impl Mission {
     }
 }
 
+/// Whether no mission was named and there is none here.
+pub fn nowhere(global: &Global) -> bool {
+    global.mission.is_none() && nearest().is_err()
+}
+
 fn nearest() -> Result<PathBuf> {
     let here = std::env::current_dir()
         .map_err(|e| Error::new(Kind::Io, format!("the current directory: {e}")))?;
-    here.ancestors()
-        .find(|d| d.join("mission.toml").is_file())
-        .map(Path::to_path_buf)
-        .ok_or_else(|| {
-            Error::new(
-                Kind::Input,
-                "no mission.toml here or in any directory above",
-            )
-            .hint("name the mission with --mission, or make one with `lightday new DIR`")
-        })
+    let mut unreadable = None;
+    for dir in here.ancestors() {
+        let path = dir.join("mission.toml");
+        match path.try_exists() {
+            Ok(true) if path.is_file() => return Ok(dir.to_path_buf()),
+            Ok(_) => {}
+            Err(e) => {
+                unreadable.get_or_insert_with(|| Error::io(&path, &e));
+            }
+        }
+    }
+    Err(unreadable.unwrap_or_else(|| {
+        Error::new(
+            Kind::Input,
+            "no mission.toml here or in any directory above",
+        )
+        .hint("name the mission with --mission, or make one with `lightday new DIR`")
+    }))
 }

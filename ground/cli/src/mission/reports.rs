@@ -1,11 +1,14 @@
 //! The tracker, fed with every report that the ledger keeps.
 
-use lightday_station::tracker::Tracker;
+use lightday_station::tracker::{Alarm, Tracker, facts};
 use lightday_trust::LinkKeys;
+use lightday_wire::Epoch;
+use serde_json::{Value, json};
 
 use super::Mission;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
+use crate::time::show_instant;
 
 /// What the vehicle last proved.
 ///
@@ -22,4 +25,53 @@ pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &LinkKeys) -> Result<Tr
         })?;
     }
     Ok(tracker)
+}
+
+/// The command that leads out of a lost record; none once the last link epoch is used up.
+fn way_out(alarm: &Alarm) -> Option<String> {
+    let next = Epoch::new(alarm.proven.epoch.get().saturating_add(1))?;
+    Some(format!("lightday command resync {}", next.get()))
+}
+
+/// A lost record in words, to be said before all else.
+#[must_use]
+pub fn alarm_text(alarm: &Alarm) -> String {
+    let proven = &alarm.proven;
+    let mut text = format!(
+        "ALARM: the vehicle lost its record. Report {} of link epoch {}, heard {}, says so.\n",
+        proven.report.sequence,
+        proven.epoch.get(),
+        show_instant(proven.received_s)
+    );
+    let shown = ["running", "command", "key set", "last reset"];
+    for fact in facts(&proven.report) {
+        if shown.contains(&fact.name) {
+            text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
+        }
+    }
+    if alarm.denied {
+        text.push_str(
+            "A report that was heard later has its record: one of the two is a recording, or the record could be read again. Hear another report before anything is resynchronised.\n",
+        );
+    }
+    match way_out(alarm) {
+        Some(command) => text.push_str(&format!(
+            "Golden runs and accepts nothing but a resynchronisation: {command}\n\n"
+        )),
+        None => text.push_str("Golden runs, and no link epoch is left to resynchronise under.\n\n"),
+    }
+    text
+}
+
+/// The same for machines.
+#[must_use]
+pub fn alarm_json(alarm: &Alarm) -> Value {
+    json!({
+        "report": alarm.proven.report.sequence,
+        "epoch": alarm.proven.epoch.get(),
+        "sent_s": alarm.proven.sent_s,
+        "heard_s": alarm.proven.received_s,
+        "denied": alarm.denied,
+        "hint": way_out(alarm),
+    })
 }

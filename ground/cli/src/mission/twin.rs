@@ -16,13 +16,11 @@ use lightday_station::object::UplinkObject;
 use lightday_station::tracker::Tracker;
 use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, KeySet, LinkKeys};
-use lightday_wire::{Epoch, Report, canon};
+use lightday_wire::{Epoch, Report, SlotId};
 
-use super::artifact::Artifact;
+use super::artifact::{Artifact, kind_name};
 use super::config::TwinConfig;
-use super::keys::bad_key;
 use super::{Mission, images};
-use crate::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
 
@@ -144,6 +142,7 @@ fn launched<const W: usize, const E: usize>(
         map: layout.map,
         link_keys: link_keys.clone(),
         tag_len: profile.link.tag_len,
+        load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
         decoder_ram: profile.decoder.ram,
         command_loss_s: 3 * u64::from(profile.trial.lease_s),
         beacon_s: BEACON_S,
@@ -153,15 +152,7 @@ fn launched<const W: usize, const E: usize>(
 
 /// The key set that the vehicle was launched with.
 fn launch_keys(mission: &Mission) -> Result<KeySet> {
-    let path = mission.path("keys/keyset-1.bin");
-    let bytes = atomic::read(&path, canon::MAX_LEN as u64)?;
-    let keys: KeySet = canon::decode(&bytes).map_err(|e| {
-        Error::input(&path, e)
-            .hint("restore the file from git: `lightday keygen keyset` wrote it before launch")
-    })?;
-    keys.check()
-        .map_err(|e| bad_key(&path, &lightday_station::keys::KeyError::KeySet(e)))?;
-    Ok(keys)
+    mission.launched_with(&mission.path("keys/keyset-1.bin"), 1)
 }
 
 /// Every frame that has left the antenna by `now_s`, with the millisecond of its last bit.
@@ -201,7 +192,11 @@ fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObj
         None => {
             return Err(Error::new(
                 Kind::Ledger,
-                format!("{:?} {} was sent, but never made", row.kind, row.number),
+                format!(
+                    "{} {} was sent, but never made",
+                    kind_name(row.kind),
+                    row.number
+                ),
             )
             .file(&mission.path("ledger.sqlite"))
             .hint("run `lightday ledger verify`"));
@@ -210,7 +205,7 @@ fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObj
     // It went up with the signatures, under the key set, of its day: the digest tells.
     let mut signed = None;
     for keys in mission.key_sets()? {
-        let loaded = Artifact::load_signed(&path, &keys);
+        let loaded = Artifact::load_signed(&path, &keys, &[]);
         if let Ok((artifact, _)) = loaded
             && sha256(&artifact.object_bytes()).0 == row.object
         {

@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Ppm {
         let value = f64::deserialize(d)?;
         ppm(value).ok_or_else(|| {
             de::Error::custom(format!(
-                "`{value}` is not a probability: write a number from 0 to 1"
+                "`{value:e}` is not a probability: write a number from 0 to 1"
             ))
         })
     }

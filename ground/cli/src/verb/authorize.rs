@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, drafts, evidence};
 use crate::time::parse_instant;
@@ -84,6 +85,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         return Err(refused("policy.require_rehearsal", "no rehearsal of this bundle is among the evidence")
             .hint(format!("fly it: `lightday rehearse bundles/{bundle}.ldb`, then give its evidence file with --evidence")));
     }
+    warn_second(&ledger, args.bundle)?;
     let context = AuthorizationContext {
         vehicle: mission.profile.vehicle,
         number,
@@ -111,6 +113,26 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     out::result(&format!("{}\n", draft.path(&mission).display()))?;
     describe::artifact(&artifact).iter().for_each(out::message);
+    if !args.dry_run {
+        describe::say_next(&artifact, &draft.path(&mission), &mission)?;
+    }
+    Ok(())
+}
+
+/// Tells if the bundle has an authorization already: the vehicle takes the later one.
+fn warn_second(ledger: &Ledger, bundle: u32) -> Result<()> {
+    let of_this = |what: &str| -> Option<u64> {
+        let what: serde_json::Value = serde_json::from_str(what).ok()?;
+        (what.get("arms_bundle")?.as_u64()? == u64::from(bundle))
+            .then(|| what.get("number")?.as_u64())?
+    };
+    let decisions = ledger.decisions()?;
+    let mut earlier = decisions.iter().filter(|d| d.verb == "authorize");
+    if let Some(number) = earlier.find_map(|d| of_this(&d.what)) {
+        out::message(format_args!(
+            "warning: bundle {bundle} has authorization {number} already; abort that one if this is to replace it"
+        ));
+    }
     Ok(())
 }
 
@@ -156,7 +178,7 @@ fn check(args: &Args, window: Option<Window>, mission: &Mission, global: &Global
 }
 
 /// Whether the ledger knows a rehearsal of the bundle whose evidence is among these files.
-fn rehearsed(ledger: &crate::ledger::Ledger, bundle: u32, files: &[Digest]) -> Result<bool> {
+fn rehearsed(ledger: &Ledger, bundle: u32, files: &[Digest]) -> Result<bool> {
     let files: Vec<String> = files.iter().map(ToString::to_string).collect();
     let is_rehearsal = |what: &str| -> Option<bool> {
         let what: serde_json::Value = serde_json::from_str(what).ok()?;

@@ -3,19 +3,28 @@
 use std::path::PathBuf;
 
 use lightday_station::bundle::{self, BuildOptions, Bundle};
+use lightday_station::codec::candidates;
 use lightday_station::image::Image;
 use lightday_station::keys::{from_hex, to_hex};
+use lightday_station::object::UplinkObject;
 use lightday_station::profile::codec_name;
+use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
-use lightday_wire::{Activation, Digest, ObjectKind, ObjectNumber, SlotId, Version};
+use lightday_wire::envelope::SIGNATURE_LEN;
+use lightday_wire::{
+    Activation, CodecId, Digest, Document as _, ObjectKind, ObjectNumber, SlotId, Version,
+};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::atomic::{Access, Pending, read_text};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, ObjectRow};
-use crate::mission::{Mission, images};
+use crate::mission::artifact::Artifact;
+use crate::mission::keys::bad_key;
+use crate::mission::{Mission, images, recover};
 use crate::out::{self, Table};
+use crate::verb::describe;
 
 /// Build a bundle from an image.
 ///
@@ -24,7 +33,7 @@ use crate::out::{self, Table};
 /// ledger; it still needs its signatures.
 ///
 /// Examples:
-///   lightday build app-1.1.0.elf --version 1.1.0 --base app-1.0.0.elf
+///   lightday build app-1.1.0.elf --version 1.1.0 --base app-1.0.0.elf --base-version 1.0.0
 ///   lightday build app-1.1.0.bin --version 1.1.0 --full
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment, disable_version_flag = true)]
@@ -99,6 +108,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut ledger = mission.ledger()?;
     let number = ledger.next_number(ObjectKind::Bundle)?;
     let options = build_options(args, number, base.as_ref(), &ledger)?;
+    if base.as_ref().is_some_and(|b| b.bytes == image.bytes) {
+        return Err(Error::new(
+            Kind::Refused,
+            "the image is its own base: there is nothing to update",
+        )
+        .file(&args.image)
+        .field("base")
+        .hint("name the image that the vehicle runs with --base, and the new one first"));
+    }
+    warn(args, &image, &options, &ledger)?;
     let spinner = out::spinner("trying codecs");
     let built = bundle::build(base.as_ref(), &image, &mission.profile, &options);
     spinner.finish_and_clear();
@@ -107,17 +126,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             .file(&args.image)
             .hint(e.hint())
     })?;
-    // Without its signatures yet: one or two symbols more may come.
-    let object = bundle
-        .to_object(
-            mission.profile.link.symbol_len_max,
-            mission.profile.granule(),
-        )
-        .map_err(|e| {
-            Error::new(Kind::Refused, e)
-                .file(&args.image)
-                .hint(e.hint())
-        })?;
+    if let (Some(base), None) = (&base, bundle.context().base) {
+        say_base_is_unused(base, &image, &mission);
+    }
+    let object = signed_object(&bundle, &mission, args)?;
     if object.k() > mission.profile.memory.symbols {
         let what = format!(
             "{} symbols; memory.symbols is {}",
@@ -140,11 +152,91 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         return out::json(&result);
     }
     show(&result)?;
-    out::message(format_args!(
-        "Next: lightday sign {} --key KEY",
-        path.display()
-    ));
+    let keys = key_set(&mission)?;
+    match keys
+        .as_ref()
+        .and_then(|k| describe::still_to_sign(&Artifact::Bundle(bundle), k))
+    {
+        Some(missing) => out::message(format_args!(
+            "Next: lightday sign {} --key KEY; still to sign: {missing}",
+            path.display()
+        )),
+        None => out::message(
+            "Next: make keys with `lightday keygen ROLE NAME` and `lightday keygen keyset`, then sign",
+        ),
+    }
     Ok(())
+}
+
+/// The key set, where there is one already.
+fn key_set(mission: &Mission) -> Result<Option<KeySet>> {
+    let path = mission.path("keys/keyset.toml");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let keys = mission.key_set()?.key_set();
+    keys.map(Some).map_err(|e| bad_key(&path, &e))
+}
+
+/// The object with room for the signatures that it still needs: as many symbols as `plan` will count. Before
+/// there is a key set, one key of each role is counted.
+fn signed_object(bundle: &Bundle, mission: &Mission, args: &Args) -> Result<UplinkObject> {
+    let missing: usize = match key_set(mission)? {
+        Some(keys) => bundle.missing(&keys).iter().map(|(_, n)| n).sum(),
+        None => bundle.manifest().authority().roles().count(),
+    };
+    let mut bytes = bundle.object_bytes();
+    bytes.resize(bytes.len() + missing * SIGNATURE_LEN, 0);
+    let (longest, granule) = (
+        mission.profile.link.symbol_len_max,
+        mission.profile.granule(),
+    );
+    UplinkObject::fit(
+        ObjectKind::Bundle,
+        bundle.number(),
+        &bytes,
+        longest,
+        granule,
+    )
+    .map_err(|e| {
+        Error::new(Kind::Refused, e)
+            .file(&args.image)
+            .hint(e.hint())
+    })
+}
+
+/// Tells of what is allowed and hardly meant.
+fn warn(args: &Args, image: &Image, options: &BuildOptions, ledger: &Ledger) -> Result<()> {
+    if args.base.is_some() && options.version <= options.base_version {
+        out::message(format_args!(
+            "warning: version {} is not above {}, that of the base",
+            options.version, options.base_version
+        ));
+    }
+    let digest = image.digest().0;
+    if let Some(same) = ledger.bundles()?.iter().find(|b| b.image == digest) {
+        out::message(format_args!(
+            "warning: bundle {} brings this very image already, as version {}",
+            same.number, same.version
+        ));
+    }
+    Ok(())
+}
+
+/// Why a base was given and is not used: what each codec makes of the image.
+fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
+    let decoder = &mission.profile.decoder;
+    let mut text = "note: the whole image is sent, the base is not used:".to_owned();
+    for candidate in candidates(Some(&base.bytes), &image.bytes, decoder).unwrap_or_default() {
+        let name = codec_name(candidate.codec);
+        text.push_str(&format!(" {name} makes {} B;", candidate.payload.len()));
+    }
+    text.push_str(if decoder.codecs.contains(&CodecId::BsdiffZstd) {
+        " store is the smallest (bsdiff-zstd stands aside where decoder.ram is too small for it)"
+    } else {
+        " no codec that makes deltas is in decoder.codecs of mission.toml (bsdiff-zstd does, if it is on board)"
+    });
+    out::message(text);
 }
 
 fn build_options(
@@ -205,12 +297,12 @@ fn write(
     what["sha256"] = json!(to_hex(&row.sha256));
     ledger.step(&global.actor(), "build", |step| {
         step.expect_number(ObjectKind::Bundle, number)?;
-        step.add_object(&row)?;
+        step.add_object(&row, &bytes)?;
         step.add_bundle(number, bundle.manifest(), base)?;
         Ok(((), what))
     })?;
     // Named only now: a number that the ledger does not know must never have a file.
-    pending.create()
+    recover::name_kept(pending, &bytes)
 }
 
 /// What a bundle is, in JSON.

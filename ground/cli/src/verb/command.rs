@@ -9,7 +9,7 @@ use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
-use crate::mission::{Mission, drafts, images};
+use crate::mission::{Mission, drafts, images, reports};
 use crate::out;
 use crate::verb::describe;
 
@@ -63,8 +63,8 @@ enum What {
         /// First byte.
         #[arg(long, default_value_t = 0)]
         offset: u32,
-        /// Number of bytes; by default the slot's size.
-        #[arg(long)]
+        /// Number of bytes; by default all from the offset on, where mission.toml says how many there are.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         len: Option<u32>,
     },
     /// Go on to a later link epoch; root signs. Example: lightday command epoch-switch 1
@@ -134,6 +134,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut ledger = mission.ledger()?;
     let number = ledger.next_number(ObjectKind::Command)?;
     let action = action(&args.what, &mission, &ledger, number)?;
+    warn_unreported(&action, &mission, &ledger)?;
     let context = CommandContext {
         vehicle: mission.profile.vehicle,
         number,
@@ -153,6 +154,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     out::result(&format!("{}\n", draft.path(&mission).display()))?;
     describe::artifact(&artifact).iter().for_each(out::message);
+    if !args.dry_run {
+        describe::say_next(&artifact, &draft.path(&mission), &mission)?;
+    }
     Ok(())
 }
 
@@ -188,7 +192,7 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
         } => Action::RegionDigest {
             region: region.region(),
             offset: *offset,
-            len: len.unwrap_or(mission.profile.memory.slot_size.saturating_sub(*offset)),
+            len: length(region.region(), *offset, *len, mission)?,
         },
         What::EpochSwitch { epoch } => Action::EpochSwitch {
             epoch: later_epoch(*epoch)?,
@@ -208,6 +212,58 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
         }
         What::Hold { release } => Action::Hold { held: !release },
     })
+}
+
+/// How many bytes a digest covers: all that the region has behind `offset`, unless the caller says fewer.
+fn length(region: Region, offset: u32, len: Option<u32>, mission: &Mission) -> Result<u32> {
+    let memory = &mission.profile.memory;
+    let name = describe::region(region);
+    let size = match region {
+        Region::Image(_) => memory.slot_size,
+        Region::Staging => memory.staging_size,
+        // The map of the integrator knows these; mission.toml does not.
+        Region::Trailer(_) | Region::Record(_) | Region::Floors => {
+            return len.ok_or_else(|| {
+                let what = format!("mission.toml does not say how long {name} is");
+                Error::new(Kind::Usage, what)
+                    .field("len")
+                    .hint("give --len; the memory map of the vehicle has its length")
+            });
+        }
+    };
+    let rest = size.checked_sub(offset).filter(|rest| *rest > 0);
+    let (Some(rest), true) = (rest, len.is_none_or(|len| rest.is_some_and(|r| len <= r))) else {
+        let what = format!("the range ends beyond {name}, which has {size} B");
+        return Err(Error::new(Kind::Refused, what).field("offset, len").hint(
+            "the vehicle refuses what its memory map does not have; check [memory] of mission.toml",
+        ));
+    };
+    Ok(len.unwrap_or(rest))
+}
+
+/// Warns where no report shows the image that a command is about.
+fn warn_unreported(action: &Action, mission: &Mission, ledger: &Ledger) -> Result<()> {
+    let (Action::Confirm { image } | Action::Rollback { image }) = action else {
+        return Ok(());
+    };
+    let reports = ledger.reports()?;
+    let last = match reports.is_empty() {
+        true => None,
+        false => reports::tracker(mission, ledger, &mission.link_keys()?)?
+            .last()
+            .map(|p| p.report),
+    };
+    let prefix: &[u8] = image.0.get(..4).unwrap_or_default();
+    let held = last.map(|r| r.slots.iter().any(|s| s.digest == prefix));
+    let why = match held {
+        Some(true) => return Ok(()),
+        Some(false) => "no slot of the last report holds this image",
+        None => "no report was taken in yet, so nothing shows that this image is on board",
+    };
+    out::message(format_args!(
+        "warning: {why}; the vehicle refuses what it does not have"
+    ));
+    Ok(())
 }
 
 fn later_epoch(epoch: u8) -> Result<Epoch> {

@@ -1,11 +1,17 @@
 //! What a document says, for people and in JSON. Shared by the verbs that show documents.
 
+use std::path::Path;
+
 use lightday_station::keys::role_name;
 use lightday_station::profile::codec_name;
-use lightday_wire::{Action, Activation, ObjectKind, SlotChoice};
+use lightday_trust::KeySet;
+use lightday_wire::{Action, Activation, Location, ObjectKind, Region, SlotChoice};
 use serde_json::{Value, json};
 
+use crate::error::Result;
+use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name, show_target};
+use crate::mission::keys::bad_key;
 use crate::time;
 
 /// What a document says, line by line.
@@ -103,7 +109,10 @@ pub fn action(action: &Action) -> String {
             offset,
             len,
         } => {
-            format!("report the digest of {len} bytes from {offset:#x} of {region:?}")
+            format!(
+                "report the digest of {len} bytes from byte {offset} of {}",
+                self::region(*region)
+            )
         }
         Action::EpochSwitch { epoch } => format!("switch to link epoch {}", epoch.get()),
         Action::Resync { epoch, next } => {
@@ -120,6 +129,112 @@ pub fn action(action: &Action) -> String {
         }
         Action::Hold { held: true } => "hold activation".to_owned(),
         Action::Hold { held: false } => "release the hold of activation".to_owned(),
-        other => format!("{other:?}"),
+        _ => "a command that this lightday does not know".to_owned(),
+    }
+}
+
+/// A part of the flash for people, as `lightday command region-digest` calls it.
+pub fn region(region: Region) -> String {
+    match region {
+        Region::Image(Location::Slot(slot)) => format!("the image of slot {slot}"),
+        Region::Image(Location::Golden) => "the golden image".to_owned(),
+        Region::Trailer(slot) => format!("the trailer of slot {slot}"),
+        Region::Record(copy) => format!("copy {copy} of the boot record"),
+        Region::Floors => "the floors".to_owned(),
+        Region::Staging => "the staging area".to_owned(),
+    }
+}
+
+/// "1 frame", "2 frames".
+pub fn count(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
+}
+
+/// "symbol 5", "symbols 5 to 7".
+pub fn range(first: u32, n: u32, what: &str) -> String {
+    match n {
+        0 | 1 => format!("{what} {first}"),
+        _ => format!("{what}s {first} to {}", first.saturating_add(n - 1)),
+    }
+}
+
+/// A probability below 1 that never reads as certainty: rounded down, with as many nines as it has.
+pub fn probability(p: f64) -> String {
+    if p >= 1.0 - 1e-12 {
+        return "> 0.999999999".to_owned();
+    }
+    // Six digits, or so many that the last one is not a nine of rounding.
+    let digits = (6..12)
+        .find(|d| (1.0 - p) * 10f64.powi(*d) >= 0.999)
+        .unwrap_or(12);
+    let scale = 10f64.powi(digits);
+    let places = usize::try_from(digits).unwrap_or(12);
+    format!("{:.places$}", (p * scale + 1e-6).floor() / scale)
+}
+
+/// What comes next for a document with the signatures that it has.
+pub fn next_of(artifact: &Artifact, file: &Path, keys: &KeySet) -> String {
+    let shown = file.display();
+    match (still_to_sign(artifact, keys), artifact) {
+        (Some(missing), _) => {
+            format!("Next: lightday sign {shown} --key KEY; still to sign: {missing}")
+        }
+        (None, Artifact::Bundle(bundle)) => format!(
+            "Next: all signatures are there: lightday plan {shown}, lightday uplink {shown}; and lightday rehearse {shown} \
+             for the evidence that `lightday authorize {}` takes",
+            bundle.number()
+        ),
+        (None, _) => format!("Next: all signatures are there: lightday uplink {shown}"),
+    }
+}
+
+/// Says what comes next for a document that was just drafted; nothing where there is no key set yet.
+///
+/// # Errors
+/// The key set makes no sense.
+pub fn say_next(artifact: &Artifact, file: &Path, mission: &Mission) -> Result<()> {
+    let path = mission.path("keys/keyset.toml");
+    if path.exists() {
+        let keys = mission.key_set()?.key_set();
+        let keys = keys.map_err(|e| bad_key(&path, &e))?;
+        crate::out::message(next_of(artifact, file, &keys));
+    }
+    Ok(())
+}
+
+/// What is still to be signed, in words; `None` if nothing is.
+pub fn still_to_sign(artifact: &Artifact, keys: &KeySet) -> Option<String> {
+    let missing: Vec<String> = artifact
+        .missing(keys)
+        .iter()
+        .map(|(role, n)| format!("{n} of {}", role_name(*role)))
+        .collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_never_reads_as_certainty() {
+        for (p, text) in [
+            (0.5, "0.500000"),
+            (0.999, "0.999000"),
+            (0.999_999_6, "0.9999996"),
+            (0.999_999_999, "0.999999999"),
+            (1.0, "> 0.999999999"),
+        ] {
+            assert_eq!(probability(p), text, "{p}");
+        }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(count(1, "frame"), "1 frame");
+        assert_eq!(count(0, "frame"), "0 frames");
+        assert_eq!(range(5, 1, "symbol"), "symbol 5");
+        assert_eq!(range(5, 3, "symbol"), "symbols 5 to 7");
     }
 }

@@ -13,12 +13,14 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::ReportRow;
 use crate::mission::{Mission, packets, reports};
 use crate::out;
+use crate::verb::describe;
 
 /// Take in reports from a file.
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B.
 /// What does not prove itself under the link keys is named and left out; what does is kept for good, and the
-/// numbers that it shows as used are never used again. Taking in the same file twice does no harm.
+/// numbers that it shows as used are never used again. Taking in the same file twice does no harm. A vehicle
+/// that lost its record is named first, until it is heard under a later link epoch.
 ///
 /// Examples:
 ///   lightday ingest downlink/2026-12-03.bin
@@ -50,6 +52,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let bytes = crate::atomic::read(&args.file, 64 << 20)?;
     let packets = packets::split(&args.file, &bytes)?;
+    if packets.is_empty() {
+        return Err(Error::input(&args.file, "the file is empty")
+            .hint("give a file of packets behind their lengths, or of bare reports"));
+    }
     let keys = mission.link_keys()?;
     let mut ledger = mission.ledger()?;
     let mut tracker = reports::tracker(&mission, &ledger, &keys)?;
@@ -78,8 +84,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             Ok(((), what))
         })?;
     }
-    show(args, &heard, before, tracker.last())?;
-    refusals(args, &heard)
+    show(args, &heard, before, &tracker)?;
+    refusals(args, &heard)?;
+    if !args.json {
+        out::message("Next: lightday status");
+    }
+    Ok(())
 }
 
 fn hear(tracker: &mut Tracker, keys: &LinkKeys, packets: &[&[u8]], received_s: u64) -> Heard {
@@ -87,9 +97,11 @@ fn hear(tracker: &mut Tracker, keys: &LinkKeys, packets: &[&[u8]], received_s: u
     for (place, packet) in packets.iter().enumerate() {
         match tracker.receive(keys, packet, received_s) {
             Ok(proven) => heard.proven.push((proven, packet.to_vec())),
-            Err(TrackError::OldSequence { .. } | TrackError::OldEpoch { .. }) => {
-                heard.duplicates += 1
-            }
+            Err(
+                TrackError::OldSequence { .. }
+                | TrackError::OldEpoch { .. }
+                | TrackError::KnownAlarm { .. },
+            ) => heard.duplicates += 1,
             Err(TrackError::NotAReport(error)) => match tracker.open_answer(keys, packet) {
                 Ok(answer) => heard.answers.push(json!({
                     "command": answer.command.get(), "digest": to_hex(&answer.digest.0),
@@ -107,29 +119,32 @@ fn hear(tracker: &mut Tracker, keys: &LinkKeys, packets: &[&[u8]], received_s: u
     heard
 }
 
-fn show(args: &Args, heard: &Heard, before: Option<Report>, last: Option<&Proven>) -> Result<()> {
+fn show(args: &Args, heard: &Heard, before: Option<Report>, tracker: &Tracker) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
         .iter()
         .map(|(p, _)| p.report.sequence)
         .collect();
     let before = before.map(|r| facts(&r)).unwrap_or_default();
-    let now = last.map(|p| facts(&p.report)).unwrap_or_default();
+    let now = tracker.last().map(|p| facts(&p.report));
+    let now = now.unwrap_or_default();
     let is_news =
         |name: &str, value: &str| !before.iter().any(|f| f.name == name && f.value == value);
     let news: Vec<_> = now.iter().filter(|f| is_news(f.name, &f.value)).collect();
     if args.json {
         return out::json(&json!({
+            "alarm": tracker.alarm().map(reports::alarm_json),
             "reports": sequences, "answers": heard.answers, "duplicates": heard.duplicates,
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
         }));
     }
-    let mut text = format!(
-        "{} new reports, {} known already, {} answers\n",
-        sequences.len(),
+    let mut text = tracker.alarm().map(reports::alarm_text).unwrap_or_default();
+    text += &format!(
+        "{}, {} known already, {}\n",
+        describe::count(sequences.len() as u64, "new report"),
         heard.duplicates,
-        heard.answers.len()
+        describe::count(heard.answers.len() as u64, "answer")
     );
     for answer in &heard.answers {
         text.push_str(&format!(

@@ -36,6 +36,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let bytes = crate::atomic::read(&args.file, 80 << 20)?;
+    refuse_others(&args.file, &bytes)?;
     let value = if container::kind_of(&bytes).is_some() || bytes.starts_with(b"LIGHTDAY") {
         document(&args.file, &bytes, global)?
     } else {
@@ -46,6 +47,28 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     } else {
         show(&value)
     }
+}
+
+/// Files of a mission that are none of these kinds, named rather than taken for frames.
+fn refuse_others(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path
+        .file_name()
+        .map_or_else(Default::default, |n| n.to_string_lossy());
+    let hint = if name.ends_with(".sig") {
+        "a signature: inspect the file that it lies beside, which counts it in"
+    } else if name.starts_with("keyset-") && name.ends_with(".bin") {
+        "the key set as the vehicle stores it: keys/keyset.toml is the same for people"
+    } else if [".key", ".pub", ".toml", ".csv", ".json", ".md"]
+        .iter()
+        .any(|e| name.ends_with(e))
+    {
+        "it is text, or a secret: read it with an editor"
+    } else if bytes.starts_with(b"SQLite format 3") {
+        "the ledger: `lightday ledger log` and `lightday status` show it"
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(path, "not a kind that inspect knows: .ldb, .ldd, .frames").hint(hint))
 }
 
 fn document(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
@@ -61,7 +84,8 @@ fn document(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
             let keys = keys
                 .key_set()
                 .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-            artifact.take_signature(&file, &keys).map(drop)
+            let names = crate::mission::artifact::names(mission)?;
+            artifact.take_signature(&file, &keys, &names).map(drop)
         });
         let state = match taken {
             Some(Ok(())) => "holds".to_owned(),
@@ -183,11 +207,11 @@ fn show(value: &Value) -> Result<()> {
     }
     for object in value["objects"].as_array().into_iter().flatten() {
         text.push_str(&format!(
-            "  {} {} epoch {}: {} frames of {} B symbols, K {}, {} source, {} parity\n",
+            "  {} {} epoch {}: {} of {} B symbols, K {}, {} source, {} parity\n",
             object["kind"].as_str().unwrap_or_default(),
             object["number"],
             object["epoch"],
-            object["frames"],
+            describe::count(object["frames"].as_u64().unwrap_or(0), "frame"),
             object["symbol_bytes"],
             object["k"],
             object["source_symbols"],

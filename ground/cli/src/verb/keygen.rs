@@ -12,7 +12,12 @@ use serde_json::json;
 use crate::Global;
 use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
-use crate::mission::{Mission, keys::bad_key, keys::entropy};
+use crate::ledger::Ledger;
+use crate::mission::Mission;
+use crate::mission::keys::{
+    bad_key, entropy, fingerprint, read_link_keys, signing_key as read_key,
+};
+use crate::mission::recover::Files;
 use crate::out;
 use crate::verb::successor;
 
@@ -47,7 +52,7 @@ enum What {
     /// The sixteen link keys, which only the ground and the vehicle have. Example: lightday keygen link
     Link(Link),
     /// The key set, from all public keys in keys/. Example: lightday keygen keyset
-    Keyset(Keyset),
+    Keyset(FirstSet),
     /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
     /// both sets sign. Example: lightday keygen successor
     Successor(Keyset),
@@ -78,9 +83,22 @@ struct Holder {
 
 #[derive(clap::Args)]
 struct Link {
+    /// Make new keys although some were made before and are lost. Never once anything was sent or heard.
+    #[arg(long)]
+    replace: bool,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
+}
+
+#[derive(clap::Args)]
+struct FirstSet {
+    #[command(flatten)]
+    keyset: Keyset,
+    /// Make it anew although one was made before, such as with a key more. Never once anything was sent or
+    /// heard: from then on only a successor that root signs takes its place.
+    #[arg(long)]
+    replace: bool,
 }
 
 #[derive(clap::Args)]
@@ -109,7 +127,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Verification(holder) => signing_key(Role::Verification, holder, global),
         What::Flight(holder) => signing_key(Role::Flight, holder, global),
         What::Link(link) => link_keys(link, global),
-        What::Keyset(keyset) => key_set(keyset, global),
+        What::Keyset(first) => key_set(&first.keyset, first.replace, global),
         What::Successor(keyset) => successor::draft(&keyset.threshold, keyset.dry_run, global),
         What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),
     }
@@ -118,7 +136,14 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 fn signing_key(role: Role, holder: &Holder, global: &Global) -> Result<()> {
     let dir = match &holder.out {
         Some(dir) => dir.clone(),
-        None => Mission::open(global)?.path("keys"),
+        None => Mission::open(global)
+            .map_err(|e| match crate::mission::nowhere(global) {
+                true => e.hint(
+                    "run it within a mission, or name a directory of your own with --out DIR",
+                ),
+                false => e,
+            })?
+            .path("keys"),
     };
     let stem = format!("{}-{}", role_name(role), holder.name);
     let private = dir.join(format!("{stem}.key"));
@@ -129,17 +154,15 @@ fn signing_key(role: Role, holder: &Holder, global: &Global) -> Result<()> {
             .field("name")
             .hint("use letters, digits, - _ . only")
     })?;
-    atomic::refuse_existing(&private)?;
+    atomic::sweep(&dir);
     atomic::refuse_existing(&public)?;
+    if private.symlink_metadata().is_ok() {
+        return public_half(role, holder, &private, &public);
+    }
     if !holder.dry_run {
-        let named = NamedKey {
-            name: holder.name.clone(),
-            role: role_name(role).to_owned(),
-            key: to_hex(&key.public()),
-        };
-        let text = toml::to_string(&named)
-            .map_err(|e| Error::new(Kind::Internal, format!("cannot write the public key: {e}")))?;
-        // Both lie aside, synced, before the first takes its name.
+        let text = public_text(&key)?;
+        // Both lie aside, synced, before the first takes its name. The public half can be made again of the
+        // private one, so that comes first.
         let private = Pending::write(&private, pem.as_bytes(), Access::Private)?;
         let public = Pending::write(&public, text.as_bytes(), Access::Public)?;
         private.create()?;
@@ -147,21 +170,71 @@ fn signing_key(role: Role, holder: &Holder, global: &Global) -> Result<()> {
     }
     out::result(&format!("{}\n{}\n", private.display(), public.display()))?;
     out::message("Keep the .key file secret and backed up; hand the .pub file to the mission.");
+    out::message(
+        "Next: one key for each role, then `lightday keygen link` and `lightday keygen keyset`",
+    );
     Ok(())
+}
+
+/// Makes the public half of a private key that has lost it, or never got it: the run was cut off.
+fn public_half(role: Role, holder: &Holder, private: &Path, public: &Path) -> Result<()> {
+    let key = read_key(private)?;
+    if key.role() != role || key.name() != holder.name {
+        let what = format!("is the key of {} {}", role_name(key.role()), key.name());
+        return Err(Error::new(Kind::Refused, what)
+            .file(private)
+            .hint("give it the name of its role and holder again, ROLE-NAME.key"));
+    }
+    if !holder.dry_run {
+        atomic::create(public, public_text(&key)?.as_bytes(), Access::Public)?;
+    }
+    out::result(&format!("{}\n", public.display()))?;
+    out::message(format_args!(
+        "{} was there already and stays as it is; its public half is made of it again.",
+        private.display()
+    ));
+    Ok(())
+}
+
+fn public_text(key: &SigningKey) -> Result<String> {
+    let named = NamedKey {
+        name: key.name().to_owned(),
+        role: role_name(key.role()).to_owned(),
+        key: to_hex(&key.public()),
+    };
+    toml::to_string(&named)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot write the public key: {e}")))
 }
 
 fn link_keys(args: &Link, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let path = mission.path("keys/link.key");
-    atomic::refuse_existing(&path)?;
+    let mut ledger = mission.ledger()?;
+    let known = ledger.link_keys()?;
+    // A run that was cut off before the ledger knew them.
+    let is_half_done = known.is_none() && path.symlink_metadata().is_ok();
+    if !is_half_done {
+        atomic::refuse_existing(&path)?;
+    }
+    if known.is_some() {
+        replaceable("link keys", args.replace, &ledger, &path)?;
+    }
     if !args.dry_run {
-        let link_keys = keys::link_keys(&entropy::<512>()?);
-        let text = keys::link_keys_to_text(&link_keys);
-        let pending = Pending::write(&path, text.as_bytes(), Access::Private)?;
-        mission
-            .ledger()?
-            .step(&global.actor(), "keygen link", |_| Ok(((), json!({}))))?;
-        pending.create()?;
+        let made = match is_half_done {
+            true => read_link_keys(&path)?,
+            false => keys::link_keys(&entropy::<512>()?),
+        };
+        // Named before the ledger knows them: it must never know keys that nobody has.
+        if !is_half_done {
+            let text = keys::link_keys_to_text(&made);
+            atomic::create(&path, text.as_bytes(), Access::Private)?;
+        }
+        let print = fingerprint(&made);
+        let what = json!({ "fingerprint": to_hex(&print) });
+        ledger.step(&global.actor(), "keygen link", |step| {
+            step.add_link_keys(&print)?;
+            Ok(((), what))
+        })?;
     }
     out::result(&format!("{}\n", path.display()))?;
     out::message(
@@ -170,7 +243,25 @@ fn link_keys(args: &Link, global: &Global) -> Result<()> {
     Ok(())
 }
 
-fn key_set(args: &Keyset, global: &Global) -> Result<()> {
+/// Refuses to make link keys or the key set anew where the vehicle may have the ones before.
+fn replaceable(what: &str, replace: bool, ledger: &Ledger, path: &Path) -> Result<()> {
+    let (what, hint) = if !ledger.sent()?.is_empty() || !ledger.reports()?.is_empty() {
+        (
+            format!("the {what} of this mission were made before, and are in use"),
+            "restore the file from its backup: the vehicle knows no other",
+        )
+    } else if !replace {
+        (
+            format!("the {what} of this mission were made before"),
+            "restore the file from its backup; if the vehicle does not have it yet, --replace makes a new one",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Refused, what).file(path).hint(hint))
+}
+
+fn key_set(args: &Keyset, replace: bool, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let text_path = mission.path("keys/keyset.toml");
     let (file, key_set) = assemble(&mission, 1, &args.threshold)?;
@@ -184,16 +275,25 @@ fn key_set(args: &Keyset, global: &Global) -> Result<()> {
     let mut buffer = [0; canon::MAX_LEN];
     let bytes = canon::encode(&key_set, &mut buffer)
         .map_err(|e| Error::new(Kind::Internal, format!("cannot encode the key set: {e}")))?;
+    let mut ledger = mission.ledger()?;
+    let digest = lightday_trust::digest::sha256(bytes);
+    let known = ledger.key_sets()?;
+    if known.iter().any(|(_, known)| *known != digest.0) {
+        replaceable("keys of the set", replace, &ledger, &text_path)?;
+    }
     if !args.dry_run {
-        let text = Pending::write(&text_path, file.to_toml().as_bytes(), Access::Public)?;
-        let bin = Pending::write(&bin_path, bytes, Access::Public)?;
-        let digest = lightday_trust::digest::sha256(bytes).to_string();
-        let what = json!({ "version": key_set.version, "keys": file.keys.len(), "sha256": digest });
-        mission
-            .ledger()?
-            .step(&global.actor(), "keygen keyset", |_| Ok(((), what)))?;
-        bin.create()?;
-        text.create()?;
+        let mut files = Files::new();
+        files.add(&mission, &bin_path, bytes, false)?;
+        files.add(&mission, &text_path, file.to_toml().as_bytes(), false)?;
+        let what = json!({
+            "version": key_set.version, "keys": file.keys.len(), "sha256": digest.to_string(),
+        });
+        ledger.step(&global.actor(), "keygen keyset", |step| {
+            step.add_key_set(key_set.version, &digest.0)?;
+            files.keep(step)?;
+            Ok(((), what))
+        })?;
+        files.name(&ledger)?;
     }
     out::result(&format!(
         "{}\n{}\n",
@@ -244,7 +344,7 @@ fn report(file: &KeySetFile, path: &Path) {
         ));
     }
     out::message(format_args!(
-        "Commit {} and burn the .bin file into the vehicle.",
+        "Next: commit {} and burn the .bin file into the vehicle.",
         path.display()
     ));
 }

@@ -34,7 +34,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Check the file, walk the hash chain, and compare the objects' files with their digests.
+    /// Check the file, walk the hash chain, hold all facts against the last decision, and compare the objects'
+    /// files, the key sets and the link keys with their digests.
     ///
     /// Example:
     ///   lightday ledger verify
@@ -84,6 +85,12 @@ fn verify(mission: &Mission, head: Option<&str>, json: bool) -> Result<()> {
     let objects = ledger.objects()?;
     for object in &objects {
         let path = mission.path(&object.file);
+        let copy = ledger.object_bytes(object.kind, object.number)?;
+        if lightday_trust::digest::sha256(&copy).0 != object.sha256 {
+            return Err(Error::new(Kind::Ledger, format!("its copy of {} was changed", object.file))
+                .file(&mission.path("ledger.sqlite"))
+                .hint("keep this file as evidence, restore ledger.sqlite from its backup, and compare the two"));
+        }
         let bytes = crate::atomic::read(&path, u64::from(u32::MAX)).map_err(|e| {
             e.hint("restore the file from its backup: the ledger knows that it was made")
         })?;
@@ -94,6 +101,13 @@ fn verify(mission: &Mission, head: Option<&str>, json: bool) -> Result<()> {
                     .hint("restore it from its backup, or make a new one under a new number"),
             );
         }
+    }
+    // Both refuse what is not what the ledger knows; a mission that has none yet is as it should be.
+    if !ledger.key_sets()?.is_empty() {
+        mission.key_sets()?;
+    }
+    if ledger.link_keys()?.is_some() && mission.path("keys/link.key").exists() {
+        mission.link_keys()?;
     }
     let Chain { decisions, head } = chain;
     if json {

@@ -55,13 +55,71 @@ pub fn run(args: &Args) -> Result<()> {
     if args.dry_run {
         return out::result(&listing);
     }
-    let existed = dir.exists();
-    fill(dir).inspect_err(|_| clear(dir, existed))?;
+    make(dir)?;
     out::result(&listing)?;
+    if dir.as_path() != Path::new(".") {
+        out::message(format_args!("Next: cd {}", dir.display()));
+    }
     out::message(
         "Next: set mission.toml and passes.csv, then make keys with `lightday keygen`; README.md shows the way.",
     );
     Ok(())
+}
+
+/// Makes the mission: a new directory is filled aside and takes its name in one step; one that is there, and
+/// empty, is filled as it is.
+fn make(dir: &Path) -> Result<()> {
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty());
+    let (Some(name), false) = (dir.file_name(), dir.exists()) else {
+        return fill(dir)
+            .inspect_err(|_| clear(dir))
+            .map_err(|e| of(dir, e));
+    };
+    let parent = parent.unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
+    sweep(parent);
+    let aside = parent.join(format!(
+        ".{}.{}.new",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let made = fill(&aside).and_then(|()| {
+        // Fails if somebody made it meanwhile and put something in.
+        fs::rename(&aside, dir).map_err(|e| Error::io(dir, &e))
+    });
+    made.map_err(|e| {
+        let _ = fs::remove_dir_all(&aside);
+        of(dir, e)
+    })?;
+    atomic::note(dir);
+    Ok(())
+}
+
+/// The same error, of the mission: the file that failed is gone by now.
+fn of(dir: &Path, error: Error) -> Error {
+    match error.kind {
+        Kind::Io | Kind::Ledger => error.at(dir).hint(
+            "the mission could not be made and nothing of it is left: check the disk and its room, then repeat the command",
+        ),
+        _ => error,
+    }
+}
+
+/// Removes directories that killed runs left aside, `.NAME.PROCESS.new`.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|n| {
+            let (_, process) = n
+                .strip_prefix('.')?
+                .strip_suffix(".new")?
+                .rsplit_once('.')?;
+            process.parse().ok()
+        });
+        if process.is_some_and(atomic::is_gone) && entry.path().join("mission.toml").is_file() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn fill(dir: &Path) -> Result<()> {
@@ -76,16 +134,14 @@ fn fill(dir: &Path) -> Result<()> {
 }
 
 /// Leaves nothing of a mission that could not be made. The directory was empty, so all in it is ours.
-fn clear(dir: &Path, existed: bool) {
+fn clear(dir: &Path) {
     for sub in DIRS {
         let top = sub.split('/').next().unwrap_or(sub);
         let _ = fs::remove_dir_all(dir.join(top));
     }
-    for name in FILES.iter().map(|(name, _)| *name).chain(["ledger.sqlite"]) {
+    let ledger = ["ledger.sqlite", "ledger.sqlite-journal"];
+    for name in FILES.iter().map(|(name, _)| *name).chain(ledger) {
         let _ = fs::remove_file(dir.join(name));
-    }
-    if !existed {
-        let _ = fs::remove_dir(dir);
     }
 }
 

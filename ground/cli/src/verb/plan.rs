@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, plan};
+use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{SentRow, SignatureRow};
-use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
 use crate::mission::{Mission, Pass};
 use crate::out::{self, Table};
-use crate::time::{show_duration, show_instant};
+use crate::time::{DAY_S, show_duration, show_instant};
+use crate::verb::describe;
 
 /// Say what an uplink costs and how likely it succeeds, before anything is sent.
 ///
@@ -31,11 +33,37 @@ pub struct Args {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// How sure it must be that no feedback is needed; by default plan.probability of mission.toml.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = probability)]
     probability: Option<f64>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// Reads a probability that a plan can reach.
+pub fn probability(text: &str) -> std::result::Result<f64, String> {
+    let p = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0);
+    p.ok_or_else(|| {
+        format!("`{text}` is not above 0 and below 1: write such as 0.999; nothing is certain on a lossy link")
+    })
+}
+
+/// Refuses an object that is named twice: its symbols would be sent twice.
+pub fn distinct(objects: &[UplinkObject], files: &[PathBuf]) -> Result<()> {
+    for (place, (object, file)) in objects.iter().zip(files).enumerate() {
+        let same = |o: &&UplinkObject| (o.kind(), o.number()) == (object.kind(), object.number());
+        if objects.iter().take(place).any(|o| same(&o)) {
+            let what = format!(
+                "{} {} is named twice",
+                kind_name(object.kind()),
+                object.number()
+            );
+            return Err(Error::new(Kind::Usage, what).file(file).hint(
+                "name each object once; --frames and --probability decide how much of it goes up",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Runs the verb.
@@ -46,12 +74,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .iter()
         .map(|f| Ok(object(f, &mission, false)?.object))
         .collect::<Result<Vec<_>>>()?;
+    distinct(&objects, &args.files)?;
     let plan = make(&mission, &objects, args.probability, global)?;
     if args.json {
         return out::json(&to_json(&plan));
     }
     show(&plan, &mission)?;
-    enough(&plan)
+    enough(&plan)?;
+    let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
+    out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
+    Ok(())
 }
 
 /// An object that can go up.
@@ -74,7 +106,7 @@ pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Resu
     let keys = keys
         .key_set()
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let (artifact, signatures) = Artifact::load_signed(file, &keys)?;
+    let (artifact, signatures) = Artifact::load_signed(file, &keys, &artifact::names(mission)?)?;
     artifact.check_target(file, mission)?;
     let mut bytes = artifact.object_bytes();
     if complete {
@@ -82,9 +114,7 @@ pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Resu
             .verify(&keys)
             .map_err(|e| crate::mission::artifact::untrusted(file, &e))?;
     } else {
-        let missing: usize = artifact.missing(&keys).iter().map(|(_, n)| n).sum();
-        let signatures = missing * lightday_wire::envelope::SIGNATURE_LEN;
-        bytes.resize(bytes.len() + signatures, 0);
+        bytes.resize(bytes.len() + signatures_to_come(&artifact, &keys), 0);
     }
     let granule = match artifact {
         Artifact::Bundle(_) => mission.profile.granule(),
@@ -119,6 +149,12 @@ pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Resu
     })
 }
 
+/// Bytes of the signatures that the key set still demands.
+fn signatures_to_come(artifact: &Artifact, keys: &KeySet) -> usize {
+    let missing: usize = artifact.missing(keys).iter().map(|(_, n)| n).sum();
+    missing * lightday_wire::envelope::SIGNATURE_LEN
+}
+
 /// What earlier uplinks sent; nothing where there is no ledger.
 fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
     match mission.path("ledger.sqlite").is_file() {
@@ -147,9 +183,19 @@ pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
             format!("no pass is free after {}", show_instant(now_s)),
         )
         .file(&mission.path("passes.csv"))
-        .hint("add the booked passes; `--at` plans for another instant"));
+        .hint(format!(
+            "add a booked pass, such as: {}; `--at` plans for another instant",
+            example_pass(now_s)
+        )));
     }
     Ok(passes)
+}
+
+/// A line for passes.csv: 8 h on the day after tomorrow.
+fn example_pass(now_s: u64) -> String {
+    let start_s = (now_s / DAY_S + 2) * DAY_S + 6 * 3600;
+    let end_s = start_s + 8 * 3600;
+    format!("{},{},STATION,", show_instant(start_s), show_instant(end_s))
 }
 
 /// Plans the uplink of some objects.
@@ -179,7 +225,7 @@ pub fn enough(plan: &Plan) -> Result<()> {
         None => Ok(()),
         Some(o) => Err(Error::new(
             Kind::Plan,
-            format!("the passes reach {:.6} for {} {}; {} was asked for", o.probability, kind_name(o.kind), o.number, plan.target),
+            format!("the passes reach {} for {} {}; {} was asked for", describe::probability(o.probability), kind_name(o.kind), o.number, plan.target),
         )
         .hint("add passes to passes.csv, or ask for less with --probability and send more parity when the report comes")),
     }
@@ -244,7 +290,7 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
             o.k.to_string(),
             o.symbol_len.to_string(),
             o.frames.to_string(),
-            format!("{:.6}", o.probability),
+            describe::probability(o.probability),
             instant(o.likely_s),
             instant(o.known_s),
         ]);
@@ -261,8 +307,8 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
         ]);
     }
     out::result(&format!(
-        "{objects}\n{bytes}\n{passes}\n{} frames, {:.2} h of antenna at {} bit/s, light time {} one way\n",
-        plan.frames.len(),
+        "{objects}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {} bit/s, light time {} one way\n",
+        describe::count(plan.frames.len() as u64, "frame"),
         plan.antenna_h(),
         link.rate_up_bps,
         show_duration(link.light_time_s as f64),

@@ -16,9 +16,10 @@ use lightday_wire::{Digest, RevertCause};
 use serde_json::{Value, json};
 
 use crate::Global;
-use crate::atomic::{Access, Pending, refuse_existing};
+use crate::atomic::refuse_existing;
 use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::Artifact;
+use crate::mission::recover::Files;
 use crate::mission::{Mission, Pass, evidence, images};
 use crate::out;
 use crate::time::show_instant;
@@ -86,10 +87,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         Some(path) => path.clone(),
         None => mission.path(format!("evidence/{}.json", bundle.number())),
     };
-    if !args.dry_run {
-        refuse_existing(&path)?;
-    }
     let images = flown_images(args, &mission, &bundle)?;
+    if !args.dry_run {
+        refuse_existing(&path)
+            .map_err(|e| e.hint("write this evidence elsewhere with --out FILE"))?;
+    }
     let mut flights = Vec::new();
     for (name, ending) in MUST {
         let scenario = scenario(name, &images, &mission, &bundle, global)?;
@@ -136,7 +138,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         ))?;
     }
     match failed.first() {
-        None => Ok(()),
+        None => {
+            if !args.dry_run {
+                out::message(format_args!(
+                    "Next: lightday authorize {} --evidence {}",
+                    bundle.number(),
+                    path.display()
+                ));
+            }
+            Ok(())
+        }
         Some(first) => Err(Error::new(Kind::Outcome, format!("{} of {} flights did not end as they should; the first: {first}", failed.len(), flights.len()))
             .file(&args.file)
             .hint(format!("fly it again with --first-seed {} --seeds 1 --story; longer leases, more tries or more passes may mend it", first.seed))),
@@ -154,7 +165,7 @@ fn flown_images(args: &Args, mission: &Mission, bundle: &Bundle) -> Result<Image
         && signed.digest != base.digest()
     {
         return Err(Error::new(
-            Kind::Trust,
+            Kind::Input,
             format!("not the base of this bundle, which is {}", signed.digest),
         )
         .file(&args.base)
@@ -364,7 +375,8 @@ fn write(
     failed: usize,
     global: &Global,
 ) -> Result<()> {
-    let pending = Pending::write(path, bytes, Access::Public)?;
+    let mut files = Files::new();
+    files.add(mission, path, bytes, false)?;
     let what = json!({
         "bundle": bundle.number().get(), "evidence": digest.to_string(), "file": mission.relative(path),
         "failed": failed, "at": show_instant(global.now_s()),
@@ -375,8 +387,10 @@ fn write(
     } else {
         "rehearse (failed)"
     };
-    mission
-        .ledger()?
-        .step(&global.actor(), verb, |_| Ok(((), what)))?;
-    pending.create()
+    let mut ledger = mission.ledger()?;
+    ledger.step(&global.actor(), verb, |step| {
+        files.keep(step)?;
+        Ok(((), what))
+    })?;
+    files.name(&ledger)
 }

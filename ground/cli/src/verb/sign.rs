@@ -9,7 +9,9 @@ use crate::Global;
 use crate::atomic::{self, Access};
 use crate::error::{Error, Kind, Result};
 use crate::mission::Mission;
-use crate::mission::artifact::{Artifact, kind_name, signature_path, untrusted};
+use crate::mission::artifact::{
+    Artifact, SignatureFile, kind_name, names, signature_files, signature_path, untrusted,
+};
 use crate::mission::keys::signing_key;
 use crate::out;
 use crate::verb::describe;
@@ -62,6 +64,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .out
         .clone()
         .unwrap_or_else(|| signature_path(&args.file, &key));
+    not_signed_yet(&artifact, &key, args)?;
     atomic::refuse_existing(&out_path)?;
     out::message(format_args!(
         "You sign as {} {}:",
@@ -74,19 +77,60 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let signature = artifact.sign(&key);
     let text = toml::to_string(&signature)
         .map_err(|e| Error::new(Kind::Internal, format!("cannot write the signature: {e}")))?;
+    let mission = Mission::open(global)
+        .ok()
+        .filter(|m| m.path("keys/keyset.toml").is_file());
+    if let Some(mission) = &mission {
+        hold_against_key_set(mission, &artifact, &key, args)?;
+    }
     if !args.dry_run {
-        let mission = Mission::open(global)
-            .ok()
-            .filter(|m| m.path("keys/keyset.toml").is_file());
-        if let Some(mission) = &mission {
-            hold_against_key_set(mission, &artifact, &key, args)?;
-        }
         atomic::create(&out_path, text.as_bytes(), Access::Public)?;
         if let Some(mission) = &mission {
             remember(mission, &mut artifact, &out_path, global)?;
         }
     }
-    out::result(&format!("{}\n", out_path.display()))
+    out::result(&format!("{}\n", out_path.display()))?;
+    if args.dry_run {
+        return Ok(());
+    }
+    match &mission {
+        Some(mission) => next(mission, args),
+        None => {
+            out::message(
+                "Next: hand the .sig file over; it belongs beside the file in the mission",
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Says what is still missing, with all signatures that lie beside the file.
+fn next(mission: &Mission, args: &Args) -> Result<()> {
+    let key_set = mission
+        .key_set()?
+        .key_set()
+        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    // Another's signature that does not hold is for `verify` to say, not for this signer.
+    if let Ok((artifact, _)) = Artifact::load_signed(&args.file, &key_set, &names(mission)?) {
+        out::message(describe::next_of(&artifact, &args.file, &key_set));
+    }
+    Ok(())
+}
+
+/// Refuses to sign what this key signed already, under whatever file name.
+fn not_signed_yet(artifact: &Artifact, key: &SigningKey, args: &Args) -> Result<()> {
+    let ours = artifact.sign(key);
+    for file in signature_files(&args.file)? {
+        let read = atomic::read_text(&file).ok();
+        let read = read.and_then(|text| toml::from_str::<SignatureFile>(&text).ok());
+        // Signatures are deterministic (RFC 8032): the same key over the same document gives the same bytes.
+        if read.is_some_and(|r| r.signature == ours.signature) {
+            return Err(Error::new(Kind::Io, "already signed by this key")
+                .file(&file)
+                .hint("nothing is to be done: the signature is there"));
+        }
+    }
+    Ok(())
 }
 
 fn hold_against_key_set(
@@ -139,7 +183,7 @@ fn remember(
         .key_set()?
         .key_set()
         .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let row = artifact.take_signature(path, &key_set)?;
+    let row = artifact.take_signature(path, &key_set, &names(mission)?)?;
     if let Err(error) = artifact.verify(&key_set)
         && !matches!(error, lightday_trust::TrustError::BelowThreshold(_))
     {

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use crate::Global;
 use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
-use crate::mission::artifact::kind_name;
+use crate::mission::artifact::{self, Artifact, kind_name};
+use crate::mission::keys::bad_key;
 use crate::mission::twin::{self, Expected};
 use crate::mission::{Mission, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
+use crate::verb::describe;
 
 /// Show what the vehicle last proved, with its age, and what the twin expects it to know now.
 ///
@@ -35,11 +37,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let ledger = mission.ledger_to_read()?;
     let now_s = global.now_s();
-    let last = match ledger.reports()?.is_empty() {
-        true => None,
-        false => reports::tracker(&mission, &ledger, &mission.link_keys()?)?
-            .last()
-            .copied(),
+    let (last, alarm) = match ledger.reports()?.is_empty() {
+        true => (None, None),
+        false => {
+            let tracker = reports::tracker(&mission, &ledger, &mission.link_keys()?)?;
+            (tracker.last().copied(), tracker.alarm().copied())
+        }
     };
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
@@ -50,13 +53,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
+        value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["expected"] = by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
         return out::json(&value);
     }
-    let mut text = heading(&mission, last.as_ref(), now_s);
+    let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
+    text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&bundles(&ledger)?);
+    text.push_str(&unsigned(&mission, &ledger, &sent)?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
     out::result(&text)
 }
@@ -130,6 +136,42 @@ fn bundles(ledger: &Ledger) -> Result<String> {
     Ok(format!("\n{table}"))
 }
 
+/// Objects that were never sent and still lack signatures.
+fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<String> {
+    let path = mission.path("keys/keyset.toml");
+    if !path.exists() {
+        return Ok(String::new());
+    }
+    let keys = mission.key_set()?.key_set();
+    let keys = keys.map_err(|e| bad_key(&path, &e))?;
+    let names = artifact::names(mission)?;
+    let mut table = Table::headed(["not sent yet", "still to sign", "file"]);
+    let mut any = false;
+    for object in ledger.objects()? {
+        let same = |s: &&SentRow| (s.kind, s.number) == (object.kind, object.number);
+        if sent.iter().any(|s| same(&s)) {
+            continue;
+        }
+        any = true;
+        let file = mission.path(&object.file);
+        let lacks = match Artifact::load_signed(&file, &keys, &names) {
+            Ok((artifact, _)) => describe::still_to_sign(&artifact, &keys)
+                .unwrap_or_else(|| "nothing: it can go up".to_owned()),
+            Err(_) => "unknown: `lightday verify` says why".to_owned(),
+        };
+        table.row([
+            format!("{} {}", kind_name(object.kind), object.number),
+            lacks,
+            object.file,
+        ]);
+    }
+    Ok(if any {
+        format!("\n{table}")
+    } else {
+        String::new()
+    })
+}
+
 fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u64) -> String {
     if sent.is_empty() {
         return String::new();
@@ -146,7 +188,7 @@ fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u6
         table.row([
             format!("{} {}", kind_name(s.kind), s.number),
             s.count.to_string(),
-            format!("{} to {}", s.first, s.first + s.count - 1),
+            describe::range(s.first, s.count, "symbol"),
             show_instant(s.starts_s),
             show_instant(s.ends_s),
             seen(mission, s, last, now_s).to_owned(),

@@ -12,10 +12,10 @@ use lightday_wire::{ObjectKind, ObjectNumber, Role};
 use serde_json::json;
 
 use crate::Global;
-use crate::atomic::{Access, Pending};
 use crate::error::{Error, Kind, Result};
-use crate::mission::artifact::{Artifact, untrusted};
-use crate::mission::keys::bad_key;
+use crate::mission::artifact::{Artifact, names, untrusted};
+use crate::mission::keys::{bad_key, key_set_digest};
+use crate::mission::recover::Files;
 use crate::mission::{Mission, drafts, reports};
 use crate::out;
 use crate::verb::{describe, keygen};
@@ -76,7 +76,7 @@ pub fn adopt(number: u32, dry_run: bool, global: &Global) -> Result<()> {
             .hint("draft it with `lightday keygen successor`")
     })?;
     let path = mission.path(known.file);
-    let (artifact, _) = Artifact::load_signed(&path, &keys)?;
+    let (artifact, _) = Artifact::load_signed(&path, &keys, &names(&mission)?)?;
     artifact.verify(&keys).map_err(|e| untrusted(&path, &e))?;
     let Artifact::KeySet(draft) = artifact else {
         return Err(Error::new(Kind::Input, "not a key set").file(&path));
@@ -123,12 +123,20 @@ pub fn adopt(number: u32, dry_run: bool, global: &Global) -> Result<()> {
         mission.path("keys/keyset.toml"),
     );
     if !dry_run {
-        let kept = Pending::write(&old, current.to_toml().as_bytes(), Access::Public)?;
-        let text = Pending::write(&new, file.to_toml().as_bytes(), Access::Public)?;
-        let what = json!({ "version": next.version, "number": number });
-        ledger.step(&global.actor(), "keygen adopt", |_| Ok(((), what)))?;
-        kept.create()?;
-        text.replace()?;
+        let digest = key_set_digest(next)?;
+        let mut files = Files::new();
+        files.add(&mission, &old, current.to_toml().as_bytes(), false)?;
+        files.add(&mission, &new, file.to_toml().as_bytes(), true)?;
+        let what =
+            json!({ "version": next.version, "number": number, "sha256": digest.to_string() });
+        ledger.step(&global.actor(), "keygen adopt", |step| {
+            step.add_key_set(next.version, &digest.0)?;
+            files.keep(step)?;
+            Ok(((), what))
+        })?;
+        files.name(&ledger)?;
     }
-    out::result(&format!("{}\n{}\n", new.display(), old.display()))
+    out::result(&format!("{}\n{}\n", new.display(), old.display()))?;
+    out::message("Next: commit keys/; from now on sign with the keys of this set");
+    Ok(())
 }

@@ -10,14 +10,15 @@ use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
 use serde_json::json;
 
 use crate::Global;
-use crate::atomic::{Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::recover::Files;
 use crate::mission::reports;
 use crate::mission::{Mission, packets};
 use crate::out;
 use crate::time::show_instant;
+use crate::verb::describe;
 use crate::verb::plan::{self, Ready};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
@@ -35,11 +36,11 @@ pub struct Args {
     /// What to send (.ldb, .ldd), fully signed.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// So many frames, instead of what the plan says.
-    #[arg(long, value_name = "N")]
-    frames: Option<usize>,
+    /// Only the first N frames of the plan.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    frames: Option<u32>,
     /// How sure it must be that no feedback is needed; by default plan.probability of mission.toml.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = plan::probability)]
     probability: Option<f64>,
     /// The link epoch; by default that of the latest report.
     #[arg(long, value_name = "EPOCH")]
@@ -64,6 +65,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .iter()
         .map(|f| plan::object(f, &mission, true))
         .collect::<Result<Vec<_>>>()?;
+    let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
+    plan::distinct(&objects, &args.files)?;
     let sent = ledger.sent()?;
     for (ready, file) in ready.iter().zip(&args.files) {
         made_here(&ledger, &ready.object, file)?;
@@ -79,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !args.best_effort && args.frames.is_none() {
         plan::enough(&planned)?;
     }
-    let frames = cut(&planned, args.frames);
+    let frames = cut(&planned, args.frames)?;
     if frames.is_empty() {
         return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
             .hint("add passes to passes.csv"));
@@ -96,30 +99,56 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .collect();
     let path = match &args.out {
         Some(path) => path.clone(),
-        None => fresh_path(&mission),
+        None => fresh_path(&mission, &sent),
     };
     let schedule = path.with_extension("csv");
-    crate::atomic::refuse_existing(&path)?;
-    crate::atomic::refuse_existing(&schedule)?;
+    if schedule == path {
+        return Err(Error::new(
+            Kind::Usage,
+            "this is the name of the schedule that lies beside the frames",
+        )
+        .file(&path)
+        .hint("name the frames otherwise, such as --out FILE.frames"));
+    }
+    // A name of our own choice was free a moment ago; if another uplink took it since, the step below says so.
+    if args.out.is_some() {
+        crate::atomic::refuse_existing(&path)?;
+        crate::atomic::refuse_existing(&schedule)?;
+    }
     let written = write(&planned, &frames, &going, &mission)?;
     if !args.dry_run {
-        let file = Pending::write(&path, &written.bytes, Access::Public)?;
-        let csv = Pending::write(&schedule, written.schedule.as_bytes(), Access::Public)?;
-        remember(&mut ledger, &mission, &path, &written, &going, global)?;
-        file.create()?;
-        csv.create()?;
+        let mut files = Files::new();
+        files.add(&mission, &path, &written.bytes, false)?;
+        files.add(&mission, &schedule, written.schedule.as_bytes(), false)?;
+        let before = Before {
+            sent: sent.len(),
+            names: [&path, &schedule],
+            files: &files,
+        };
+        remember(&mut ledger, &mission, &before, &written, &going, global)?;
+        files.name(&ledger)?;
     }
+    tell(&written.runs, &path, &schedule, args.dry_run)
+}
+
+/// Names the files, and what they hold.
+fn tell(runs: &[SentRow], path: &Path, schedule: &Path, dry_run: bool) -> Result<()> {
     out::result(&format!("{}\n{}\n", path.display(), schedule.display()))?;
-    for run in &written.runs {
+    for run in runs {
         out::message(format_args!(
-            "{} {}: {} frames, symbols {} to {}, from {} to {}",
+            "{} {}: {}, {}, from {} to {}",
             kind_name(run.kind),
             run.number,
-            run.count,
-            run.first,
-            run.first + run.count - 1,
+            describe::count(run.count.into(), "frame"),
+            describe::range(run.first, run.count, "symbol"),
             show_instant(run.starts_s),
             show_instant(run.ends_s)
+        ));
+    }
+    if !dry_run {
+        out::message(format_args!(
+            "Next: transmit {}; then `lightday ingest FILE` with what comes down, and `lightday status`",
+            path.display()
         ));
     }
     Ok(())
@@ -216,17 +245,29 @@ fn what_is_needed(
         .map_err(|e| Error::new(Kind::Internal, e).file(file))
 }
 
-fn cut(plan: &Plan, frames: Option<usize>) -> Vec<PlannedFrame> {
-    let n = frames.unwrap_or(usize::MAX);
-    plan.frames.iter().copied().take(n).collect()
+/// The frames of the plan, or the first so many of them.
+fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
+    let most = plan.frames.len();
+    let n = frames.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    if n > most {
+        let what = format!("the plan has {}", describe::count(most as u64, "frame"));
+        return Err(Error::new(Kind::Plan, what).field("frames").hint(format!(
+            "--frames {most} is the most here; a higher --probability plans for more, and another uplink brings fresh parity"
+        )));
+    }
+    Ok(plan.frames.iter().copied().take(n).collect())
 }
 
-/// The name of the next file of frames.
-fn fresh_path(mission: &Mission) -> PathBuf {
+/// The name of the next file of frames: one that no uplink had, even if its file is gone.
+fn fresh_path(mission: &Mission, sent: &[SentRow]) -> PathBuf {
     let named = |n: u32| mission.path(format!("uplink/{n}.frames"));
+    let had = |p: &PathBuf| {
+        let file = mission.relative(p);
+        sent.iter().any(|s| s.file == file)
+    };
     (1..)
         .map(named)
-        .find(|p| !p.exists())
+        .find(|p| !had(p) && !p.exists() && !p.with_extension("csv").exists())
         .unwrap_or_else(|| named(0))
 }
 
@@ -360,15 +401,25 @@ fn write(
     })
 }
 
+/// What this uplink was planned upon.
+struct Before<'a> {
+    /// Runs that the ledger knew.
+    sent: usize,
+    /// Names that were free: of the frames, and of the schedule.
+    names: [&'a Path; 2],
+    /// What lies aside and gets these names.
+    files: &'a Files,
+}
+
 fn remember(
     ledger: &mut Ledger,
     mission: &Mission,
-    path: &Path,
+    before: &Before<'_>,
     written: &Written,
     going: &[Going],
     global: &Global,
 ) -> Result<()> {
-    let file = mission.relative(path);
+    let file = mission.relative(before.names[0]);
     let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
     let objects: Vec<_> = written
         .runs
@@ -377,6 +428,17 @@ fn remember(
         .collect();
     let what = json!({ "file": file, "sha256": sha256, "objects": objects });
     ledger.step(&global.actor(), "uplink", |step| {
+        // Another uplink that came between would have the same symbols in the same file.
+        let taken = |p: &&Path| p.symlink_metadata().is_ok();
+        if step.sent_runs()? != before.sent || before.names.iter().any(taken) {
+            return Err(Error::new(
+                Kind::Ledger,
+                "another uplink was remembered meanwhile; nothing was written",
+            )
+            .file(before.names[0])
+            .hint("repeat the command: it brings the symbols behind those of the other"));
+        }
+        before.files.keep(step)?;
         // Signatures that were made elsewhere are seen here for the first time.
         for signature in going.iter().flat_map(|g| &g.ready.signatures) {
             step.add_signature(signature)?;

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::mission::artifact::{Artifact, kind_name, untrusted};
+use crate::mission::artifact::{self, Artifact, kind_name, untrusted};
 use crate::mission::keys::bad_key;
 use crate::mission::{Mission, images};
 use crate::out;
+use crate::verb::describe;
 
 /// Verify a bundle or document: its signatures, its target, and that its payload becomes its image.
 ///
@@ -46,25 +47,19 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let keys = names
         .key_set()
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let (artifact, signatures) = Artifact::load_signed(&args.file, &keys)?;
+    let (artifact, signatures) =
+        Artifact::load_signed(&args.file, &keys, &artifact::names(&mission)?)?;
     artifact.check_target(&args.file, &mission)?;
     match artifact.verify(&keys) {
         Ok(()) => {}
         Err(lightday_trust::TrustError::BelowThreshold(_)) if args.unsigned => {}
         Err(error) => {
-            let missing: Vec<String> = artifact
-                .missing(&keys)
-                .iter()
-                .map(|(role, n)| format!("{n} of {}", role_name(*role)))
-                .collect();
             let error = untrusted(&args.file, &error);
-            return Err(if missing.is_empty() {
-                error
-            } else {
-                error.hint(format!(
-                    "still to sign: {}; put the .sig files beside the file",
-                    missing.join(", ")
-                ))
+            return Err(match describe::still_to_sign(&artifact, &keys) {
+                None => error,
+                Some(missing) => error.hint(format!(
+                    "still to sign: {missing}; put the .sig files beside the file"
+                )),
             });
         }
     }
@@ -102,8 +97,14 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         args.file.display(),
         kind_name(artifact.kind()),
         artifact.number(),
-        signers.join(", ")
-    ))
+        if signers.is_empty() {
+            "none".to_owned()
+        } else {
+            signers.join(", ")
+        }
+    ))?;
+    out::message(describe::next_of(&artifact, &args.file, &keys));
+    Ok(())
 }
 
 /// Decodes the payload where that is possible; `Some(false)` where the base is not at hand.
@@ -114,7 +115,7 @@ fn payload(bundle: &lightday_station::bundle::Bundle, args: &Args) -> Result<Opt
         let found = images::load(path, &anything)?.digest();
         if found != signed {
             return Err(Error::new(
-                Kind::Trust,
+                Kind::Input,
                 format!("the bundle brings another image: {signed}, not {found}"),
             )
             .file(path)
@@ -129,7 +130,7 @@ fn payload(bundle: &lightday_station::bundle::Bundle, args: &Args) -> Result<Opt
             let image = images::load(path, &anything)?;
             if image.digest() != base.digest {
                 return Err(Error::new(
-                    Kind::Trust,
+                    Kind::Input,
                     format!("not the base of this bundle, which is {}", base.digest),
                 )
                 .file(path)

@@ -92,12 +92,6 @@ impl Mission {
         mission.ok("new .");
         mission.edit(
             "mission.toml",
-            "codecs = [\"store\"]",
-            "codecs = [\"store\", \"bsdiff-zstd\"]",
-        );
-        mission.edit("mission.toml", "ram = \"64KiB\"", "ram = \"1MiB\"");
-        mission.edit(
-            "mission.toml",
             "slot_size = \"512KiB\"",
             "slot_size = \"16KiB\"",
         );
