@@ -323,6 +323,10 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         self.supervisor.advance(Elapsed(self.now_ms));
         let map = self.config.map;
         let boot = lightday_boot::load(&mut self.flash, &map, IDENTITY, &mut self.supervisor);
+        if self.supervisor.is_locked() {
+            let locked = map.locked().map(|region| region.start..region.end());
+            self.flash.lock(locked);
+        }
         if !self.flash.is_powered() {
             // The loader was cut off; whoever switches the power on again resets.
             self.agent = None;
@@ -347,6 +351,7 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
     pub fn reset(&mut self, cause: ResetCause) {
         self.agent = None;
         self.flash.power_on();
+        self.flash.unlock();
         self.supervisor.advance(Elapsed(self.now_ms));
         self.supervisor.reset(cause);
         self.boot();

@@ -84,8 +84,6 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) judge_due: bool,
     /// A verified image may be armed by what is stored.
     pub(crate) arm_due: bool,
-    /// A floor may be below the record.
-    pub(crate) floors_due: bool,
     /// The record changed on its own and is to be committed.
     pub(crate) commit_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
@@ -160,7 +158,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             judge_due: false,
             // A reset may have come between an image's verification and its arming.
             arm_due: !is_lost,
-            floors_due: false,
             commit_due: false,
             region_digest: None,
             answer: None,

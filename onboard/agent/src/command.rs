@@ -19,6 +19,8 @@ use crate::small::SmallObject;
 pub(crate) enum Outcome {
     /// Done.
     Done,
+    /// Done, and the loader has to see it at once.
+    DoneReset,
     /// Begun; the loader, or a later step, finishes it.
     Started,
     /// Begun, and a reset has to follow.
@@ -44,7 +46,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             None => Err(Refusal::Malformed),
         };
         let (stage, refusal) = match result {
-            Ok(Outcome::Done) => (Stage::Done, Refusal::None),
+            Ok(Outcome::Done | Outcome::DoneReset) => (Stage::Done, Refusal::None),
             Ok(Outcome::Started | Outcome::Reset) => (Stage::Started, Refusal::None),
             Err(why) => (Stage::Refused, why),
         };
@@ -63,7 +65,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             (self.record, self.is_lost) = before;
             return;
         }
-        if matches!(result, Ok(Outcome::Reset)) {
+        if matches!(result, Ok(Outcome::Reset | Outcome::DoneReset)) {
             return self.reset(platform.supervisor);
         }
         self.take_effect(now, platform.flash);
@@ -74,11 +76,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let version = self.keys.current.as_ref().map(|set| set.version);
         if version != Some(self.record.key_set) {
             self.keys = keys::load(flash, &self.config.map, self.record.key_set);
-            self.floors_due = true;
         }
         if self.uplink.epoch() != self.record.epoch {
             self.rekey();
-            self.floors_due = true;
         }
         if self.trial_slot().is_some() {
             // A command may be all that a trial waits for.
@@ -109,12 +109,17 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 self.switch_epoch(epoch, object.epoch)?;
                 self.record.raise_next(ObjectKind::Command, object.number);
                 self.heard(now, platform, object, action);
-                return Ok(Outcome::Done);
+                // The loader raises the floor, so that the switch outlasts the record. On trial a reset
+                // would cost a try: there the next boot does.
+                return Ok(match self.record.trial_slot() {
+                    Some(_) => Outcome::Done,
+                    None => Outcome::DoneReset,
+                });
             }
             Action::Resync { epoch, next } if self.is_lost => {
                 self.resync(platform.flash, epoch, object.epoch, next)?;
                 self.record.raise_next(ObjectKind::Command, object.number);
-                return Ok(Outcome::Done);
+                return Ok(Outcome::DoneReset);
             }
             _ if self.is_lost => return Err(Refusal::RecordLost),
             // Under a later epoch's key nothing else is heard, signed or not.

@@ -3,7 +3,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use heapless::Vec;
-use lightday_boot::cells::{CellError, CellLog, DOCUMENT_CELL};
+use lightday_boot::cells::{CellError, CellLog, PENDING_CELL};
 use lightday_boot::trailer::{Entry, Trailer};
 use lightday_boot::{FlashError, Region, SlotFacts, loader};
 use lightday_trust::Verified;
@@ -89,7 +89,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     fn pending_log(&self) -> CellLog {
-        CellLog::new(self.config.map.pending, DOCUMENT_CELL)
+        CellLog::new(self.config.map.pending, PENDING_CELL)
     }
 
     /// Keeps an authorization until its image is verified. The newest one counts.

@@ -23,7 +23,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             || self.symbol.is_some()
             || self.judge_due
             || self.arm_due
-            || self.floors_due
             || self.commit_due
             || self.staging.is_closing()
             || self.region_digest.is_some()
@@ -45,8 +44,6 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             self.judge_early(now, platform.flash);
         } else if self.staging.is_closing() {
             self.staging.close(platform.flash);
-        } else if self.floors_due {
-            self.raise_floors(platform.flash);
         } else if self.commit_due {
             self.commit_due = false;
             let _ = self.commit(platform.flash);

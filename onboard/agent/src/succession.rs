@@ -2,10 +2,10 @@
 //! only goes forward, and floors outlast the record.
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_boot::floors::{self, Floor};
-use lightday_boot::{Elapsed, Record, SlotRecord, keys, loader};
+use lightday_boot::cells::CellError;
+use lightday_boot::{Elapsed, Record, SlotRecord, succession};
 use lightday_trust::keyset::KeySetContext;
-use lightday_trust::{Direction, KeySet};
+use lightday_trust::Direction;
 use lightday_wire::{
     Envelope, Epoch, Location, ObjectKind, ObjectNumber, Refusal, RevertCause, SlotState,
 };
@@ -71,25 +71,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         Ok(())
     }
 
-    /// Raises floors to the record's numbers, a word a step: a switch must outlast the record.
-    pub(crate) fn raise_floors<F: NorFlash>(&mut self, flash: &mut F) {
-        let region = self.config.map.floors;
-        for (floor, target) in [
-            (Floor::Epoch, u32::from(self.record.epoch.get())),
-            (Floor::KeySet, u32::from(self.record.key_set)),
-        ] {
-            let value = floors::value(flash, region, floor);
-            if value < target {
-                let raised = floors::raise(flash, region, floor, value.saturating_add(1));
-                // A failing floor is the loader's business again at the next boot.
-                self.floors_due = raised.is_ok();
-                return;
-            }
-        }
-        self.floors_due = false;
-    }
-
-    /// The next key set. It is stored beside the one in force; the record's commit puts it in force.
+    /// The next key set. It waits in flash for the loader, which verifies it again and alone writes key
+    /// sets and floors; the verdict stays `Started` until then.
     pub(crate) fn key_set<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -105,33 +88,32 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         };
         let keys = self.keys.current.as_ref().ok_or(Refusal::UnknownKey)?;
         let verified = keys.verify_successor(envelope, &context);
-        let next: KeySet = verified.map_err(|error| error.refusal())?.into_inner();
+        verified.map_err(|error| error.refusal())?;
         self.record.raise_next(ObjectKind::KeySet, object.number);
         if self.record.trial_slot().is_some() || self.record_armed_slot().is_some() {
             return Err(Refusal::SlotBusy);
         }
         self.check_reconfirmed(flash)?;
-        keys::store(flash, &self.config.map, &next).map_err(|_| Refusal::FlashFault)?;
-        self.record.key_set = next.version;
-        Ok(Outcome::Done)
+        let bytes = object.bytes.get(..envelope.encoded_len());
+        let bytes = bytes.ok_or(Refusal::Malformed)?;
+        let mut kept = succession::keep(flash, &self.config.map, object.number, bytes);
+        if kept == Err(CellError::Full) {
+            let erased = self.forget_pending(flash);
+            erased.map_err(|_| Refusal::FlashFault)?;
+            kept = succession::keep(flash, &self.config.map, object.number, bytes);
+        }
+        match kept {
+            Ok(()) => Ok(Outcome::Reset),
+            Err(CellError::TooLong | CellError::Full) => Err(Refusal::StagingTooSmall),
+            Err(_) => Err(Refusal::FlashFault),
+        }
     }
 
-    /// Two key sets are kept. What is home must be provable under the one that stays, or the next change
-    /// but one would leave it without a proof.
+    /// Whether home is provable under the key set in force alone.
     pub(crate) fn check_reconfirmed<F: NorFlash>(&self, flash: &mut F) -> Result<(), Refusal> {
-        let Location::Slot(home) = self.record.home.0 else {
-            return Ok(());
-        };
-        let only = keys::KeyRing {
-            current: self.keys.current.clone(),
-            previous: None,
-        };
         let config = &self.config;
-        let facts = loader::slot_facts(flash, &config.map, config.identity, &only);
-        let is_proven = facts
-            .get(home.index())
-            .is_some_and(lightday_boot::SlotFacts::may_be_home);
-        if is_proven {
+        let current = self.keys.current.as_ref().ok_or(Refusal::UnknownKey)?;
+        if succession::is_reconfirmed(flash, &config.map, config.identity, &self.record, current) {
             Ok(())
         } else {
             Err(Refusal::ReconfirmFirst)

@@ -24,8 +24,10 @@ pub const HEADER_LEN: usize = 16;
 pub const MAX_CELL: usize = 1024;
 /// Bytes of a cell that holds the boot record.
 pub const RECORD_CELL: u32 = 512;
-/// Bytes of a cell that holds a signed document: trailers and pending documents.
+/// Bytes of a cell that holds a signed document in a trailer.
 pub const DOCUMENT_CELL: u32 = 512;
+/// Bytes of a cell that holds a signed document that waits: authorizations and key sets.
+pub const PENDING_CELL: u32 = 1024;
 /// Bytes of a cell that holds a key set.
 pub const KEY_SET_CELL: u32 = 1024;
 

@@ -27,6 +27,7 @@ pub mod map;
 pub mod record;
 pub mod select;
 pub mod store;
+pub mod succession;
 pub mod supervisor;
 pub mod trailer;
 

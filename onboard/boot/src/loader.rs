@@ -1,9 +1,10 @@
-//! The loader's one job, from reset to jump. It writes the record and the floors, never an image.
+//! The loader's one job, from reset to jump. It writes the record, and alone key sets and floors; never an
+//! image.
 //!
 //! ```text
 //! record (three copies) -> key sets -> trailers of A and B -> select -> digest of what is to boot
 //!     ^                                                         |  wrong: select again
-//!     +--- save before the jump --- deadline in the supervisor -+
+//!     +--- save before the jump --- deadline in the supervisor -+ --> lock --> jump
 //! ```
 
 use embedded_storage::nor_flash::NorFlash;
@@ -17,6 +18,7 @@ use crate::map::{Identity, MemoryMap, SlotMap};
 use crate::record::{HomeCode, Record, SlotRecord};
 use crate::select::{Deadline, Decision, Wake, select};
 use crate::store::{RecordStore, Stored};
+use crate::succession;
 use crate::supervisor::{Elapsed, Supervisor};
 use crate::trailer::Trailer;
 
@@ -49,11 +51,23 @@ impl core::fmt::Display for BootError {
 
 impl core::error::Error for BootError {}
 
-/// Decides what boots, saves the record, and sets the supervisor's deadline.
+/// Puts a key set in force that waits, decides what boots, saves the record, sets the supervisor's deadline
+/// and locks what no application may write.
 ///
 /// # Errors
 /// [`BootError::NothingIntact`].
 pub fn load<F: NorFlash, S: Supervisor>(
+    flash: &mut F,
+    map: &MemoryMap,
+    identity: Identity,
+    supervisor: &mut S,
+) -> Result<Boot, BootError> {
+    let boot = prepare(flash, map, identity, supervisor)?;
+    supervisor.lock();
+    Ok(boot)
+}
+
+fn prepare<F: NorFlash, S: Supervisor>(
     flash: &mut F,
     map: &MemoryMap,
     identity: Identity,
@@ -64,7 +78,8 @@ pub fn load<F: NorFlash, S: Supervisor>(
         supervisor.set_deadline(Elapsed::NEVER, false);
         return golden_or_proven(flash, map, identity, None);
     };
-    let record = with_floors(flash, map, &stored);
+    let mut record = with_floors(flash, map, &stored);
+    succession::take_up(flash, map, identity, &mut record);
     let keys = keys::load(flash, map, record.key_set);
     let mut facts = slot_facts(flash, map, identity, &keys);
     let wake = Wake {

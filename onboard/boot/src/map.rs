@@ -4,7 +4,7 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_wire::{ClassId, ComponentId, Location, SlotId, VehicleId};
 
-use crate::cells::{DOCUMENT_CELL, KEY_SET_CELL, RECORD_CELL};
+use crate::cells::{DOCUMENT_CELL, KEY_SET_CELL, PENDING_CELL, RECORD_CELL};
 use crate::flash::{self, Region};
 use crate::floors;
 
@@ -42,7 +42,8 @@ pub struct MemoryMap {
     pub floors: Region,
     /// Two key sets: even and odd versions.
     pub key_sets: [Region; 2],
-    /// Signed documents that wait: an authorization that came before its image.
+    /// Signed documents that wait: an authorization that came before its image, a key set that the loader
+    /// has to put in force.
     pub pending: Region,
     /// The staging log of symbols.
     pub staging: Region,
@@ -129,6 +130,13 @@ impl MemoryMap {
         [launch_keys(first.trailer), launch_keys(second.trailer)]
     }
 
+    /// What the supervisor locks from the loader's jump to the next reset: golden, floors, key sets.
+    pub fn locked(&self) -> impl Iterator<Item = Region> {
+        let [g, h] = self.golden;
+        let [k, l] = self.key_sets;
+        [g.image, g.trailer, h.image, h.trailer, self.floors, k, l].into_iter()
+    }
+
     /// Every region, golden's second copy left out where it is the first.
     fn regions(&self) -> impl Iterator<Item = Region> + Clone {
         let [a, b] = self.slots;
@@ -209,7 +217,7 @@ impl MemoryMap {
             (t, RECORD_CELL),
             (k, 2 * KEY_SET_CELL),
             (l, 2 * KEY_SET_CELL),
-            (self.pending, DOCUMENT_CELL),
+            (self.pending, PENDING_CELL),
             // One erase block names the object, the others hold its symbols.
             (self.staging, erase.saturating_mul(2)),
         ] {

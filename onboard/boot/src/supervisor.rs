@@ -41,6 +41,10 @@ impl Elapsed {
 /// - The elapsed-time counter survives every reset, brown-outs included.
 /// - A *latched* deadline can be neither moved nor removed before the next reset. At the deadline the
 ///   processor is reset with [`ResetCause::Deadline`].
+/// - From [`lock`](Self::lock) to the next reset, golden, key sets and floors
+///   ([`MemoryMap::locked`](crate::MemoryMap::locked)) take neither program nor erase, whatever the
+///   application does: a block lock of the flash, or a write-protect pin, that nothing but the reset
+///   opens. All that the loader believes without a signature lies there.
 ///
 /// A board without such hardware implements the trait as well as it can and answers
 /// [`is_cooperative`](Self::is_cooperative) with `true`: reports say so, and the ground shows it.
@@ -53,6 +57,9 @@ pub trait Supervisor {
 
     /// Sets the deadline. Ignored while a latched deadline stands.
     fn set_deadline(&mut self, deadline: Elapsed, latch: bool);
+
+    /// Locks golden, key sets and floors until the next reset. The loader calls it last, before the jump.
+    fn lock(&mut self);
 
     /// Kicks the watchdog.
     fn kick(&mut self);

@@ -117,6 +117,8 @@ pub struct SimFlash<const WRITE: usize, const ERASE: usize> {
     torn: BTreeSet<usize>,
     unstable: Vec<Unstable>,
     protected: Vec<Range<usize>>,
+    /// What is write-protected until the next reset.
+    locked: Vec<Range<usize>>,
     wear: Vec<u32>,
     /// For each erase block, the count of operations when it was changed last.
     changed: Vec<u64>,
@@ -144,6 +146,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             torn: BTreeSet::new(),
             unstable: Vec::new(),
             protected: Vec::new(),
+            locked: Vec::new(),
             wear: vec![0; blocks],
             changed: vec![0; blocks],
             ecc: false,
@@ -165,6 +168,17 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
     pub fn protect(&mut self, range: Range<u32>) {
         self.protected
             .push(range.start as usize..range.end as usize);
+    }
+
+    /// Write-protects ranges of addresses until [`Self::unlock`]: the block lock that a reset opens.
+    pub fn lock(&mut self, ranges: impl IntoIterator<Item = Range<u32>>) {
+        let ranges = ranges.into_iter();
+        self.locked = ranges.map(|r| r.start as usize..r.end as usize).collect();
+    }
+
+    /// Opens the lock, as a reset does.
+    pub fn unlock(&mut self) {
+        self.locked.clear();
     }
 
     /// Writes `bytes` as the factory does: beside write protection, power, counters and wear.
@@ -275,6 +289,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         let hit = self
             .protected
             .iter()
+            .chain(&self.locked)
             .find(|p| p.start < range.end && range.start < p.end);
         if let Some(hit) = hit {
             self.stats.protected += 1;

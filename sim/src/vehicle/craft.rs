@@ -263,6 +263,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
 
     fn power_on(&mut self, now: Elapsed) -> Happening {
         self.flash.power_on();
+        self.flash.unlock();
         self.supervisor.reset(ResetCause::BrownOut);
         self.state = State::Booting {
             until: now.plus_ms(BOOT_MS),
@@ -272,6 +273,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
 
     fn reset(&mut self, now: Elapsed, cause: ResetCause) -> Happening {
         self.supervisor.reset(cause);
+        self.flash.unlock();
         self.state = State::Booting {
             until: now.plus_ms(BOOT_MS),
         };
@@ -290,6 +292,10 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         let booted = load(&mut self.flash, &map, identity, &mut self.supervisor);
         if !self.flash.is_powered() {
             return self.lose_power(now);
+        }
+        if self.supervisor.is_locked() {
+            let locked = map.locked().map(|region| region.start..region.end());
+            self.flash.lock(locked);
         }
         match booted {
             Ok(boot) => self.jump(now, &boot),
@@ -407,7 +413,8 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         }
     }
 
-    /// Writes where it should not: golden, all copies of the record, the other slot.
+    /// Writes where it should not: golden, key sets, floors, all copies of the record, pending documents,
+    /// the other slot and its own trailer.
     fn vandalise(&mut self, location: Location) -> Happening {
         let map = self.config.map;
         let before = self.flash.stats().protected;
@@ -417,12 +424,15 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
             .golden
             .iter()
             .flat_map(|copy| [copy.image, copy.trailer]);
+        let trailers = map.slots.map(|slot| slot.trailer);
         let others = SlotId::ALL
             .into_iter()
             .filter(|slot| location != Location::Slot(*slot))
-            .map(|slot| map.slot(slot))
-            .flat_map(|slot| [slot.image, slot.trailer]);
-        for region in golden.chain(map.record).chain(others) {
+            .map(|slot| map.slot(slot).image)
+            .chain(trailers);
+        let open = map.record.into_iter().chain([map.pending]).chain(others);
+        let locked = map.key_sets.into_iter().chain([map.floors]);
+        for region in golden.chain(locked).chain(open) {
             // What the hardware refuses is counted by the flash.
             let _ = self.flash.erase(region.start, region.end());
             let _ = self.flash.write(region.start, &garbage);

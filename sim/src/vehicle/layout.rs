@@ -57,7 +57,7 @@ const TRAILER: u32 = 4096;
 /// Eight copies of the record in each of its three regions.
 const RECORD: u32 = 4096;
 const KEY_SET: u32 = 4096;
-const PENDING: u32 = 4096;
+const PENDING: u32 = 8192;
 /// Granules of the floors: 16 epochs, 64 key sets, and security counters.
 const FLOOR_WORDS: u32 = 256;
 

@@ -20,7 +20,8 @@ pub enum Behaviour {
     Unhealthy,
     /// Kicks the watchdog for ever and never runs the agent.
     NeverRunsAgent,
-    /// Writes into record, golden and the other slot, then goes on as if nothing had happened.
+    /// Writes into record, golden, key sets, floors, the other slot and its own papers, then goes on as if
+    /// nothing had happened.
     Vandal,
     /// Runs well, and traps on the third day after its first boot and after every boot since.
     DiesOnDay3,

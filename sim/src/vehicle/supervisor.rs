@@ -20,6 +20,7 @@ pub struct SimSupervisor {
     kicked: Elapsed,
     watchdog_ms: u64,
     requested: bool,
+    locked: bool,
     cooperative: bool,
     resets: u32,
     refused: u32,
@@ -37,6 +38,7 @@ impl SimSupervisor {
             kicked: now,
             watchdog_ms,
             requested: false,
+            locked: false,
             cooperative: false,
             resets: 0,
             refused: 0,
@@ -79,8 +81,15 @@ impl SimSupervisor {
         self.deadline = None;
         self.latched = false;
         self.requested = false;
+        self.locked = false;
         self.kicked = self.now;
         self.resets += 1;
+    }
+
+    /// Whether golden, key sets and floors are locked.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        self.locked
     }
 
     /// How often the processor was reset.
@@ -112,6 +121,10 @@ impl Supervisor for SimSupervisor {
         }
         self.deadline = Some(deadline);
         self.latched = latch;
+    }
+
+    fn lock(&mut self) {
+        self.locked = true;
     }
 
     fn kick(&mut self) {

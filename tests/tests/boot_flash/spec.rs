@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lightday_boot::cells::{DOCUMENT_CELL, HEADER_LEN, KEY_SET_CELL, RECORD_CELL};
+use lightday_boot::cells::{DOCUMENT_CELL, HEADER_LEN, KEY_SET_CELL, PENDING_CELL, RECORD_CELL};
 use lightday_boot::record::{CRASH_LIMIT, ENVIRONMENT_BUDGET, HomeCode, MAX_BARRED};
 use lightday_boot::{Elapsed, Record};
 use lightday_wire::{
@@ -116,7 +116,7 @@ fn the_constants_of_the_section_are_those_of_the_code() {
         .collect();
     assert_eq!(numbers["boot record"], RECORD_CELL);
     assert_eq!(numbers["trailer"], DOCUMENT_CELL);
-    assert_eq!(numbers["pending document"], DOCUMENT_CELL);
+    assert_eq!(numbers["pending document"], PENDING_CELL);
     assert_eq!(numbers["key set"], KEY_SET_CELL);
     assert_eq!(HEADER_LEN, 16);
     assert!(SPEC.contains(&format!("more than {ENVIRONMENT_BUDGET} resets by")));
