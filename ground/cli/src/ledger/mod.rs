@@ -94,6 +94,12 @@ impl Ledger {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_to_read(path: &Path) -> Result<Self> {
+        let mut journal = path.as_os_str().to_owned();
+        journal.push("-journal");
+        if Path::new(&journal).exists() {
+            // A run that was cut off may have left a step that must be rolled back first, which is writing.
+            let _ = Self::open(path);
+        }
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
