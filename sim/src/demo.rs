@@ -143,11 +143,15 @@ fn act(script: &Script, images: &Images, seed: u64) -> Result<Act, ScenarioError
         && mission.on_ground == script.ends
         && mission.violations.is_empty();
     if script.scenario == "attacked" {
-        is_as_it_should &= refused == Some(Refusal::SignatureBad) && mission.frames_refused > 0;
+        is_as_it_should &= refused == Some(Refusal::SignatureBad) && mission.playback.did_nothing();
         let why = refused.map_or_else(|| "not seen".into(), |r| crate::ending::words(&r));
         outcome = format!(
-            "{outcome}; forged: refused, {why}; replayed: {} frames refused",
-            mission.frames_refused
+            "{outcome}; forged: refused, {why}; replayed: {} frames, {}",
+            mission.playback.delivered,
+            match mission.playback.effects {
+                0 => "none did anything".into(),
+                effects => format!("with {effects} effects"),
+            }
         );
     }
     Ok(Act {

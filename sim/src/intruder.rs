@@ -9,6 +9,7 @@ use lightday_wire::{Epoch, TagLen, VehicleId};
 use crate::crew::Crew;
 use crate::link::Arrival;
 use crate::time::{MissionTime, Span};
+use lightday_boot::Record;
 
 /// Between two frames of an intruder.
 const STEP: Span = Span::from_secs(20);
@@ -59,6 +60,61 @@ impl Intrusion {
     pub fn link_key(crew: &Crew, vehicle: VehicleId) -> FrameKey {
         crew.link_keys()
             .frame_key(vehicle, Direction::Up, Epoch::FIRST)
+    }
+}
+
+/// What a playback came to. The vehicle is watched from the first frame until a minute after the last one,
+/// so that work which a frame only set off is seen as well.
+///
+/// Ordinary traffic in that time counts against the playback: no excuse is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Playback {
+    /// Frames that reached a vehicle that was running.
+    pub delivered: u64,
+    /// Flash operations, and changes of the record, in that time.
+    pub effects: u64,
+    until: MissionTime,
+    operations: u64,
+    record: Option<Record>,
+}
+
+impl Playback {
+    /// How long after a frame its effects are waited for: a step of the agent takes milliseconds.
+    const WATCH: Span = Span::from_secs(60);
+
+    /// A frame is played; flash operations and record are those before it arrives.
+    pub(crate) fn play(
+        &mut self,
+        at: MissionTime,
+        is_running: bool,
+        operations: u64,
+        record: Option<&Record>,
+    ) {
+        if self.delivered == 0 {
+            self.operations = operations;
+            self.record = record.cloned();
+        }
+        self.delivered += u64::from(is_running);
+        self.until = at + Self::WATCH;
+    }
+
+    /// The vehicle did something; operations and record are those after it.
+    pub(crate) fn watch(&mut self, at: MissionTime, operations: u64, record: Option<&Record>) {
+        if self.delivered == 0 || at > self.until {
+            return;
+        }
+        self.effects += operations.saturating_sub(self.operations);
+        self.operations = operations;
+        if self.record.as_ref() != record {
+            self.record = record.cloned();
+            self.effects += 1;
+        }
+    }
+
+    /// Whether frames were delivered, and none did anything.
+    #[must_use]
+    pub const fn did_nothing(&self) -> bool {
+        self.delivered > 0 && self.effects == 0
     }
 }
 

@@ -6,6 +6,7 @@ use lightday_wire::{Digest, Location, Refusal, RevertCause};
 
 use crate::checker::Violation;
 use crate::ending::Ending;
+use crate::intruder::Playback;
 use crate::time::{MissionTime, Span};
 use crate::trace::Entry;
 use crate::world::{Milestones, World};
@@ -44,8 +45,8 @@ pub struct Outcome {
     pub frames_lost: u64,
     /// How often the processor was reset.
     pub resets: u32,
-    /// Frames that the vehicle refused, by its last report; sticks at 255 and starts anew at a reset.
-    pub frames_refused: u8,
+    /// What the playback came to.
+    pub playback: Playback,
     /// Why a bundle was refused on board, ours or another's.
     pub refused_bundle: Option<Refusal>,
     /// What was broken, and when.
@@ -68,7 +69,7 @@ impl Outcome {
         figures: Figures,
     ) -> Self {
         let record = world.checker.record();
-        let proven = world.ground.tracker().last();
+        let proven = world.ground.tracker().latest();
         let up = world.up.stats();
         Self {
             name: name.into(),
@@ -87,7 +88,7 @@ impl Outcome {
             frames_sent: up.sent,
             frames_lost: up.lost + up.without_pass,
             resets: world.vehicle.supervisor().resets(),
-            frames_refused: proven.map_or(0, |p| p.report.frames_refused),
+            playback: world.playback().clone(),
             refused_bundle: world.refused_bundle(),
             violations: world.checker.violations().to_vec(),
             events: world.steps(),

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use lightday_boot::Record;
+use lightday_wire::report::flags;
 use lightday_wire::{
     Action, Digest, ObjectKind, Refusal, Report, SlotId, SlotState, Stage, Verdict,
 };
@@ -19,7 +20,7 @@ use crate::checker::{Checker, Violation};
 use crate::ending::{Subject, proves_verified, says_verified, words};
 use crate::flash::CutForm;
 use crate::ground::{Ground, Heard};
-use crate::intruder::{Forged, Intrusion, Recorder};
+use crate::intruder::{Forged, Intrusion, Playback, Recorder};
 use crate::link::{Arrival, Fate, Link, Passes};
 use crate::time::MissionTime;
 use crate::trace::{Actor, Trace, Weight};
@@ -68,6 +69,7 @@ pub struct World<const WRITE: usize, const ERASE: usize> {
     pub milestones: Milestones,
     forged: VecDeque<Forged>,
     recorder: Recorder,
+    playback: Playback,
     cuts: VecDeque<(u64, CutForm)>,
     upsets: VecDeque<MissionTime>,
     to_vehicle: VecDeque<Arrival>,
@@ -137,6 +139,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             milestones: Milestones::default(),
             forged: parts.intrusion.forged.into(),
             recorder: Recorder::new(parts.intrusion.replay_at),
+            playback: Playback::default(),
             cuts: parts.cuts.into(),
             upsets: parts.upsets.into(),
             to_vehicle: VecDeque::new(),
@@ -161,6 +164,17 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
     #[must_use]
     pub const fn refused_bundle(&self) -> Option<Refusal> {
         self.refused_bundle
+    }
+
+    /// What the playback came to.
+    #[must_use]
+    pub const fn playback(&self) -> &Playback {
+        &self.playback
+    }
+
+    /// Lets the intruder record a frame that the vehicle does not hear.
+    pub fn record_unheard(&mut self, bytes: &[u8]) {
+        self.recorder.hear(self.now, bytes);
     }
 
     /// How many events there were.
@@ -268,6 +282,10 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
     fn replayed_arrives(&mut self) {
         let (played, recorded) = self.recorder.progress();
         if let Some(bytes) = self.recorder.play() {
+            let is_running = self.vehicle.running().is_some();
+            let operations = self.vehicle.flash().operations();
+            let record = self.checker.record();
+            self.playback.play(self.now, is_running, operations, record);
             self.vehicle.receive(self.now, bytes);
             if played == 0 {
                 let text = format_args!("begins to play back all {recorded} frames");
@@ -333,6 +351,9 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             if slot.state == SlotState::Confirmed {
                 self.checker.told_confirmed(self.now, slot.digest);
             }
+        }
+        if report.bundle.stage == Stage::Refused {
+            self.refused_bundle = Some(report.bundle.refusal);
         }
         if proves_verified(report, &self.subject.new) {
             self.milestones.known.get_or_insert(self.now);
@@ -427,6 +448,9 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
         if self.checker.after(self.now, &self.vehicle, happening) {
             self.record_changed();
         }
+        let operations = self.vehicle.flash().operations();
+        self.playback
+            .watch(self.now, operations, self.checker.record());
     }
 
     fn record_changed(&mut self) {
@@ -500,6 +524,10 @@ fn news(heard: &Heard, is_replayed: bool) -> String {
     let report = &heard.proven.report;
     let before = heard.before.map(|b| b.report);
     let mut news: Vec<String> = Vec::new();
+    let is_lost = |r: &Report| r.flags & flags::RECORD_LOST != 0;
+    if is_lost(report) && !before.as_ref().is_some_and(is_lost) {
+        news.push("ALARM: the record is lost".into());
+    }
     if before.is_none_or(|b| b.running != report.running) {
         news.push(format!("{} runs", report.running.0));
     }

@@ -3,11 +3,14 @@
 
 use lightday_sim::demo;
 use lightday_sim::ending::Ending;
+use lightday_sim::intruder::{Intrusion, Playback};
 use lightday_sim::link::Loss;
+use lightday_sim::outcome::{Figures, Outcome};
 use lightday_sim::scenario::{Images, Prepared, ScenarioError};
 use lightday_sim::time::{MissionTime, Span};
 use lightday_sim::trace::Keep;
-use lightday_wire::RevertCause;
+use lightday_station::document::Draft;
+use lightday_wire::{Action, Command, CommandContext, ObjectKind, ObjectNumber, RevertCause};
 
 const OLD: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v2.bin");
 const NEW: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v3.bin");
@@ -92,7 +95,71 @@ fn after_a_vandal_golden_runs_and_is_untouched() {
         let outcome = prepared.run(seed, Keep::Digest);
         assert_eq!(outcome.violations, [], "{outcome}");
         assert!(matches!(outcome.on_board, Ending::Golden(_)), "{outcome}");
+        assert_eq!(outcome.on_ground, outcome.on_board, "{outcome}");
     }
+}
+
+#[test]
+fn the_ground_learns_that_a_vandal_cost_the_record() {
+    let mut scenario = demo::scenario("vandal", images()).unwrap();
+    // Before the agent, which has the record in RAM, writes it anew.
+    scenario.upsets = (24..72).map(Span::from_hours).collect();
+    let lost = Ending::Golden(RevertCause::RecordLost);
+    let prepared = Prepared::<4, 4096>::new(scenario).unwrap();
+    for seed in 0..SEEDS {
+        let mut world = prepared.world(seed, Keep::Digest);
+        world.run_until(MissionTime::START + Span::from_days(14));
+        let outcome = Outcome::of("vandal", seed, &world, Figures::default());
+        assert_eq!(outcome.violations, [], "{outcome}");
+        assert_eq!(outcome.on_board, lost, "{outcome}");
+        assert_eq!(outcome.on_ground, lost, "nobody heard it: {outcome}");
+        // The alarm does not push aside what was proven before it.
+        let tracker = world.ground.tracker();
+        assert!(tracker.alarm().is_some_and(|alarm| !alarm.denied));
+        assert!(tracker.last().is_some_and(|last| !last.is_alarm()));
+    }
+}
+
+/// Flies the attacked mission with one more frame in the playback, which the vehicle never heard.
+fn played_with(number: impl Fn(ObjectNumber) -> ObjectNumber) -> Playback {
+    let prepared = prepared("attacked");
+    let mut world = prepared.world(1, Keep::Digest);
+    world.run_until(MissionTime::START + Span::from_days(4));
+    let scenario = demo::scenario("attacked", images()).unwrap();
+    let link = &scenario.profile.link;
+    let vehicle = scenario.profile.vehicle;
+    let next = world
+        .checker
+        .record()
+        .unwrap()
+        .next_number(ObjectKind::Command);
+    let context = CommandContext {
+        vehicle,
+        number: number(next),
+    };
+    let action = Action::Hold { held: true };
+    let mut draft = Draft::new(context, Command { action }).unwrap();
+    world.ground.crew().sign(&mut draft);
+    let object = draft.to_object(link.symbol_len_max).unwrap();
+    let key = Intrusion::link_key(world.ground.crew(), vehicle);
+    for index in 0..object.k() {
+        world.record_unheard(&object.frame(index, &key, link.tag_len).unwrap());
+    }
+    world.run_until(MissionTime::START + Span::from_days(6));
+    world.playback().clone()
+}
+
+#[test]
+fn a_playback_that_does_something_is_noticed() {
+    let fresh = played_with(|next| next);
+    assert!(fresh.delivered > 0 && fresh.effects > 0, "{fresh:?}");
+    assert!(!fresh.did_nothing());
+    // The same command under a number that is used up does nothing.
+    let used = played_with(|_| ObjectNumber::default());
+    assert_eq!((used.delivered, used.effects), (fresh.delivered, 0));
+    assert!(used.did_nothing());
+    // Where nothing is played back, nothing is proven.
+    assert!(!Playback::default().did_nothing());
 }
 
 #[test]

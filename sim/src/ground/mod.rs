@@ -103,6 +103,12 @@ impl Ground {
         &self.operator
     }
 
+    /// The people with their keys.
+    #[must_use]
+    pub fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
     /// Every object and what became of it.
     pub fn progress(&self) -> impl Iterator<Item = Progress> {
         self.session.progress()
@@ -150,11 +156,19 @@ impl Ground {
     /// [`TrackError`] if the packet proves nothing.
     pub fn receive(&mut self, now: MissionTime, bytes: &[u8]) -> Result<Heard, TrackError> {
         self.is_stale = true;
-        let before = self.tracker.last().copied();
+        let before = self.tracker.latest().copied();
         let heard_s = self.site.calendar.unix_s(now);
         let proven = self
             .tracker
             .receive(self.crew.link_keys(), bytes, heard_s)?;
+        if proven.is_alarm() {
+            // It orders nothing and plans nothing: people look, and what is queued is sent as it was.
+            return Ok(Heard {
+                proven,
+                before,
+                decision: None,
+            });
+        }
         // Without a pass left nothing can be planned; what is queued then stays unsent, and shows as such.
         let now_ms = self.unix_ms(now);
         let _ = self.session.handle_report(&proven.report, now_ms);
