@@ -234,6 +234,7 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             map: layout.map,
             link_keys,
             tag_len: TagLen::Eight,
+            load_addresses: [Some(0); 2],
             decoder_ram: 0,
             command_loss_s: COMMAND_LOSS_S,
             beacon_s: BEACON_S,

@@ -1,5 +1,6 @@
 //! From verified to trial: authorization, time, window, expiry, interlock, hold, bar.
 
+use lightday_sim::flash::CutForm;
 use lightday_tests::bench_ground::{Built, LEASE_S, number};
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::report::flags;
@@ -72,6 +73,84 @@ fn authorizations_for_two_queued_bundles_are_both_kept() {
         (bench.running(), bench.state(SlotId::A)),
         (A, SlotState::Trial)
     );
+}
+
+/// Two queued bundles, and a pending log that is full of papers for them.
+fn full_pending_log() -> (Bench, Built, Built) {
+    let mut bench = Bench::launch();
+    let first = bench.ground.bundle(&image(2, 3000), 2);
+    let second = bench.ground.bundle(&image(3, 3000), 3);
+    authorize(&mut bench, &second, None, None);
+    for _ in 0..20 {
+        authorize(&mut bench, &first, None, None);
+    }
+    assert_eq!(
+        bench.report().authorization.refusal,
+        Refusal::StagingTooSmall
+    );
+    (bench, first, second)
+}
+
+#[test]
+fn a_full_log_of_papers_that_are_wanted_refuses_more_and_loses_none() {
+    let (mut bench, first, second) = full_pending_log();
+    let before = bench.flash.operations();
+    authorize(&mut bench, &first, None, None);
+    let verdict = bench.report().authorization;
+    assert_eq!(
+        (verdict.stage, verdict.refusal),
+        (Stage::Refused, Refusal::StagingTooSmall)
+    );
+    let pending = bench.map().pending;
+    let is_changed = bench
+        .flash
+        .changed_since(before, pending.start..pending.end());
+    assert!(!is_changed);
+    bench.deliver_all(&first.object);
+    assert_eq!(bench.running(), B);
+    bench.command(Action::Confirm {
+        image: first.image.digest,
+    });
+    bench.deliver_all(&second.object);
+    assert_eq!(bench.running(), A);
+}
+
+#[test]
+fn a_full_log_of_papers_that_are_done_with_is_renewed_and_a_cut_loses_none_that_was_reported() {
+    for at in 0.. {
+        let (mut bench, first, second) = full_pending_log();
+        bench.deliver_all(&first.object);
+        bench.command(Action::Confirm {
+            image: first.image.digest,
+        });
+        bench.deliver_all(&second.object);
+        bench.command(Action::Confirm {
+            image: second.image.digest,
+        });
+        assert_eq!(bench.running(), A);
+        let third = bench.ground.bundle(&image(4, 3000), 4);
+        let authorization = bench.ground.authorization(&third);
+        let start = bench.flash.operations();
+        bench.flash.cut_at(start + at, CutForm::Partial(at));
+        bench.deliver_all(&authorization);
+        if bench.flash.is_powered() {
+            assert!(at >= 5, "erase, program and three copies of the record");
+            break;
+        }
+        bench.reset(ResetCause::BrownOut);
+        bench.settle();
+        // Either it is reported, and holds; or its number is free, and it is sent again.
+        if bench.record().next_number(ObjectKind::Authorization) <= authorization.number() {
+            bench.deliver_all(&authorization);
+        }
+        assert_eq!(bench.report().authorization.stage, Stage::Started);
+        bench.deliver_all(&third.object);
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::B)),
+            (B, SlotState::Trial),
+            "cut {at}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Admission and the early verdict: judged from the envelope, as soon as it is there, signatures first.
 
+use lightday_station::object::UplinkObject;
 use lightday_tests::bench_ground::{Built, number};
 use lightday_tests::bench_staff::Staff;
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, describe, first_image, image};
@@ -108,6 +109,49 @@ fn a_payload_longer_than_the_object_and_a_trial_without_tries_or_lease_are_malfo
     assert_eq!(refused(|m| m.payload.size = u32::MAX).1, Refusal::Malformed);
     assert_eq!(refused(|m| m.trial.tries = 0).1, Refusal::Malformed);
     assert_eq!(refused(|m| m.trial.lease_s = 0).1, Refusal::Malformed);
+}
+
+#[test]
+fn an_image_that_is_linked_for_another_address_is_refused() {
+    assert_eq!(refused(|m| m.load_address = 4).1, Refusal::WrongPlace);
+    // Linked per slot: the image goes where its address is, or nowhere.
+    for (slot, address, is_right) in [
+        (SlotChoice::Inactive, 0x2000, true),
+        (SlotChoice::Only(SlotId::B), 0x2000, true),
+        (SlotChoice::Only(SlotId::B), 0x1000, false),
+        (SlotChoice::Inactive, 0, false),
+    ] {
+        let mut bench = Bench::launch();
+        bench.config.load_addresses = [Some(0x1000), Some(0x2000)];
+        bench.reset(lightday_wire::ResetCause::PowerOn);
+        bench.settle();
+        let built = bench.ground.bundle_with(&image(2, 3000), 2, None, |m| {
+            (m.slot, m.load_address) = (slot, address);
+        });
+        bench.deliver_all(&built.object);
+        if is_right {
+            assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+        } else {
+            assert_eq!(bench.report().bundle.refusal, Refusal::WrongPlace);
+            assert_eq!(bench.state(SlotId::B), SlotState::Empty);
+        }
+    }
+}
+
+#[test]
+fn a_signed_envelope_in_an_object_of_another_shape_uses_no_number_up() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    let symbols = (0..built.object.k()).filter_map(|index| built.object.symbol(index));
+    let envelope = &symbols.flatten().collect::<Vec<_>>()[..built.envelope_len];
+    let len = built.object.symbol_len();
+    let short = UplinkObject::new(ObjectKind::Bundle, built.number, envelope, len);
+    let before = bench.record().clone();
+    bench.deliver_all(&short.unwrap());
+    assert_eq!(bench.report().bundle.refusal, Refusal::Malformed);
+    assert_eq!(bench.record(), &before);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
 }
 
 #[test]

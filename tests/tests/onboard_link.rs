@@ -80,20 +80,6 @@ fn a_number_is_raised_only_by_what_was_signed() {
 }
 
 #[test]
-fn the_same_unsigned_object_again_and_again_writes_its_verdict_once() {
-    let mut bench = Bench::launch();
-    let forged = bench
-        .ground
-        .small(ObjectKind::Command, number(9), &[7; 300]);
-    bench.deliver_all(&forged);
-    let before = bench.writes();
-    for _ in 0..20 {
-        bench.deliver_all(&forged);
-    }
-    assert_eq!(bench.writes(), before);
-}
-
-#[test]
 fn under_a_later_epoch_only_an_epoch_switch_or_a_resync_is_heard() {
     let mut bench = Bench::launch();
     bench.ground.epoch = 2;
@@ -304,6 +290,68 @@ fn a_higher_command_number_replaces_one_that_never_became_complete() {
     assert!(bench.record().held);
     bench.deliver(&lost, [1, 2]);
     assert_eq!(bench.running(), Location::Slot(SlotId::A));
+}
+
+#[test]
+fn an_abort_of_an_unsigned_reception_with_a_far_number_burns_no_numbers() {
+    let mut bench = Bench::launch();
+    let far = UplinkObject::new(ObjectKind::Bundle, number(60_000), &[7; 4000], 64).unwrap();
+    bench.deliver(&far, 0..2);
+    let abort = Action::Abort {
+        kind: ObjectKind::Bundle,
+        number: number(60_000),
+    };
+    bench.command(abort);
+    assert_eq!(bench.report().command.stage, Stage::Done);
+    assert_eq!(bench.agent().symbols_needed(), 0);
+    assert_eq!(bench.record().next_number(ObjectKind::Bundle), number(1));
+    bench.reset(lightday_wire::ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.agent().symbols_needed(), 0);
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.report().bundle.stage, Stage::Done);
+    // Where nothing of that number is in reception, the ground means what it says.
+    bench.command(abort);
+    let next = bench.record().next_number(ObjectKind::Bundle);
+    assert_eq!(next, number(60_001));
+}
+
+#[test]
+fn an_abort_of_a_bundle_that_was_admitted_uses_its_number_up_however_far() {
+    let mut bench = Bench::launch();
+    let built = bench
+        .ground
+        .bundle_numbered(number(9), &image(2, 3000), 2, None, |_| {});
+    bench.deliver(&built.object, 0..9);
+    assert_eq!(bench.report().bundle.stage, Stage::Accepted);
+    bench.command(Action::Abort {
+        kind: ObjectKind::Bundle,
+        number: number(9),
+    });
+    assert_eq!(bench.record().next_number(ObjectKind::Bundle), number(10));
+}
+
+#[test]
+fn a_healthy_mission_refuses_no_frames_and_late_symbols_are_not_counted() {
+    let mut bench = Bench::launch();
+    let built = bench.update(2, 2);
+    bench.deliver(&built.object, 0..built.object.k() + 20);
+    bench.ground.epoch = 1;
+    let epoch = Epoch::new(1).unwrap();
+    let switch = bench.ground.command(Action::EpochSwitch { epoch });
+    bench.deliver(&switch, 0..switch.k() + 4);
+    assert_eq!(bench.record().epoch, epoch);
+    bench.ground.epoch = 0;
+    bench.deliver(&built.object, 0..4);
+    assert_eq!(bench.beacon().frames_refused, 0);
+    bench.ground.epoch = 1;
+    let next = bench.ground.command(Action::ReportRequest);
+    let mut bad = frame(&bench, &next, 0, 1);
+    bad[9] ^= 1;
+    bench.hear(&bad);
+    bench.hear(&[0; 3]);
+    assert_eq!(bench.beacon().frames_refused, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The trial: how an image proves itself, and every way in which it does not.
 
 use lightday_agent::Health;
+use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, HEALTH_DEADLINE_S, LEASE_S, number};
 use lightday_tests::bench_vehicle::{Bench, COMMAND_LOSS_S, first_image, image};
 use lightday_trust::digest::sha256;
@@ -209,10 +210,85 @@ fn an_image_that_does_not_become_healthy_in_time_is_reverted() {
     bench.try_out(2, 2);
     bench.wait_s(u64::from(HEALTH_DEADLINE_S) - 100);
     assert_eq!(bench.running(), B);
-    // The deadline counts from the first boot: resets do not move it.
+    // The deadline counts from each boot; the boots themselves are bounded.
     bench.reset(ResetCause::Upset);
+    bench.wait_s(u64::from(HEALTH_DEADLINE_S) - 100);
+    assert_eq!(bench.running(), B);
     bench.wait_s(200);
     reverted(&bench, RevertCause::HealthDeadline);
+}
+
+#[test]
+fn an_image_that_was_healthy_has_to_become_so_again_after_each_boot() {
+    let mut bench = Bench::launch();
+    bench.try_out(2, 2);
+    bench.wait_s(600);
+    assert!(bench.record().trial.healthy);
+    bench.application.health = Health::Starting;
+    bench.reset(ResetCause::Upset);
+    bench.wait_s(u64::from(HEALTH_DEADLINE_S) + 100);
+    reverted(&bench, RevertCause::HealthDeadline);
+}
+
+/// Fills the trailer of a slot until so many cells are free.
+fn fill_trailer(bench: &mut Bench, slot: SlotId, free: u32) {
+    let trailer = Trailer::new(bench.map().slot(slot).trailer);
+    while trailer.free(&mut bench.flash) > free {
+        let entry = Entry::Commanded {
+            number: number(0),
+            envelope: &[0; 40],
+        };
+        trailer.append(&mut bench.flash, entry).unwrap();
+    }
+}
+
+#[test]
+fn a_rollback_that_leaves_no_cell_for_its_confirm_is_refused_before_the_trial() {
+    for free in [0, 1, 2] {
+        let mut bench = Bench::launch();
+        bench.update(2, 2);
+        fill_trailer(&mut bench, SlotId::A, free);
+        let old = sha256(&first_image());
+        bench.command(Action::Rollback { image: old });
+        if free < 2 {
+            assert_eq!(bench.report().command.refusal, Refusal::TrailerFull);
+            assert_eq!(
+                (bench.running(), bench.state(SlotId::A)),
+                (B, SlotState::Confirmed)
+            );
+        } else {
+            assert_eq!(bench.running(), A);
+            bench.command(Action::ReportRequest);
+            bench.command(Action::Confirm { image: old });
+            assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
+        }
+    }
+}
+
+#[test]
+fn an_authorization_that_leaves_no_cell_for_the_confirm_arms_nothing_and_says_so() {
+    for free in [0, 1, 2] {
+        let mut bench = Bench::launch();
+        let built = bench.stage(2, 2);
+        fill_trailer(&mut bench, SlotId::B, free);
+        let authorization = bench.ground.authorization(&built);
+        bench.deliver_all(&authorization);
+        if free < 2 {
+            let verdict = bench.report().authorization;
+            assert_eq!(
+                (verdict.stage, verdict.refusal),
+                (Stage::Failed, Refusal::TrailerFull)
+            );
+            assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+            bench.reset(ResetCause::PowerOn);
+            bench.settle();
+            assert_eq!(bench.report().authorization, verdict);
+        } else {
+            bench.command(Action::ReportRequest);
+            bench.command(confirm(&built));
+            assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+        }
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn rotate(bench: &mut Bench, next: Staff, both: bool) -> Refusal {
     let object = bench.ground.small(ObjectKind::KeySet, n, &envelope);
     let version = next.key_set().version;
     bench.deliver_all(&object);
-    let verdict = bench.record().verdict(ObjectKind::KeySet);
+    let verdict = bench.agent().verdict(ObjectKind::KeySet);
     assert_eq!(verdict.number, n);
     if bench.record().key_set == version {
         assert_eq!(verdict.stage, Stage::Done);
@@ -187,6 +187,37 @@ fn a_lost_record_boots_golden_which_accepts_nothing_but_a_root_signed_resync_und
         image: sha256(&first_image()),
     });
     assert_eq!(bench.running(), A);
+}
+
+#[test]
+fn in_the_last_epoch_a_lost_record_is_resynchronised_under_the_same_epoch() {
+    let mut bench = Bench::launch();
+    let last = Epoch::new(15).unwrap();
+    bench.ground.epoch = 15;
+    bench.command(Action::EpochSwitch { epoch: last });
+    assert_eq!(bench.record().epoch, last);
+    let next = [10, 20, 30, 40].map(number);
+    bench.command(Action::Resync { epoch: last, next });
+    assert_eq!(
+        bench.report().command.stage,
+        Stage::Refused,
+        "the record is there"
+    );
+    lose_record(&mut bench);
+    assert_eq!(bench.running(), Location::Golden);
+    // Nothing else is heard, and not from anybody but root.
+    let before = bench.writes();
+    let built = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver_all(&built.object);
+    bench.command(Action::Hold { held: true });
+    assert_eq!(bench.report().command.refusal, Refusal::RecordLost);
+    assert_eq!(bench.writes(), before);
+    bench.ground.next[2] = 50;
+    bench.command(Action::Resync { epoch: last, next });
+    assert_eq!(bench.report().flags & flags::RECORD_LOST, 0);
+    assert_eq!(bench.record().next, [10, 20, 51, 40].map(number));
+    bench.command(Action::Hold { held: true });
+    assert!(bench.record().held);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lightday_wire::report::Verdict;
 use lightday_wire::{ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage};
 
 use crate::agent::Agent;
-use crate::documents::Authorized;
+use crate::documents::{Authorized, may_be_armed};
 use crate::platform::{Application, Now, Platform};
 
 /// Seconds between two looks at a hold or an interlock.
@@ -20,17 +20,16 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         self.arm_due = false;
         for slot in SlotId::ALL {
             let state = self.record.slot(slot).state;
-            if state == SlotState::Verified && self.is_load_and_go(slot) {
+            if state == SlotState::Verified
+                && self.is_load_and_go(slot)
+                && self.trailer(slot).free(flash) >= 1
+            {
                 let before = self.record.clone();
                 self.arm_due = self.arm(now, flash, slot, before);
                 return;
             }
-            let is_open = matches!(
-                state,
-                SlotState::Verified | SlotState::Armed | SlotState::Reverted
-            );
             if let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
-                && is_open
+                && may_be_armed(state)
                 && authorized.document.image == self.record.slot(slot).image
                 && self.arm_by(now, flash, slot, &authorized)
             {
@@ -63,6 +62,16 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if verdict.number == number && verdict.stage == Stage::Failed {
             return false;
         }
+        // One cell for what is stored now, and one for the Confirm: a trial without it could not be won.
+        let is_stored = stored == Some(number);
+        if self.trailer(slot).free(flash) < if is_stored { 1 } else { 2 } {
+            if verdict.number == number {
+                self.authorization_verdict(number, Stage::Failed, Refusal::TrailerFull);
+                self.commit_due = true;
+                self.report_due = now.elapsed;
+            }
+            return false;
+        }
         if stored.is_none_or(|stored| stored < number) {
             let papers = Entry::Authorized {
                 number,
@@ -76,7 +85,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             self.authorization_verdict(number, Stage::Failed, Refusal::FlashFault);
             return false;
         }
-        if stored == Some(number) && is_begun {
+        if is_stored && is_begun {
             let before = self.record.clone();
             self.authorization_verdict(number, Stage::Done, Refusal::None);
             return self.arm(now, flash, slot, before);
@@ -90,7 +99,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage,
             refusal,
         };
-        self.record.set_verdict(ObjectKind::Authorization, verdict);
+        self.set_verdict(ObjectKind::Authorization, verdict);
     }
 
     /// Armed: it waits for nothing but its activation. The bar of an image that was reverted falls.

@@ -55,8 +55,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     ) -> Result<Admitted, Objection> {
         let (envelope, rest) = match Envelope::parse(bytes) {
             Ok(parsed) => parsed,
-            // Cut short: more bytes may mend it, unless an envelope could not be so long.
-            Err(CanonError::Malformed) if bytes.len() < lightday_wire::MAX_ENVELOPE_LEN => {
+            // Cut short: more bytes may mend it, unless an envelope, or the object, could not be so long.
+            Err(CanonError::Malformed)
+                if bytes.len() < lightday_wire::MAX_ENVELOPE_LEN
+                    && u32::try_from(bytes.len()).is_ok_and(|len| len < room) =>
+            {
                 return Err(Objection::Incomplete);
             }
             Err(CanonError::NotCanonical) => {
@@ -72,8 +75,14 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return Err(Objection::Untrusted(Refusal::Malformed));
         };
         let (manifest, base) = self.verify_manifest(number, &envelope)?;
-        self.admit(&manifest, room, len)
-            .map_err(Objection::Refused)?;
+        let object = u32::try_from(len)
+            .ok()
+            .and_then(|len| manifest.payload.size.checked_add(len));
+        if object.is_none_or(|object| object > room) {
+            // Nobody signs an object's shape: whoever sends it too short uses no number up.
+            return Err(Objection::Untrusted(Refusal::Malformed));
+        }
+        self.admit(&manifest).map_err(Objection::Refused)?;
         let target = self.target_slot(&manifest, base)?;
         let payload_offset = u32::try_from(len).unwrap_or(u32::MAX);
         Ok(Admitted {
@@ -146,14 +155,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     }
 
     /// Policy, once the signatures hold.
-    fn admit(&self, manifest: &Manifest, room: u32, envelope_len: usize) -> Result<(), Refusal> {
+    fn admit(&self, manifest: &Manifest) -> Result<(), Refusal> {
         let config = &self.config;
         codec::check(&manifest.payload, config.decoder_ram)?;
-        let envelope_len = u32::try_from(envelope_len).unwrap_or(u32::MAX);
-        let object = manifest.payload.size.checked_add(envelope_len);
         // A trial without a try or a lease could never be won.
-        let is_hopeless = manifest.trial.tries == 0 || manifest.trial.lease_s == 0;
-        if object.is_none_or(|len| len > room) || is_hopeless {
+        if manifest.trial.tries == 0 || manifest.trial.lease_s == 0 {
             return Err(Refusal::Malformed);
         }
         if manifest.security_counter < self.record.security_counter {
@@ -170,10 +176,24 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if manifest.image.size == 0 || !config.map.slots.iter().all(fits) {
             return Err(Refusal::ImageTooLarge);
         }
-        if manifest.component != config.identity.component {
+        let is_at_home = |slot: SlotId| {
+            let is_named =
+                manifest.slot == SlotChoice::Inactive || manifest.slot == SlotChoice::Only(slot);
+            is_named && self.is_linked_for(slot, manifest)
+        };
+        if manifest.component != config.identity.component
+            || !SlotId::ALL.into_iter().any(is_at_home)
+        {
             return Err(Refusal::WrongPlace);
         }
         Ok(())
+    }
+
+    /// Whether the loader would enter an image in this slot at the address that it is linked for.
+    fn is_linked_for(&self, slot: SlotId, manifest: &Manifest) -> bool {
+        let address = self.config.load_addresses.get(slot.index());
+        let address = address.copied().flatten();
+        address.is_none_or(|address| address == manifest.load_address)
     }
 
     /// The slot that an image goes to: the inactive one, and never the one that holds the base. Not yet,
@@ -186,7 +206,10 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let base = base.map(|(location, _)| location);
         let is_free = |slot: SlotId| {
             let at = Location::Slot(slot);
-            at != self.record.home.0 && at != self.running && Some(at) != base
+            at != self.record.home.0
+                && at != self.running
+                && Some(at) != base
+                && self.is_linked_for(slot, manifest)
         };
         let choice = match manifest.slot {
             SlotChoice::Only(slot) => Some(slot).filter(|slot| is_free(*slot)),

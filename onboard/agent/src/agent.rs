@@ -13,7 +13,8 @@ use lightday_wire::answer::Answer;
 use lightday_wire::frame::MAX_SYMBOL_LEN;
 use lightday_wire::report::Verdict;
 use lightday_wire::{
-    Frame, FrameHeader, Location, ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage,
+    Epoch, Frame, FrameHeader, Location, ObjectKind, ObjectNumber, Refusal, SlotId, SlotState,
+    Stage,
 };
 
 use crate::admission::Admitted;
@@ -24,6 +25,12 @@ use crate::install::Install;
 use crate::platform::{Application, Health, Now, Platform};
 use crate::small::{SmallObject, SmallReception};
 use crate::staging::Staging;
+
+/// How many bundles may begin their reception before signatures hold again: of a bundle, a command, any
+/// document. Each costs an erase, and nobody has answered for it yet.
+const MAX_UNPROVEN: u8 = 16;
+/// The last of the sixteen epochs.
+const LAST_EPOCH: u8 = 15;
 
 /// Why the agent cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +97,12 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) answer: Option<Answer>,
     pub(crate) is_cooperative: bool,
     pub(crate) activation_retry: Elapsed,
+    /// Frames of a bad shape or tag.
     pub(crate) frames_refused: u8,
+    /// Verdicts, by kind, on objects whose signatures did not hold: reported, and never in flash.
+    pub(crate) unsigned: [Option<Verdict>; 4],
+    /// Bundles whose reception began since signatures last held.
+    pub(crate) unproven: u8,
     pub(crate) reports: u16,
     pub(crate) report_due: Elapsed,
     /// When health is to be asked for again.
@@ -164,6 +176,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             is_cooperative: platform.supervisor.is_cooperative(),
             activation_retry: now.elapsed,
             frames_refused: 0,
+            unsigned: [None; 4],
+            unproven: 0,
             reports: 0,
             report_due: now.elapsed,
             health_due: now.elapsed,
@@ -187,19 +201,19 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         self.frames_refused = self.frames_refused.saturating_add(1);
     }
 
-    /// Number and MAC; `None` if the frame is refused.
+    /// Number and MAC; `None` if shape or tag are bad. What is late, or not for now, is dropped before its
+    /// tag is looked at, and is no refusal: symbols that an object did not need any more come so.
     fn accept(&mut self, bytes: &[u8]) -> Option<()> {
         let frame = Frame::parse(bytes, self.config.tag_len).ok()?;
         let header = frame.header;
-        if header.epoch != self.record.epoch {
+        if self.is_lost || header.epoch != self.record.epoch {
             return self.accept_later_epoch(frame);
         }
-        if self.is_lost
-            || !header
-                .number
-                .is_in_window(self.record.next_number(header.kind))
+        if !header
+            .number
+            .is_in_window(self.record.next_number(header.kind))
         {
-            return None;
+            return Some(());
         }
         let frame = self.uplink.open_frame(frame).ok()?;
         if header.index == TORN {
@@ -217,11 +231,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     fn accept_later_epoch(&mut self, frame: Frame<'_>) -> Option<()> {
         let header = frame.header;
         let next = self.record.next_number(ObjectKind::Command);
-        if header.epoch < self.record.epoch
+        if !self.is_later(header.epoch)
             || header.kind != ObjectKind::Command
             || !(self.is_lost || header.number.is_in_window(next))
         {
-            return None;
+            return Some(());
         }
         let (vehicle, up) = (self.config.identity.vehicle, Direction::Up);
         let key = self.config.link_keys.frame_key(vehicle, up, header.epoch);
@@ -230,6 +244,13 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return None;
         }
         self.accept_small(&frame)
+    }
+
+    /// Whether an epoch may follow the one in force. After the last there is none: a vehicle that lost its
+    /// record then hears the last one itself, or it would be deaf for ever.
+    pub(crate) fn is_later(&self, epoch: Epoch) -> bool {
+        epoch > self.record.epoch
+            || (self.is_lost && epoch == self.record.epoch && epoch.get() == LAST_EPOCH)
     }
 
     fn accept_small(&mut self, frame: &AuthenticFrame<'_>) -> Option<()> {
@@ -259,6 +280,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             // One bundle at a time: the next one begins when this one is installed or aborted. Only one
             // that waits for its base gives way, to one of a lower number: that may bring it.
             Some(named) if !self.gives_way(named.number, header.number) => return Some(()),
+            // Whoever has the link key could begin one after the other, an erase each.
+            _ if self.unproven >= MAX_UNPROVEN => return Some(()),
             _ => {
                 if let Err(why) = self.staging.check(shape) {
                     self.refuse_shape(header.number, why);
@@ -283,9 +306,35 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage,
             refusal,
         };
-        if self.record.verdict(ObjectKind::Bundle) != verdict {
-            self.record.set_verdict(ObjectKind::Bundle, verdict);
+        if self.verdict(ObjectKind::Bundle) != verdict {
+            self.note_unsigned(ObjectKind::Bundle, verdict);
             self.report_due = Elapsed(0);
+        }
+    }
+
+    /// The verdict on the latest object of a kind, signed or not, as the report tells it.
+    #[must_use]
+    pub fn verdict(&self, kind: ObjectKind) -> Verdict {
+        let unsigned = kind.uplink_index().and_then(|i| self.unsigned.get(i));
+        unsigned
+            .copied()
+            .flatten()
+            .unwrap_or_else(|| self.record.verdict(kind))
+    }
+
+    /// Notes a verdict on an object that was signed: it goes into the record.
+    pub(crate) fn set_verdict(&mut self, kind: ObjectKind, verdict: Verdict) {
+        if let Some(unsigned) = kind.uplink_index().and_then(|i| self.unsigned.get_mut(i)) {
+            *unsigned = None;
+        }
+        self.record.set_verdict(kind, verdict);
+    }
+
+    /// Notes a verdict on an object that nobody is known to have signed: in RAM only, so that no forger
+    /// wears the flash out or has a signed object's end forgotten.
+    pub(crate) fn note_unsigned(&mut self, kind: ObjectKind, verdict: Verdict) {
+        if let Some(unsigned) = kind.uplink_index().and_then(|i| self.unsigned.get_mut(i)) {
+            *unsigned = Some(verdict);
         }
     }
 

@@ -10,8 +10,9 @@ use lightday_wire::{
     RevertCause, SlotId, SlotState, Stage,
 };
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Reception};
 use crate::digest::RegionDigest;
+use crate::documents::may_be_armed;
 use crate::platform::{Application, Now, Platform};
 use crate::small::SmallObject;
 
@@ -55,11 +56,14 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage,
             refusal,
         };
-        self.record.set_verdict(object.kind, verdict);
         self.report_due = now.elapsed;
-        if self.is_lost || self.record == before.0 {
-            return;
+        if self.record == before.0 {
+            // No signature held, or it was said under the wrong key: it used no number up, and anybody may
+            // say it again. Nothing of it is written.
+            return self.note_unsigned(object.kind, verdict);
         }
+        self.unproven = 0;
+        self.set_verdict(object.kind, verdict);
         if self.commit(platform.flash).is_err() {
             // What is not in flash is not so; the ground sees that the number is still free.
             (self.record, self.is_lost) = before;
@@ -241,7 +245,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         self.trailer(slot)
             .append(flash, entry)
             .map_err(|error| match error {
-                lightday_boot::cells::CellError::Full => Refusal::StagingTooSmall,
+                lightday_boot::cells::CellError::Full => Refusal::TrailerFull,
                 _ => Refusal::FlashFault,
             })
     }
@@ -257,7 +261,9 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if kind.uplink_index().is_none() || (number >= next && !number.is_in_window(next)) {
             return Err(Refusal::OutOfRange);
         }
-        self.record.raise_next(kind, number);
+        if !self.is_stray(kind, number) {
+            self.record.raise_next(kind, number);
+        }
         match kind {
             ObjectKind::Bundle => Ok(self.abort_bundle(number)),
             ObjectKind::Authorization => {
@@ -268,6 +274,15 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             }
             _ => Ok(Outcome::Done),
         }
+    }
+
+    /// Whether a number is known only from a reception that no signature vouches for, beyond the next one:
+    /// anybody may have chosen it, and to raise the next number so far would burn all in between.
+    fn is_stray(&self, kind: ObjectKind, number: ObjectNumber) -> bool {
+        kind == ObjectKind::Bundle
+            && self.receiving() == Some(number)
+            && number > self.record.next_number(kind)
+            && !matches!(self.reception, Reception::Admitted(_))
     }
 
     /// A reception of this number or a lower one ends; so does what became of this very number.
@@ -297,7 +312,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage: Stage::Failed,
             refusal: Refusal::Superseded,
         };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
+        self.set_verdict(ObjectKind::Bundle, verdict);
         outcome
     }
 
@@ -322,7 +337,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if verdict.stage == Stage::Started || has_armed {
             verdict.stage = Stage::Failed;
             verdict.refusal = Refusal::Superseded;
-            self.record.set_verdict(ObjectKind::Authorization, verdict);
+            self.set_verdict(ObjectKind::Authorization, verdict);
         }
     }
 
@@ -346,6 +361,10 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         };
         let found = SlotId::ALL.into_iter().find_map(fit);
         let (slot, installed) = found.ok_or(Refusal::UnknownImage)?;
+        // One cell for this command, and one for the Confirm: a trial without it could not be won.
+        if self.trailer(slot).free(flash) < 2 {
+            return Err(Refusal::TrailerFull);
+        }
         self.append_command(flash, slot, object)?;
         self.record.unbar(&image);
         self.record.slot_mut(slot).state = SlotState::Trial;
@@ -413,17 +432,13 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let is_on_board = self.record.slots.iter().any(|entry| {
             entry.image == document.image
                 && entry.bundle == document.bundle
-                && matches!(
-                    entry.state,
-                    SlotState::Verified | SlotState::Armed | SlotState::Reverted
-                )
+                && may_be_armed(entry.state)
         });
         let is_expected = document.bundle >= self.record.next_number(ObjectKind::Bundle);
         if !is_on_board && !is_expected {
             return Err(Refusal::UnknownImage);
         }
-        let kept = self.keep_pending(flash, object.number, bytes(object));
-        kept.map_err(|_| Refusal::FlashFault)?;
+        self.keep_pending(flash, object.number, bytes(object))?;
         Ok(Outcome::Started)
     }
 }

@@ -15,6 +15,9 @@ pub struct Config {
     pub link_keys: LinkKeys,
     /// Bytes of a frame's tag.
     pub tag_len: TagLen,
+    /// Where an image of slot A and of slot B is loaded and entered: one address where it is copied into
+    /// RAM, one each where it is linked for its slot. `None`: any address is taken.
+    pub load_addresses: [Option<u64>; 2],
     /// Bytes of RAM that decoders may take beside the agent's own.
     pub decoder_ram: u32,
     /// Seconds without a signed command after which golden boots; at least two leases.

@@ -75,7 +75,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 stage,
                 refusal,
             };
-            self.record.set_verdict(ObjectKind::Command, verdict);
+            self.set_verdict(ObjectKind::Command, verdict);
             let _ = self.commit(flash);
         }
     }

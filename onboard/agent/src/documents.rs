@@ -8,7 +8,8 @@ use lightday_boot::trailer::{Entry, Trailer};
 use lightday_boot::{FlashError, Region, SlotFacts, loader};
 use lightday_trust::Verified;
 use lightday_wire::{
-    Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectNumber, SlotId,
+    Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber,
+    Refusal, SlotId, SlotState, Stage,
 };
 
 use crate::agent::Agent;
@@ -24,6 +25,14 @@ pub(crate) struct Authorized {
     pub(crate) number: ObjectNumber,
     pub(crate) document: Authorization,
     pub(crate) envelope: EnvelopeBytes,
+}
+
+/// Whether an authorization can arm a slot in this state.
+pub(crate) const fn may_be_armed(state: SlotState) -> bool {
+    matches!(
+        state,
+        SlotState::Verified | SlotState::Armed | SlotState::Reverted
+    )
 }
 
 impl<const N: usize, const W: usize> Agent<N, W> {
@@ -92,21 +101,62 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         CellLog::new(self.config.map.pending, PENDING_CELL)
     }
 
-    /// Keeps an authorization until its image is verified. The newest one counts.
+    /// Keeps an authorization until its image is verified. The newest one counts. A full log is erased only
+    /// if nothing in it is wanted any more: power may fail before the new one is in it.
     pub(crate) fn keep_pending<F: NorFlash>(
         &self,
         flash: &mut F,
         number: ObjectNumber,
         envelope: &[u8],
-    ) -> Result<(), FlashError> {
+    ) -> Result<(), Refusal> {
         let log = self.pending_log();
         match log.append(flash, PENDING_KIND, number.get(), envelope) {
             Ok(()) => return Ok(()),
-            Err(CellError::TooLong) => return Err(FlashError::OutOfRange),
-            Err(_) => log.erase(flash)?,
+            Err(CellError::Full) => {}
+            Err(_) => return Err(Refusal::FlashFault),
         }
+        if self.is_pending_wanted(flash) {
+            return Err(Refusal::StagingTooSmall);
+        }
+        log.erase(flash).map_err(|_| Refusal::FlashFault)?;
         log.append(flash, PENDING_KIND, number.get(), envelope)
-            .map_err(|_| FlashError::Fault)
+            .map_err(|_| Refusal::FlashFault)
+    }
+
+    /// Whether an authorization that is kept may still arm something: a bundle that is expected, or one
+    /// that is on board and was not armed by it yet.
+    pub(crate) fn is_pending_wanted<F: NorFlash>(&self, flash: &mut F) -> bool {
+        let on_board = SlotId::ALL.into_iter().any(|slot| {
+            let entry = self.record.slot(slot);
+            let authorized = self.find_pending(flash, entry.bundle);
+            let authorized = authorized.filter(|a| a.document.image == entry.image);
+            let stored = self.newest_in_trailer(flash, slot);
+            may_be_armed(entry.state)
+                && authorized.is_some_and(|a| self.is_usable(a.number, stored))
+        });
+        let next = self.record.next_number(ObjectKind::Bundle);
+        let mut is_expected = false;
+        self.pending_log().for_each(flash, |kind, sequence, data| {
+            let number = ObjectNumber::new(sequence).unwrap_or_default();
+            is_expected |= kind == PENDING_KIND
+                && self
+                    .verify_authorization(number, data)
+                    .is_some_and(|document| document.bundle >= next);
+        });
+        on_board || is_expected
+    }
+
+    /// Whether an authorization may still arm: it is newer than the one in the trailer, or is that one and
+    /// was begun. One that lapsed, or was aborted, arms nothing any more.
+    pub(crate) fn is_usable(&self, number: ObjectNumber, stored: Option<ObjectNumber>) -> bool {
+        let verdict = self.record.verdict(ObjectKind::Authorization);
+        let is_latest = verdict.number == number;
+        if stored == Some(number) {
+            is_latest && verdict.stage == Stage::Started
+        } else {
+            stored.is_none_or(|stored| stored < number)
+                && !(is_latest && verdict.stage == Stage::Failed)
+        }
     }
 
     /// Forgets the authorizations that are kept.

@@ -29,7 +29,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage: Stage::Done,
             refusal: Refusal::None,
         };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
+        self.set_verdict(ObjectKind::Bundle, verdict);
         if self.commit(flash).is_err() {
             self.record = before;
             return Err(Refusal::FlashFault);
@@ -81,7 +81,11 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             stage: Stage::Failed,
             refusal: why,
         };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
+        if is_signed {
+            self.set_verdict(ObjectKind::Bundle, verdict);
+        } else {
+            self.note_unsigned(ObjectKind::Bundle, verdict);
+        }
         let _ = self.commit(flash);
         self.report_due = now.elapsed;
     }

@@ -56,8 +56,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 .map_or([0; 4], |golden| golden.image.digest.prefix().short()),
             bundle: self.bundle_verdict(),
             symbols_needed: self.staging.needed(),
-            authorization: record.verdict(ObjectKind::Authorization),
-            command: record.verdict(ObjectKind::Command),
+            authorization: self.verdict(ObjectKind::Authorization),
+            command: self.verdict(ObjectKind::Command),
             next: record.next,
             reset_cause: record.reset_cause,
             resets: record.resets,
@@ -78,7 +78,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     /// The bundle in reception, or else the latest one's end.
     fn bundle_verdict(&self) -> Verdict {
         let Some(number) = self.receiving() else {
-            return self.record.verdict(ObjectKind::Bundle);
+            return self.verdict(ObjectKind::Bundle);
         };
         let (stage, refusal) = match &self.reception {
             Reception::Unjudged => (Stage::Receiving, Refusal::None),

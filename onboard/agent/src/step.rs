@@ -92,6 +92,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             };
             if let Ok(begun) = self.staging.begin(flash, header, shape, self.sequence) {
                 if begun == Logged::Done {
+                    self.unproven = self.unproven.saturating_add(1);
                     self.reception = Reception::Unjudged;
                     self.record.patch_attempts = 0;
                 }
@@ -142,6 +143,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     ) {
         match verdict {
             Ok(admitted) => {
+                self.unproven = 0;
                 self.reception = Reception::Admitted(admitted);
                 self.report_due = now.elapsed;
             }
@@ -155,7 +157,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         }
     }
 
-    /// Ends a reception with a refusal. Only what was signed uses its number up.
+    /// Ends a reception with a refusal. Only what was signed uses its number up, and is written.
     fn end_bundle<F: NorFlash>(
         &mut self,
         now: Now,
@@ -165,18 +167,25 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         is_signed: bool,
     ) {
         self.drop_reception();
-        if is_signed {
-            self.record.raise_next(ObjectKind::Bundle, number);
-        }
-        self.record.patch_attempts = 0;
+        self.report_due = now.elapsed;
         let verdict = Verdict {
             number,
             stage: Stage::Refused,
             refusal: why,
         };
-        self.record.set_verdict(ObjectKind::Bundle, verdict);
-        let _ = self.commit(flash);
-        self.report_due = now.elapsed;
+        // Attempts were counted only where all symbols had been there.
+        let was_begun = self.record.patch_attempts != 0;
+        self.record.patch_attempts = 0;
+        if is_signed {
+            self.unproven = 0;
+            self.record.raise_next(ObjectKind::Bundle, number);
+            self.set_verdict(ObjectKind::Bundle, verdict);
+        } else {
+            self.note_unsigned(ObjectKind::Bundle, verdict);
+        }
+        if is_signed || was_begun {
+            let _ = self.commit(flash);
+        }
     }
 
     /// Reads the object's first bytes as far as its source symbols are there without a gap.

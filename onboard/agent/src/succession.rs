@@ -4,8 +4,8 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::cells::CellError;
 use lightday_boot::{Elapsed, Record, SlotRecord, succession};
-use lightday_trust::keyset::KeySetContext;
 use lightday_trust::Direction;
+use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{
     Envelope, Epoch, Location, ObjectKind, ObjectNumber, Refusal, RevertCause, SlotState,
 };
@@ -17,7 +17,7 @@ use crate::small::SmallObject;
 impl<const N: usize, const W: usize> Agent<N, W> {
     /// Link epochs only go up, and the switch must come under the key of the epoch that it names.
     pub(crate) fn switch_epoch(&mut self, epoch: Epoch, under: Epoch) -> Result<(), Refusal> {
-        if epoch <= self.record.epoch || epoch != under {
+        if !self.is_later(epoch) || epoch != under {
             return Err(Refusal::EpochOrder);
         }
         self.record.epoch = epoch;
@@ -97,7 +97,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         let bytes = object.bytes.get(..envelope.encoded_len());
         let bytes = bytes.ok_or(Refusal::Malformed)?;
         let mut kept = succession::keep(flash, &self.config.map, object.number, bytes);
-        if kept == Err(CellError::Full) {
+        if kept == Err(CellError::Full) && !self.is_pending_wanted(flash) {
             let erased = self.forget_pending(flash);
             erased.map_err(|_| Refusal::FlashFault)?;
             kept = succession::keep(flash, &self.config.map, object.number, bytes);

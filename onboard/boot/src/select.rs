@@ -134,11 +134,13 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
             Some(heard) if is_proven && heard < heard.next() => {
                 record.trial.command_floor = heard.next();
                 record.trial.deadline = wake.elapsed.plus_s(u64::from(record.trial.lease_s));
+                await_health(&mut record.trial, &installed.trial, wake);
                 Verdict::Boot
             }
             _ => Verdict::Revert(RevertCause::LeaseExpired),
         };
     }
+    await_health(&mut record.trial, &installed.trial, wake);
     spend(&mut record.trial, wake.cause)
 }
 
@@ -168,17 +170,23 @@ fn bound(trial: &mut Trial, policy: &TrialPolicy, wake: Wake) {
 /// The first boot of a trial: from here on its numbers only count down.
 fn start(record: &mut Record, policy: &TrialPolicy, wake: Wake) {
     let lease_s = u64::from(policy.lease_s);
-    let health_s = u64::from(policy.health_deadline_s);
     let floor = record.next_number(ObjectKind::Command);
     let trial = &mut record.trial;
     trial.started = true;
     trial.tries_left = trial.tries_left.saturating_sub(1);
     trial.command_floor = floor;
     trial.deadline = wake.elapsed.plus_s(lease_s);
-    trial.health_deadline = wake.elapsed.plus_s(health_s);
+    await_health(trial, policy, wake);
     // Revert comes before safe mode: the command-loss timer outlasts the trial by a lease.
     let until = trial.deadline.plus_s(lease_s);
     record.renew_command_loss(until);
+}
+
+/// At every boot of a trial: it has to become healthy anew, in time, and within its lease.
+fn await_health(trial: &mut Trial, policy: &TrialPolicy, wake: Wake) {
+    let health_s = u64::from(policy.health_deadline_s);
+    trial.health_deadline = wake.elapsed.plus_s(health_s).min(trial.deadline);
+    trial.healthy = false;
 }
 
 /// Takes one boot from the budget that the reset's cause draws on.

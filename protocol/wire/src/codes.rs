@@ -212,6 +212,8 @@ codes! {
         NotAuthorized = 37,
         /// The region or range does not exist.
         OutOfRange = 38,
+        /// The slot's trailer has no room left for what a trial needs, the Confirm among it.
+        TrailerFull = 39,
     }
 }
 
@@ -329,7 +331,7 @@ mod tests {
             Refusal::ALL.iter().map(|c| c.code()).collect::<Vec<_>>(),
             [
                 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
-                23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38
+                23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39
             ]
         );
         assert_eq!(

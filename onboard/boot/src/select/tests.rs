@@ -146,6 +146,29 @@ fn the_first_boot_of_a_trial_counts_before_the_jump() {
 }
 
 #[test]
+fn each_boot_of_a_trial_awaits_health_anew_within_the_lease() {
+    let start = select(&at_trial(), &papers(), wake(ResetCause::Software, 0));
+    let mut record = start.record;
+    record.trial.healthy = true;
+    let again = select(&record, &papers(), wake(ResetCause::Upset, 5 * HOUR_MS));
+    assert_eq!(again.boot, Location::Slot(SlotId::B));
+    assert_eq!(again.record.trial.health_deadline, Elapsed(6 * HOUR_MS));
+    assert!(!again.record.trial.healthy);
+    let late = LEASE_MS - HOUR_MS / 2;
+    let last = select(&again.record, &papers(), wake(ResetCause::Upset, late));
+    assert_eq!(last.record.trial.health_deadline, Elapsed(LEASE_MS));
+    // One more lease, and one more look at its health.
+    let record = last.record;
+    let facts = heard(papers(), 12);
+    let next = select(&record, &facts, wake(ResetCause::Deadline, LEASE_MS));
+    assert_eq!(next.boot, Location::Slot(SlotId::B));
+    assert_eq!(
+        next.record.trial.health_deadline,
+        Elapsed(LEASE_MS + HOUR_MS)
+    );
+}
+
+#[test]
 fn the_deadline_of_a_trial_is_its_lease_and_latched() {
     let start = select(&at_trial(), &papers(), wake(ResetCause::Software, 0));
     assert_eq!(start.deadline, Deadline::Lease(Elapsed(LEASE_MS)));
