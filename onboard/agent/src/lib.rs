@@ -20,6 +20,17 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// What flies must not panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
 
 mod activation;
 mod admission;
