@@ -8,8 +8,8 @@
 //! nothing. Only the step that carries out a signed document may do more: it stores the document (one
 //! program, or the renewal of a log of a few cells) and then commits.
 //!
-//! It never confirms an image (the loader does, by the stored, signed Confirm), never writes golden or
-//! the floors' way down, never believes a byte before its MAC, a manifest before its signatures, or an
+//! It never confirms an image (the loader does, by the stored, signed Confirm), never writes golden,
+//! floors or key sets, never believes a byte before its MAC, a manifest before its signatures, or an
 //! image before its digest is read back.
 //!
 //! ```text
