@@ -30,6 +30,7 @@ pub mod keys;
 pub mod keyset;
 pub mod link;
 pub mod object;
+mod outcome;
 pub mod plan;
 pub mod profile;
 mod queue;

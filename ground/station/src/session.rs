@@ -4,10 +4,13 @@
 //! goes up twice while there is one that never did. A report is light time old when it is heard: what
 //! was on its way then counts as sent, and more is sent only for what it will likely not mend.
 //!
+//! A refusal of our number may be that of a forgery, by somebody who stole the link key. One that the
+//! frames of ours that can have been there did not bring about ends nothing.
+//!
 //! ```text
 //!                  report: next number passed, or verdict          ┌──────────────────────┐
 //!  ┌─────────┐ ──────────────────────────────────────────────────> │ Received             │
-//!  │ Sending │     report: refused, failed                          ├──────────────────────┤
+//!  │ Sending │     report: refused, failed, and that may be ours    ├──────────────────────┤
 //!  └─────────┘ ──────────────────────────────────────────────────> │ Refused, Failed (why)│
 //!   │  ^    cancel                                                  ├──────────────────────┤
 //!   │  │ report: symbols needed, so many more frames planned ─────> │ Cancelled            │
@@ -47,11 +50,13 @@
 
 use lightday_trust::FrameKey;
 use lightday_wire::report::{REPORT_LEN, Report};
-use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage, TagLen, Verdict};
+use lightday_wire::{ObjectKind, ObjectNumber, Stage, TagLen, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
+pub use crate::outcome::Outcome;
+use crate::outcome::{is_past, outcome, verdict};
 use crate::plan::{Plan, PlanError, Start, plan_from};
 use crate::queue::Mixer;
 
@@ -63,23 +68,6 @@ pub enum Persistence {
     Planned,
     /// In every later pass, fresh parity until a report arrives.
     UntilReport,
-}
-
-/// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Not known to be complete on board.
-    Sending,
-    /// Complete on board and not refused.
-    Received,
-    /// The vehicle refused it.
-    Refused(Refusal),
-    /// The vehicle began and failed.
-    Failed(Refusal),
-    /// The vehicle does not accept its number any more: another object took its place.
-    Past,
-    /// The ground gave it up.
-    Cancelled,
 }
 
 /// A frame to be sent now.
@@ -118,11 +106,52 @@ struct Queued {
     /// Symbols that the vehicle needed when it was last heard, and what it had not received by then.
     needed: u32,
     unheard: Vec<Sent>,
+    /// Frames of the first plan: when so many had been sent, it called the object on board.
+    enough: u32,
+    /// A verdict on this number that ours cannot have brought about; it stands until another is given.
+    foreign: Option<Verdict>,
 }
 
 impl Queued {
     fn is_sending(&self) -> bool {
         self.outcome == Outcome::Sending
+    }
+
+    /// Frames of ours that may be on board, of what was heard last.
+    fn arrived(&self) -> u32 {
+        let unheard = u32::try_from(self.unheard.len()).unwrap_or(u32::MAX);
+        self.next.saturating_sub(unheard)
+    }
+
+    /// What a report says about it; a verdict on a forgery of its number says nothing.
+    fn judge(&mut self, report: &Report) -> Outcome {
+        let (kind, number) = (self.object.kind(), self.object.number());
+        let said = outcome(report, kind, number);
+        // Who uses a number up has signed for it: that verdict stands, whoever sent the bytes.
+        if is_past(report, kind, number)
+            || !matches!(said, Outcome::Refused(_) | Outcome::Failed(_))
+        {
+            return said;
+        }
+        let verdict = verdict(report, kind);
+        // A bundle is refused for its shape by its first frame; all else takes the whole object.
+        let is_early = kind == ObjectKind::Bundle && matches!(said, Outcome::Refused(_));
+        let least = if is_early {
+            1
+        } else {
+            u32::from(self.object.k())
+        };
+        let arrived = self.arrived();
+        if arrived < least {
+            self.foreign = verdict;
+        }
+        // A foreign verdict goes on to stand in reports where ours got lost. But ours may be refused for
+        // the same reason: once the plan calls it on board, it is taken for that.
+        let still_stands = self.foreign == verdict && arrived < self.enough;
+        if arrived < least || still_stands {
+            return Outcome::Sending;
+        }
+        said
     }
 
     fn wants(&self, pass: usize, persistence: Persistence) -> bool {
@@ -224,13 +253,19 @@ impl UplinkSession {
                 budget: Vec::new(),
                 planned_to: 0,
                 unheard: Vec::new(),
+                enough: 0,
+                foreign: None,
             });
         }
-        self.replan(now_ms).inspect_err(|_| {
+        let plan = self.replan(now_ms).inspect_err(|_| {
             if is_new {
                 self.objects.pop();
             }
-        })
+        })?;
+        if let (true, Some(queued)) = (is_new, self.objects.last_mut()) {
+            queued.enough = queued.budget.iter().sum();
+        }
+        Ok(plan)
     }
 
     /// Exchanges the list of passes and plans anew.
@@ -396,15 +431,18 @@ impl UplinkSession {
         let mut changed = false;
         for queued in self.objects.iter_mut().filter(|q| q.is_sending()) {
             queued.unheard.retain(|sent| sent.end_ms > heard_ms);
-            queued.outcome = outcome(report, queued.object.kind(), queued.object.number());
+            queued.outcome = queued.judge(report);
             changed |= !queued.is_sending();
             let is_it = queued.object.kind() == ObjectKind::Bundle
                 && report.bundle.number == queued.object.number()
                 && matches!(report.bundle.stage, Stage::Receiving | Stage::Accepted);
+            let k = u32::from(queued.object.k());
             queued.needed = if is_it {
-                u32::from(report.symbols_needed.min(queued.object.k()))
+                // A forgery in reception under our number may need fewer than ours does.
+                let missing = k.saturating_sub(queued.arrived());
+                u32::from(report.symbols_needed).clamp(missing, k)
             } else {
-                u32::from(queued.object.k())
+                k
             };
         }
         if self.objects.iter().any(Queued::is_sending) {
@@ -446,34 +484,6 @@ impl UplinkSession {
 /// Milliseconds; a pass that the planner has not checked yet may lie at the end of time.
 const fn ms(seconds: u64) -> u64 {
     seconds.saturating_mul(1000)
-}
-
-/// What a report says about an object.
-fn outcome(report: &Report, kind: ObjectKind, number: ObjectNumber) -> Outcome {
-    let verdict: Option<Verdict> = match kind {
-        ObjectKind::Bundle => Some(report.bundle),
-        ObjectKind::Authorization => Some(report.authorization),
-        ObjectKind::Command => Some(report.command),
-        _ => None,
-    };
-    let is_bundle = kind == ObjectKind::Bundle;
-    let place = kind.uplink_index().unwrap_or_default();
-    let is_past = report.next.get(place).is_some_and(|next| number < *next);
-    match verdict.filter(|v| v.number == number) {
-        Some(v) => match v.stage {
-            Stage::Refused => Outcome::Refused(v.refusal),
-            Stage::Failed => Outcome::Failed(v.refusal),
-            Stage::Started | Stage::Done => Outcome::Received,
-            // The early verdict on a bundle: its envelope is on board, its payload is still coming.
-            Stage::Accepted if !is_bundle => Outcome::Received,
-            _ if is_past => Outcome::Received,
-            _ => Outcome::Sending,
-        },
-        None if !is_past => Outcome::Sending,
-        // Key sets have no verdict: their number says all.
-        None if kind == ObjectKind::KeySet => Outcome::Received,
-        None => Outcome::Past,
-    }
 }
 
 #[cfg(test)]
