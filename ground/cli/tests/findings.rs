@@ -192,6 +192,29 @@ fn builds_that_are_hardly_meant() {
 }
 
 #[test]
+fn an_envelope_that_no_vehicle_stores_is_not_built() {
+    let mission = Mission::new("envelope-length");
+    for key in ["release eve", "verification fay", "flight gus"] {
+        mission.ok(&format!("keygen {key}"));
+    }
+    fs::remove_file(mission.path("keys/keyset.toml")).unwrap();
+    fs::remove_file(mission.path("keys/keyset-1.bin")).unwrap();
+    mission.ok(
+        "keygen keyset --replace --threshold release=2 --threshold verification=2 --threshold flight=2",
+    );
+    let build = "build new.bin --version 1.1.0 --full";
+    let root = "00".repeat(32);
+    let before = mission.files();
+    let armed = format!("{build} --load-and-go --evidence-root {root}");
+    let error = mission.fails(&armed, 5, "field `thresholds`");
+    for part in ["6 signatures", "448 B", "--load-and-go"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(mission.files(), before);
+    mission.ok(build);
+}
+
+#[test]
 fn commands_that_the_vehicle_would_refuse() {
     let mission = Mission::with_bundle("command-warns");
     let confirm = mission.ok("command confirm 1");

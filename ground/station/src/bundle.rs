@@ -24,7 +24,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use core::fmt;
 use lightday_trust::digest;
 use lightday_wire::manifest::{self, FORMAT};
 use lightday_wire::{
@@ -33,6 +32,8 @@ use lightday_wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::build_error::check_envelope;
+pub use crate::build_error::{BuildError, LONGEST_ENVELOPE};
 use crate::codec::{self, CodecError};
 use crate::container::{self, FileError};
 use crate::image::Image;
@@ -88,77 +89,6 @@ impl BuildOptions {
             evidence_root: None,
             text: None,
             full: false,
-        }
-    }
-}
-
-/// Why there is no bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// No codec carries the image.
-    Codec(CodecError),
-    /// The image is larger than the slot.
-    ImageTooLarge {
-        /// Bytes of the image.
-        size: u32,
-        /// Bytes of the slot.
-        slot: u32,
-    },
-    /// Envelope and payload are larger than the staging area.
-    StagingTooSmall {
-        /// Bytes of the object.
-        size: u64,
-        /// Bytes of the staging area.
-        staging: u32,
-    },
-    /// The image's load address is none of the profile's, or not that of the slot asked for.
-    Address(u64),
-    /// The image is linked per slot and neither file nor options say for which.
-    SlotUnknown,
-    /// Load-and-go without an evidence root.
-    EvidenceMissing,
-    /// The trial policy allows no boot, no time for health, or no lease.
-    Trial,
-    /// Our bug: the manifest is longer than any may be.
-    TooLong,
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Codec(error) => error.fmt(f),
-            Self::ImageTooLarge { size, slot } => {
-                write!(f, "the image has {size} B, memory.slot_size is {slot} B")
-            }
-            Self::StagingTooSmall { size, staging } => write!(
-                f,
-                "the object has {size} B, memory.staging_size is {staging} B"
-            ),
-            Self::Address(address) => write!(f, "the profile has no slot at {address:#x}"),
-            Self::SlotUnknown => f.write_str("the image does not say which slot it is linked for"),
-            Self::EvidenceMissing => f.write_str("load-and-go without an evidence root"),
-            Self::Trial => f.write_str("the trial policy allows no boot, no time or no lease"),
-            Self::TooLong => f.write_str("the manifest is too long"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}
-
-impl BuildError {
-    /// What to do next.
-    #[must_use]
-    pub const fn hint(&self) -> &'static str {
-        match self {
-            Self::Codec(error) => error.hint(),
-            Self::ImageTooLarge { .. } => "strip the image, or check memory.slot_size",
-            Self::StagingTooSmall { .. } => "build a delta from an image that is on board",
-            Self::Address(_) => "link the image for a slot, or correct memory.load_address",
-            Self::SlotUnknown => "name the slot: --slot a or --slot b",
-            Self::EvidenceMissing => "rehearse first and give the evidence root, or use authorize",
-            Self::Trial => "give at least one try and times above 0",
-            Self::TooLong => "a bug of Lightday: report it with the images",
         }
     }
 }
@@ -286,8 +216,10 @@ pub fn build(
         number: options.number,
         base,
     };
+    let signed = Signed::new(context, manifest).ok_or(BuildError::TooLong)?;
+    check_envelope(&signed)?;
     let bundle = Bundle {
-        signed: Signed::new(context, manifest).ok_or(BuildError::TooLong)?,
+        signed,
         text: options.text.clone(),
         payload: encoded.payload,
     };

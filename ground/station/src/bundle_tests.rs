@@ -102,6 +102,38 @@ fn the_envelope_with_three_signatures_fits_384_bytes() {
 }
 
 #[test]
+fn an_envelope_beyond_the_limit_is_refused_by_its_fields() {
+    let mut manifest = bundle().manifest().clone();
+    manifest.load_address = u64::MAX;
+    manifest.security_counter = u32::MAX;
+    (manifest.image.size, manifest.payload.size) = (u32::MAX, u32::MAX);
+    manifest.payload.ram = u32::MAX;
+    manifest.payload.params = [7; 8].into_iter().collect();
+    (manifest.trial.health_deadline_s, manifest.trial.lease_s) = (u32::MAX, u32::MAX);
+    manifest.evidence_root = Some(Digest([9; 32]));
+    let context = *bundle().context();
+    let signed = |manifest: &Manifest| Signed::new(context, manifest.clone()).unwrap();
+    let error = check_envelope(&signed(&manifest)).unwrap_err();
+    assert!(matches!(
+        error,
+        BuildError::EnvelopeTooLong { size: 385.., .. }
+    ));
+    let text = format!("{error}; {}", error.hint());
+    for part in [
+        "384 B",
+        "text digest 33 B",
+        "trial policy 12 B",
+        "load address 10 B",
+        "--text",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // The remedy is one.
+    manifest.text_digest = None;
+    assert_eq!(check_envelope(&signed(&manifest)), Ok(()));
+}
+
+#[test]
 fn signatures_live_in_the_file_and_bind_the_context() {
     let (keys, release) = keys();
     let mut signed = bundle();

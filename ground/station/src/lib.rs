@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod build_error;
 pub mod bundle;
 mod chance;
 pub mod codec;

@@ -12,7 +12,8 @@ use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use lightday_wire::envelope::SIGNATURE_LEN;
 use lightday_wire::{
-    Activation, CodecId, Digest, Document as _, ObjectKind, ObjectNumber, SlotId, Version,
+    Activation, CodecId, Digest, Document as _, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber, SlotId,
+    Version,
 };
 use serde_json::{Value, json};
 
@@ -185,6 +186,18 @@ fn signed_object(bundle: &Bundle, mission: &Mission, args: &Args) -> Result<Upli
         Some(keys) => bundle.missing(&keys).iter().map(|(_, n)| n).sum(),
         None => bundle.manifest().authority().roles().count(),
     };
+    let envelope = bundle.envelope_bytes().len() + missing * SIGNATURE_LEN;
+    if envelope > MAX_ENVELOPE_LEN {
+        let what = format!(
+            "the envelope has {envelope} B with the {missing} signatures that the key set asks for, the vehicle takes {MAX_ENVELOPE_LEN} B"
+        );
+        return Err(Error::new(Kind::Refused, what)
+            .file(&args.image)
+            .field("thresholds")
+            .hint(
+                "build without --load-and-go, --text or --evidence-root, or ask for fewer signatures in the key set",
+            ));
+    }
     let mut bytes = bundle.object_bytes();
     bytes.resize(bytes.len() + missing * SIGNATURE_LEN, 0);
     let (longest, granule) = (
