@@ -144,7 +144,7 @@ fn act(script: &Script, images: &Images, seed: u64) -> Result<Act, ScenarioError
         && mission.violations.is_empty();
     if script.scenario == "attacked" {
         is_as_it_should &= refused == Some(Refusal::SignatureBad) && mission.playback.did_nothing();
-        let why = refused.map_or_else(|| "not seen".into(), |r| crate::ending::words(&r));
+        let why = refused.map_or_else(|| "not seen".into(), |r| lightday_station::facts::words(&r));
         outcome = format!(
             "{outcome}; forged: refused, {why}; replayed: {} frames, {}",
             mission.playback.delivered,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use lightday_boot::Record;
+use lightday_station::facts::words;
 use lightday_wire::report::flags;
 use lightday_wire::{
     Digest, Location, ObjectNumber, Refusal, Report, RevertCause, SlotId, SlotState, Stage,
@@ -41,18 +42,6 @@ impl fmt::Display for Ending {
             Self::Unknown => f.write_str("unknown"),
         }
     }
-}
-
-/// A code's name as people read it: `LeaseExpired` becomes `lease expired`.
-pub(crate) fn words(code: &impl fmt::Debug) -> String {
-    let mut text = String::new();
-    for c in format!("{code:?}").chars() {
-        if c.is_uppercase() && !text.is_empty() {
-            text.push(' ');
-        }
-        text.extend(c.to_lowercase());
-    }
-    text
 }
 
 /// What both ends know of the same state.

@@ -11,13 +11,15 @@
 use std::collections::VecDeque;
 
 use lightday_boot::Record;
+use lightday_station::facts::words;
 use lightday_wire::report::flags;
 use lightday_wire::{
     Action, Digest, ObjectKind, Refusal, Report, SlotId, SlotState, Stage, Verdict,
 };
 
 use crate::checker::{Checker, Violation};
-use crate::ending::{Subject, proves_verified, says_verified, words};
+use crate::ending::{Subject, proves_verified, says_verified};
+
 use crate::flash::CutForm;
 use crate::ground::{Ground, Heard};
 use crate::intruder::{Forged, Intrusion, Playback, Recorder};

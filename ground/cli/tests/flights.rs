@@ -127,7 +127,7 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
     assert_eq!(before["expected"]["bundle"], "none yet");
     assert_eq!(before["expected"]["running"], "A");
     let after = status("2026-12-02T12:00:00Z");
-    assert_eq!(after["expected"]["bundle"], "1 Done", "{after}");
+    assert_eq!(after["expected"]["bundle"], "1 done", "{after}");
     assert_eq!(after["expected"]["running"], "B");
     // Nothing of that is proven.
     assert_eq!(after["proven"], serde_json::json!({}));

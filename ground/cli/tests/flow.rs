@@ -241,7 +241,7 @@ fn reports_are_kept_and_show_in_the_status_with_their_age() {
 
     let status = mission.ok("status --json --at 2026-12-04T01:00:00Z").json();
     assert_eq!(status["age_s"], 23 * 3600);
-    assert_eq!(status["proven"]["bundle"], "1 Receiving");
+    assert_eq!(status["proven"]["bundle"], "1 receiving");
     // A ground that was restored from a backup reuses no number.
     assert_eq!(
         (

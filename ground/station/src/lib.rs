@@ -16,7 +16,7 @@
 //! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
 //! | [`profile`], [`link`] | what the ground assumes of vehicle and link |
 //! | [`object`], [`plan`], [`session`] | what goes up, what it costs, the sender |
-//! | [`tracker`] | what the vehicle last proved |
+//! | [`tracker`], [`facts`] | what the vehicle last proved, and that in words |
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ mod chance;
 pub mod codec;
 pub mod container;
 pub mod document;
+pub mod facts;
 pub mod image;
 pub mod keys;
 pub mod keyset;

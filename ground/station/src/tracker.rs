@@ -43,9 +43,7 @@ use lightday_trust::{Direction, FrameKey, LinkKeys};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::canon::{self, CanonError};
 use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
-use lightday_wire::{
-    Digest, Epoch, ObjectKind, Refusal, SlotId, SlotState, Stage, VehicleId, Verdict,
-};
+use lightday_wire::{Digest, Epoch, VehicleId};
 use serde::{Deserialize, Serialize};
 
 /// Why bytes from the downlink are not believed.
@@ -328,119 +326,6 @@ impl Tracker {
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
         canon::decode(body).map_err(TrackError::Malformed)
-    }
-}
-
-/// One line of `status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fact {
-    /// What it is about.
-    pub name: &'static str,
-    /// What the vehicle said.
-    pub value: String,
-}
-
-/// A report in words, one fact a line, in the same order for every report, so that two can stand
-/// side by side.
-#[must_use]
-pub fn facts(report: &Report) -> Vec<Fact> {
-    let fact = |name, value| Fact { name, value };
-    let mut facts = vec![
-        fact("report", report.sequence.to_string()),
-        fact("running", report.running.0.to_string()),
-    ];
-    for (slot, name) in [(SlotId::A, "slot A"), (SlotId::B, "slot B")] {
-        let slot = report.slots.get(slot.index());
-        facts.push(fact(name, slot.map_or_else(String::new, slot_text)));
-    }
-    facts.push(fact("golden", short(&report.golden)));
-    facts.push(fact("bundle", verdict_text(report.bundle)));
-    facts.push(fact("symbols needed", report.symbols_needed.to_string()));
-    facts.push(fact("authorization", verdict_text(report.authorization)));
-    facts.push(fact("command", verdict_text(report.command)));
-    facts.push(fact("hold", refusal_text(report.hold)));
-    let next: Vec<String> = ObjectKind::UPLINK
-        .iter()
-        .zip(report.next)
-        .map(|(kind, next)| format!("{kind:?} {next}").to_lowercase())
-        .collect();
-    facts.push(fact("next numbers", next.join(", ")));
-    let lease = match report.lease_left_h {
-        u16::MAX => "no trial".into(),
-        hours => format!(
-            "{hours} h, {} boots and {} environment resets left",
-            report.tries_left, report.environment_left
-        ),
-    };
-    facts.push(fact("trial", lease));
-    facts.push(fact(
-        "last reset",
-        format!("{:?}, {} resets so far", report.reset_cause, report.resets),
-    ));
-    let reverted = match report.revert_cause {
-        lightday_wire::RevertCause::None => "never".into(),
-        cause => format!("{cause:?}, bundle {}", report.reverted),
-    };
-    facts.push(fact("last revert", reverted));
-    facts.push(fact("key set", report.key_set.to_string()));
-    facts.push(fact(
-        "security counter",
-        report.security_counter.to_string(),
-    ));
-    facts.push(fact("frames refused", report.frames_refused.to_string()));
-    facts.push(fact("flags", flag_text(report.flags)));
-    let digest: String = report
-        .state_digest
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    facts.push(fact("state digest", digest));
-    facts
-}
-
-fn short(digest: &[u8; 4]) -> String {
-    digest.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn slot_text(slot: &lightday_wire::SlotReport) -> String {
-    match slot.state {
-        SlotState::Empty => "Empty".into(),
-        state => format!("{state:?} {} {}", slot.version, short(&slot.digest)),
-    }
-}
-
-fn refusal_text(refusal: Refusal) -> String {
-    match refusal {
-        Refusal::None => "none".into(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn verdict_text(verdict: Verdict) -> String {
-    match (verdict.stage, verdict.refusal) {
-        (Stage::Idle, _) => "none yet".into(),
-        (stage, Refusal::None) => format!("{} {stage:?}", verdict.number),
-        (stage, refusal) => format!("{} {stage:?}: {refusal:?}", verdict.number),
-    }
-}
-
-fn flag_text(bits: u8) -> String {
-    let names = [
-        (flags::LEASE_COOPERATIVE, "lease cooperative"),
-        (flags::RECORD_LOST, "record lost"),
-        (flags::UPLINK_PROVEN, "uplink proven"),
-        (flags::HELD, "held"),
-        (flags::HEALTHY, "healthy"),
-    ];
-    let set: Vec<&str> = names
-        .iter()
-        .filter(|(bit, _)| bits & bit != 0)
-        .map(|(_, name)| *name)
-        .collect();
-    if set.is_empty() {
-        "none".into()
-    } else {
-        set.join(", ")
     }
 }
 

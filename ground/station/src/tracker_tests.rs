@@ -3,7 +3,10 @@
 use super::*;
 use lightday_trust::LinkKey;
 use lightday_wire::report::{REPORT_LEN, RunningCode};
-use lightday_wire::{Location, ObjectNumber, ResetCause, RevertCause, SlotReport, Version};
+use lightday_wire::{
+    Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotReport, SlotState, Verdict,
+    Version,
+};
 use proptest::prelude::*;
 
 /// A report of a vehicle to which nothing happened yet.
@@ -128,20 +131,6 @@ fn an_authentic_body_without_meaning_is_no_forgery() {
         .unwrap();
     let error = tracker().receive(&keys(), &bytes, 0).unwrap_err();
     assert_eq!(error, TrackError::Malformed(CanonError::Malformed));
-}
-
-#[test]
-fn facts_have_one_order_and_say_what_waits() {
-    let mut waiting = report(3);
-    waiting.bundle = Verdict {
-        number: ObjectNumber::new(4).unwrap(),
-        stage: Stage::Receiving,
-        refusal: Refusal::UnknownBase,
-    };
-    let names = |r: &Report| facts(r).iter().map(|f| f.name).collect::<Vec<_>>();
-    assert_eq!(names(&waiting), names(&report(1)));
-    let bundle = facts(&waiting).into_iter().find(|f| f.name == "bundle");
-    assert_eq!(bundle.unwrap().value, "4 Receiving: UnknownBase");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The tracker, fed with every report that the ledger keeps.
 
-use lightday_station::tracker::{Alarm, Tracker, facts};
+use lightday_station::facts::facts;
+use lightday_station::tracker::{Alarm, Tracker};
 use lightday_trust::LinkKeys;
 use lightday_wire::Epoch;
 use serde_json::{Value, json};

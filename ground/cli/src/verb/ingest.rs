@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
-use lightday_station::tracker::{Proven, TrackError, Tracker, facts};
+use lightday_station::tracker::{Proven, TrackError, Tracker};
 use lightday_trust::LinkKeys;
 use lightday_wire::{ObjectKind, Report};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! `lightday status`: what the vehicle last proved, how old that is, and what was sent since.
 
-use lightday_station::tracker::{Fact, Proven, facts};
+use lightday_station::facts::{Fact, facts};
+use lightday_station::tracker::Proven;
 use lightday_wire::ObjectKind;
 use serde_json::{Value, json};
 
