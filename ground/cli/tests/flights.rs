@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 
-use common::{Dir, Mission, START, run};
+use common::{Dir, Mission, START, report, run};
+use lightday_wire::{ObjectNumber, Refusal, Stage, Verdict};
 
 #[test]
 fn the_demonstration_ends_as_it_should_and_twice_alike() {
@@ -104,9 +105,9 @@ fn a_rehearsal_that_fails_is_no_evidence() {
     );
 }
 
-#[test]
-fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
-    let mission = Mission::with_bundle("twin");
+/// A mission with a twin, whose bundle and authorization go up from 2026-12-01 06:00 on.
+fn with_twin(name: &str) -> Mission {
+    let mission = Mission::with_bundle(name);
     let mut text = fs::read_to_string(mission.path("mission.toml")).unwrap();
     text.push_str(
         "[twin]\nlaunched = \"2026-11-01T00:00:00Z\"\ngolden = \"old.bin\"\ngolden_version = \"0.9.0\"\n\
@@ -121,6 +122,12 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
     mission.ok(&format!(
         "uplink bundles/1.ldb documents/auth-1.ldd --at {START}"
     ));
+    mission
+}
+
+#[test]
+fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
+    let mission = with_twin("twin");
     let status = |at: &str| mission.ok(&format!("status --json --at {at}")).json();
     // Sent on the 1st at 06:00: on its way for 22 h.
     let before = status("2026-12-02T03:00:00Z");
@@ -131,6 +138,7 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
     assert_eq!(after["expected"]["running"], "B");
     // Nothing of that is proven.
     assert_eq!(after["proven"], serde_json::json!({}));
+    assert_eq!(after["state"]["twin"], "not compared");
     let shown = mission.ok("status --at 2026-12-02T12:00:00Z").out;
     assert!(shown.contains("expected now (twin)"), "{shown}");
     mission.edit(
@@ -139,4 +147,54 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
         "golden = \"gone.bin\"",
     );
     mission.fails("status --at 2026-12-02T12:00:00Z", 3, "gone.bin");
+}
+
+#[test]
+fn the_state_digest_is_held_against_the_twin_as_it_was_then() {
+    let mission = with_twin("agreement");
+    let status = |at: &str| mission.ok(&format!("status --json --at {at}")).json();
+    let digest = |at: &str| {
+        let hex = status(at)["expected"]["state digest"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let byte = |n: usize| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap();
+        core::array::from_fn::<u8, 8, _>(byte)
+    };
+    let (before, after) = (
+        digest("2026-12-02T03:00:00Z"),
+        digest("2026-12-02T12:00:00Z"),
+    );
+    assert_ne!(before, after);
+    let hear = |sequence: u32, state: [u8; 8], at: &str| {
+        let bytes = report(&mission, sequence, |r| {
+            r.state_digest = state;
+            r.bundle = Verdict {
+                number: ObjectNumber::new(1).unwrap(),
+                stage: Stage::Receiving,
+                refusal: Refusal::None,
+            };
+        });
+        fs::write(mission.path("heard.bin"), bytes).unwrap();
+        mission.ok(&format!("ingest heard.bin --at {at}"));
+        status(at)["state"].clone()
+    };
+    // Heard on the 3rd at 01:00, it left on the 2nd at 03:00: nothing had arrived, whatever is there now.
+    let early = hear(1, before, "2026-12-03T01:00:00Z");
+    assert_eq!(early["twin"], "agrees", "{early}");
+    let shown = mission.ok("status --at 2026-12-03T01:00:00Z").out;
+    assert!(shown.contains("State digest: agrees"), "{shown}");
+    // A report of noon that still has that state missed something.
+    let lost = hear(2, before, "2026-12-03T10:00:00Z");
+    assert_eq!(lost["twin"], "differs");
+    assert!(lost["hint"].as_str().unwrap().contains("lightday uplink"));
+    let facts = lost["differs_in"].as_array().unwrap();
+    assert!(facts.contains(&"bundle".into()), "{lost}");
+    let shown = mission.ok("status --at 2026-12-03T10:00:00Z").out;
+    assert!(
+        shown.contains("State digest: differs") && shown.contains("What to do: "),
+        "{shown}"
+    );
+    let arrived = hear(3, after, "2026-12-03T10:10:00Z");
+    assert_eq!(arrived["twin"], "agrees", "{arrived}");
 }

@@ -4,14 +4,11 @@ mod common;
 
 use std::fs;
 
-use common::{Dir, Mission, START, run};
+use common::{Dir, Mission, START, report, run};
 use lightday_station::keys;
 use lightday_trust::Direction;
-use lightday_wire::report::{self, Report, RunningCode, SlotReport};
-use lightday_wire::{
-    Epoch, Frame, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState,
-    Stage, TagLen, VehicleId, Verdict, canon,
-};
+use lightday_wire::report::flags;
+use lightday_wire::{Epoch, Frame, ObjectNumber, Refusal, Stage, TagLen, VehicleId, Verdict};
 
 fn packets(file: &[u8]) -> Vec<&[u8]> {
     let mut packets = Vec::new();
@@ -22,49 +19,6 @@ fn packets(file: &[u8]) -> Vec<&[u8]> {
         rest = behind;
     }
     packets
-}
-
-/// A report of vehicle 1 under link epoch 0, as the vehicle would seal it.
-fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)) -> Vec<u8> {
-    let slot = SlotReport {
-        state: SlotState::Empty,
-        version: "0.0.0".parse().unwrap(),
-        digest: [0; 4],
-    };
-    let mut report = Report {
-        sequence,
-        time_s: 1_796_200_000,
-        running: RunningCode(Location::Slot(SlotId::A)),
-        slots: [slot; 2],
-        golden: [1, 2, 3, 4],
-        bundle: Verdict::IDLE,
-        symbols_needed: 0,
-        authorization: Verdict::IDLE,
-        command: Verdict::IDLE,
-        next: [ObjectNumber::new(1).unwrap(); 4],
-        reset_cause: ResetCause::PowerOn,
-        resets: 1,
-        tries_left: 0,
-        environment_left: 0,
-        lease_left_h: 0xffff,
-        revert_cause: RevertCause::None,
-        reverted: ObjectNumber::default(),
-        key_set: 1,
-        security_counter: 0,
-        hold: Refusal::None,
-        frames_refused: 0,
-        flags: 0,
-        state_digest: [9; 8],
-    };
-    change(&mut report);
-    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
-    let key = keys::link_keys_from_text(&text).unwrap();
-    let key = key.frame_key(VehicleId(1), Direction::Down, Epoch::default());
-    let mut body = [0; 128];
-    let body = canon::encode(&report, &mut body).unwrap();
-    let mut frame = vec![0; report::REPORT_LEN];
-    assert_eq!(key.seal_report(body, &mut frame), Some(report::REPORT_LEN));
-    frame
 }
 
 #[test]
@@ -280,7 +234,7 @@ fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
     let mission = Mission::with_bundle("lost");
     let at = "--at 2026-12-04T00:00:00Z";
     let known = report(&mission, 0x1_0005, |_| {});
-    let lost = report(&mission, 0, |r| r.flags = report::flags::RECORD_LOST);
+    let lost = report(&mission, 0, |r| r.flags = flags::RECORD_LOST);
     fs::write(mission.path("known.bin"), known).unwrap();
     fs::write(mission.path("lost.bin"), lost).unwrap();
     let calm = mission.ok(&format!("ingest known.bin --json {at}")).json();
@@ -304,6 +258,22 @@ fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
     assert_eq!(status["alarm"]["hint"], "lightday command resync 1");
     assert_eq!(status["proven"]["report"], "65541");
 
+    // Whatever is sent but the way out is lost: that is said, and nothing is kept from anybody.
+    let dry = |file: &str| {
+        mission
+            .ok(&format!("uplink {file} --dry-run --at {START}"))
+            .err
+    };
+    let warned = dry("bundles/1.ldb");
+    assert!(
+        warned.contains("warning: bundles/1.ldb: the vehicle said"),
+        "{warned}"
+    );
+    assert!(warned.contains("lightday command resync 1"), "{warned}");
+    mission.ok("command resync 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    assert!(!dry("documents/cmd-1.ldd").contains("warning"));
+
     // The very same bytes are no news, and later news is heard as before.
     let again = mission.ok(&format!("ingest lost.bin --json {at}")).json();
     assert_eq!(
@@ -317,7 +287,6 @@ fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
     assert_eq!(heard["alarm"]["denied"], true);
     let status = mission.ok("status --json").json();
     assert_eq!(status["proven"]["report"], "65542");
-    mission.ok("command resync 1");
     mission.ok("ledger verify");
 }
 

@@ -12,8 +12,9 @@ use lightday_sim::flash::SimFlash;
 use lightday_sim::time::{Calendar, Span};
 use lightday_sim::twin::Twin;
 use lightday_sim::vehicle::{Launch, Launched, Layout, LayoutSizes, Software, Vehicle};
+use lightday_station::facts::facts;
 use lightday_station::object::UplinkObject;
-use lightday_station::tracker::Tracker;
+use lightday_station::tracker::{Proven, Tracker};
 use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, KeySet, LinkKeys};
 use lightday_wire::{Epoch, Report, SlotId};
@@ -26,34 +27,73 @@ use crate::ledger::{Ledger, SentRow};
 
 /// The factory of the twin: its papers prove the first images to the twin alone.
 const FACTORY_SEED: u64 = 0;
+/// By how much the twin may be early or late: frames of a run are taken as evenly spread, and a report
+/// takes seconds on the air.
+const SLACK_S: u64 = 600;
+/// Between two looks at the twin.
+const LOOK_S: u64 = 10;
+/// What the ground decides, of the facts of a report: what the state digest is made of.
+const DECIDED: [&str; 8] = [
+    "slot A",
+    "slot B",
+    "bundle",
+    "authorization",
+    "command",
+    "next numbers",
+    "key set",
+    "security counter",
+];
 /// Between two reports where nothing happens.
 const BEACON_S: u64 = 6 * 3600;
 
 /// What the vehicle should know by now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Expected {
     /// The report that it should have sent last.
     pub report: Report,
     /// When, in Unix seconds.
     pub at_s: u64,
+    /// Whether the last report was what was expected when it left.
+    pub agreement: Agreement,
 }
 
-/// Lets the twin live until `now_s`; `None` if mission.toml states no twin, or it has not reported yet.
+/// Whether a report has the state digest that the twin had when the report left the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// There is no report, or no twin that lived then.
+    NotCompared,
+    /// It has.
+    Agrees,
+    /// It has another.
+    Differs {
+        /// The facts in which the two differ, as far as a report shows them.
+        facts: Vec<&'static str>,
+    },
+}
+
+/// Lets the twin live until `now_s` and holds the last report against it; `None` if mission.toml states no
+/// twin, or it has not reported yet.
 ///
 /// # Errors
 /// A file of the twin is missing or does not go with the mission.
-pub fn expected(mission: &Mission, ledger: &Ledger, now_s: u64) -> Result<Option<Expected>> {
+pub fn expected(
+    mission: &Mission,
+    ledger: &Ledger,
+    last: Option<&Proven>,
+    now_s: u64,
+) -> Result<Option<Expected>> {
     let Some(twin) = &mission.config.twin else {
         return Ok(None);
     };
     if now_s <= twin.launched_s {
         return Ok(None);
     }
+    let until = (last, now_s);
     let memory = &mission.profile.memory;
     match (memory.program_granule, memory.erase_block) {
-        (4, 4096) => live::<4, 4096>(mission, twin, ledger, now_s),
-        (8, 4096) => live::<8, 4096>(mission, twin, ledger, now_s),
-        (8, 2048) => live::<8, 2048>(mission, twin, ledger, now_s),
+        (4, 4096) => live::<4, 4096>(mission, twin, ledger, until),
+        (8, 4096) => live::<8, 4096>(mission, twin, ledger, until),
+        (8, 2048) => live::<8, 2048>(mission, twin, ledger, until),
         (granule, erase) => Err(Error::new(
             Kind::Refused,
             format!(
@@ -69,7 +109,7 @@ fn live<const W: usize, const E: usize>(
     mission: &Mission,
     config: &TwinConfig,
     ledger: &Ledger,
-    now_s: u64,
+    (last, now_s): (Option<&Proven>, u64),
 ) -> Result<Option<Expected>> {
     let link_keys = mission.link_keys()?;
     let calendar = Calendar {
@@ -81,18 +121,66 @@ fn live<const W: usize, const E: usize>(
     for (sent_ms, frame) in frames(mission, ledger, &link_keys, now_s)? {
         twin.expect(calendar.instant_ms(sent_ms), &frame);
     }
-    twin.advance(calendar.instant(now_s));
-    let Some((at, packet)) = twin.packet() else {
-        return Ok(None);
+    let heard = |twin: &Twin<W, E>| {
+        let (at, packet) = twin.packet()?;
+        let at_s = calendar.unix_s(at);
+        // The answer to a region digest is no report: then nothing is expected but the answer.
+        let mut tracker = Tracker::new(mission.profile.vehicle, light_s);
+        let proven = tracker.receive(&link_keys, packet, at_s).ok()?;
+        Some((proven.report, at_s))
     };
-    let at_s = calendar.unix_s(at);
-    let mut tracker = Tracker::new(mission.profile.vehicle, light_s);
-    // The answer to a region digest is no report: then nothing is expected but the answer.
-    let proven = tracker.receive(&link_keys, packet, at_s).ok();
-    Ok(proven.map(|p| Expected {
-        report: p.report,
+    let agreement = match last.filter(|last| last.sent_s > config.launched_s) {
+        Some(last) => compare(&mut twin, calendar, last, now_s, |twin| {
+            heard(twin).map(|(r, _)| r)
+        }),
+        None => Agreement::NotCompared,
+    };
+    twin.advance(calendar.instant(now_s));
+    Ok(heard(&twin).map(|(report, at_s)| Expected {
+        report,
         at_s,
+        agreement,
     }))
+}
+
+/// Lets the twin live through the minutes in which a report left the vehicle, and compares the two.
+fn compare<const W: usize, const E: usize>(
+    twin: &mut Twin<W, E>,
+    calendar: Calendar,
+    last: &Proven,
+    now_s: u64,
+    report: impl Fn(&Twin<W, E>) -> Option<Report>,
+) -> Agreement {
+    let begin_s = last
+        .sent_s
+        .saturating_sub(SLACK_S)
+        .max(calendar.start_unix_s);
+    let end_s = last.sent_s.saturating_add(SLACK_S).min(now_s);
+    let mut then = None;
+    let mut at_s = begin_s;
+    while at_s <= end_s {
+        twin.advance(calendar.instant(at_s));
+        let digest = twin
+            .vehicle()
+            .agent()
+            .map(|agent| agent.state_digest().prefix().0);
+        if digest == Some(last.report.state_digest) {
+            return Agreement::Agrees;
+        }
+        if at_s <= last.sent_s {
+            then = report(twin);
+        }
+        at_s += LOOK_S;
+    }
+    let Some(then) = then else {
+        return Agreement::NotCompared;
+    };
+    let both = facts(&last.report).into_iter().zip(facts(&then));
+    let differing =
+        both.filter(|(is, hoped)| DECIDED.contains(&is.name) && is.value != hoped.value);
+    Agreement::Differs {
+        facts: differing.map(|(is, _)| is.name).collect(),
+    }
 }
 
 fn launched<const W: usize, const E: usize>(

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
-use crate::mission::twin::{self, Expected};
+use crate::mission::twin::{self, Agreement, Expected};
 use crate::mission::{Mission, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
@@ -20,7 +20,8 @@ use crate::verb::describe;
 ///
 /// What was proved is as old as the light time and the time since the report. Whatever was sent later than that
 /// cannot show in it yet. The twin (`[twin]` of mission.toml) lives through all that was sent as if no frame got
-/// lost: what it expects is a hope with a date, never a proof.
+/// lost: what it expects is a hope with a date, never a proof. The report's state digest is held against that
+/// of the twin as it was when the report left.
 ///
 /// Examples:
 ///   lightday status
@@ -48,20 +49,23 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
-    let expected = twin::expected(&mission, &ledger, now_s);
+    let expected = twin::expected(&mission, &ledger, last.as_ref(), now_s);
     spinner.finish_and_clear();
     let expected = expected?;
+    let expected = expected.as_ref();
     let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["expected"] = by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
+        value["state"] = state_json(expected);
         return out::json(&value);
     }
     let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
+    text.push_str(&state_text(expected));
     text.push_str(&bundles(&ledger)?);
     text.push_str(&unsigned(&mission, &ledger, &sent)?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
@@ -89,7 +93,7 @@ fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
 }
 
 /// What was proven, and what is expected now.
-fn columns(proven: &[Fact], hoped: &[Fact], expected: Option<Expected>) -> String {
+fn columns(proven: &[Fact], hoped: &[Fact], expected: Option<&Expected>) -> String {
     let value = |facts: &[Fact], at: usize| {
         facts
             .get(at)
@@ -114,6 +118,44 @@ fn columns(proven: &[Fact], hoped: &[Fact], expected: Option<Expected>) -> Strin
         "\n{table}The twin last reported {}.\n",
         show_instant(expected.at_s)
     )
+}
+
+/// What to do where the vehicle is in another state than the twin.
+const DIFFERS: &str = "what was sent may have been lost, or gone up later than planned: see \"symbols needed\" \
+and send more with `lightday uplink`. If all of it arrived, somebody else commands the vehicle, or its record is \
+damaged: ask for another report with `lightday command report-request`, and send nothing that builds on the \
+expected state until the two agree";
+
+/// Whether the vehicle was in the state that the twin expected when the report left, in words.
+fn state_text(expected: Option<&Expected>) -> String {
+    match expected.map(|e| &e.agreement) {
+        None | Some(Agreement::NotCompared) => String::new(),
+        Some(Agreement::Agrees) => {
+            "State digest: agrees with the twin as it was when the report left.\n".to_owned()
+        }
+        Some(Agreement::Differs { facts }) => {
+            let what = match facts.is_empty() {
+                true => "in what a report does not show".to_owned(),
+                false => format!("in {}", facts.join(", ")),
+            };
+            format!(
+                "State digest: differs from the twin's as it was when the report left, {what}.\n  What to do: {DIFFERS}.\n"
+            )
+        }
+    }
+}
+
+/// The same for machines.
+fn state_json(expected: Option<&Expected>) -> Value {
+    match expected.map(|e| &e.agreement) {
+        None | Some(Agreement::NotCompared) => {
+            json!({ "twin": "not compared", "differs_in": [], "hint": null })
+        }
+        Some(Agreement::Agrees) => json!({ "twin": "agrees", "differs_in": [], "hint": null }),
+        Some(Agreement::Differs { facts }) => {
+            json!({ "twin": "differs", "differs_in": facts, "hint": DIFFERS })
+        }
+    }
 }
 
 fn by_name(facts: &[Fact]) -> Value {

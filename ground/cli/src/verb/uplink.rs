@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, PlannedFrame};
+use lightday_station::tracker::Alarm;
 use lightday_trust::{Direction, FrameKey};
 use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
 use serde_json::json;
@@ -72,11 +73,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         made_here(&ledger, &ready.object, file)?;
         same_as_before(&sent, ready, file)?;
     }
-    let last = latest_report(&mission, &ledger)?;
+    let (last, alarm) = latest_report(&mission, &ledger)?;
+    if let Some(alarm) = alarm {
+        warn_of_alarm(&alarm, &args.files)?;
+    }
     let stand_ins = ready
         .iter()
         .zip(&args.files)
-        .map(|(r, file)| what_is_needed(&r.object, file, last.as_ref()))
+        .map(|(r, file)| {
+            what_is_needed(&r.object, file, last.as_ref(), next_index(&sent, &r.object))
+        })
         .collect::<Result<Vec<_>>>()?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
@@ -202,12 +208,34 @@ fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
 }
 
 /// The latest report that proved itself.
-fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<Option<Report>> {
+fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<(Option<Report>, Option<Alarm>)> {
     if ledger.reports()?.is_empty() {
-        return Ok(None);
+        return Ok((None, None));
     }
     let tracker = reports::tracker(mission, ledger, &mission.link_keys()?)?;
-    Ok(tracker.last().map(|proven| proven.report))
+    let last = tracker.last().map(|proven| proven.report);
+    Ok((last, tracker.alarm().copied()))
+}
+
+/// A vehicle that lost its record hears nothing but a resynchronisation: whatever else goes up is lost.
+fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        let leads_out = match Artifact::load(file)? {
+            Artifact::Command(draft) => {
+                matches!(draft.document().action, Action::Resync { .. })
+            }
+            _ => false,
+        };
+        if !leads_out {
+            out::message(format_args!(
+                "warning: {}: the vehicle said that it lost its record; it hears nothing but a resynchronisation.\n{}",
+                file.display(),
+                reports::alarm_text(alarm).trim_end()
+            ));
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What stands for the object in the plan: as many symbols as the vehicle said that it still needs. What
@@ -216,6 +244,7 @@ fn what_is_needed(
     object: &UplinkObject,
     file: &Path,
     last: Option<&Report>,
+    sent: u32,
 ) -> Result<UplinkObject> {
     let Some(report) = last else {
         return Ok(object.clone());
@@ -237,10 +266,15 @@ fn what_is_needed(
     let receiving = kind == ObjectKind::Bundle
         && report.bundle.number == number
         && report.bundle.stage == Stage::Receiving;
-    if !receiving || report.symbols_needed == 0 || report.symbols_needed >= object.k() {
+    // A forgery in reception under our number may need fewer than ours does: no more is there than was sent.
+    let missing = object
+        .k()
+        .saturating_sub(u16::try_from(sent).unwrap_or(u16::MAX));
+    let needed = report.symbols_needed.max(missing);
+    if !receiving || report.symbols_needed == 0 || needed >= object.k() {
         return Ok(object.clone());
     }
-    let bytes = vec![0; usize::from(report.symbols_needed) * usize::from(object.symbol_len())];
+    let bytes = vec![0; usize::from(needed) * usize::from(object.symbol_len())];
     UplinkObject::new(kind, number, &bytes, object.symbol_len())
         .map_err(|e| Error::new(Kind::Internal, e).file(file))
 }

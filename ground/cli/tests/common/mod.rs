@@ -6,6 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use lightday_station::keys;
+use lightday_trust::Direction;
+use lightday_wire::report::{self, Report, RunningCode, SlotReport};
+use lightday_wire::{
+    Epoch, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState, VehicleId,
+    Verdict, canon,
+};
+
 /// An instant before all passes of [`Mission::new`].
 pub const START: &str = "2026-11-30T00:00:00Z";
 
@@ -184,4 +192,47 @@ impl Mission {
         files.sort();
         files
     }
+}
+
+/// A report of vehicle 1 under link epoch 0, as the vehicle would seal it.
+pub fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)) -> Vec<u8> {
+    let slot = SlotReport {
+        state: SlotState::Empty,
+        version: "0.0.0".parse().unwrap(),
+        digest: [0; 4],
+    };
+    let mut report = Report {
+        sequence,
+        time_s: 1_796_200_000,
+        running: RunningCode(Location::Slot(SlotId::A)),
+        slots: [slot; 2],
+        golden: [1, 2, 3, 4],
+        bundle: Verdict::IDLE,
+        symbols_needed: 0,
+        authorization: Verdict::IDLE,
+        command: Verdict::IDLE,
+        next: [ObjectNumber::new(1).unwrap(); 4],
+        reset_cause: ResetCause::PowerOn,
+        resets: 1,
+        tries_left: 0,
+        environment_left: 0,
+        lease_left_h: 0xffff,
+        revert_cause: RevertCause::None,
+        reverted: ObjectNumber::default(),
+        key_set: 1,
+        security_counter: 0,
+        hold: Refusal::None,
+        frames_refused: 0,
+        flags: 0,
+        state_digest: [9; 8],
+    };
+    change(&mut report);
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let key = keys::link_keys_from_text(&text).unwrap();
+    let key = key.frame_key(VehicleId(1), Direction::Down, Epoch::default());
+    let mut body = [0; 128];
+    let body = canon::encode(&report, &mut body).unwrap();
+    let mut frame = vec![0; report::REPORT_LEN];
+    assert_eq!(key.seal_report(body, &mut frame), Some(report::REPORT_LEN));
+    frame
 }
