@@ -2,11 +2,12 @@
 
 mod common;
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "new",
     "keygen",
     "build",
@@ -24,6 +25,7 @@ const VERBS: [&str; 17] = [
     "ledger",
     "ledger verify",
     "completions",
+    "man",
 ];
 
 #[test]
@@ -89,6 +91,45 @@ fn completions_are_written_for_every_shell() {
         let ran = run(&dir.0, &format!("completions {shell}"));
         assert!(ran.code == 0 && ran.out.contains("lightday"), "{shell}");
     }
+}
+
+#[test]
+fn every_verb_has_a_manual_page_and_none_is_replaced_unasked() {
+    let dir = Dir::new("man");
+    let names = |dir: &std::path::Path| -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let planned = run(&dir.0, "man share/man1 --dry-run");
+    assert!(planned.code == 0 && names(&dir.0).is_empty());
+    let written = run(&dir.0, "man share/man1");
+    assert_eq!((written.code, &written.out), (0, &planned.out));
+    let man1 = dir.0.join("share/man1");
+    // Neither a file aside nor a page of clap's own `help` is left.
+    assert!(
+        names(&man1)
+            .iter()
+            .all(|n| n.ends_with(".1") && !n.contains("help"))
+    );
+    for verb in VERBS {
+        let name = format!("lightday-{}.1", verb.replace(' ', "-"));
+        let page = fs::read_to_string(man1.join(&name)).unwrap();
+        assert!(page.contains(".TH") && page.contains("Example"), "{name}");
+    }
+    let first = fs::read_to_string(man1.join("lightday.1")).unwrap();
+    assert!(first.contains("lightday\\-uplink(1)"), "{first}");
+    fs::write(man1.join("lightday.1"), "mine").unwrap();
+    let again = run(&dir.0, "man share/man1");
+    assert!(
+        again.code == 8 && again.err.contains("lightday.1"),
+        "{}",
+        again.err
+    );
+    assert_eq!(fs::read(man1.join("lightday.1")).unwrap(), b"mine");
+    assert_eq!(run(&dir.0, "man share/man1 --replace").code, 0);
+    assert_eq!(fs::read_to_string(man1.join("lightday.1")).unwrap(), first);
 }
 
 #[test]

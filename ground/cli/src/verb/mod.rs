@@ -10,6 +10,7 @@ mod ingest;
 mod inspect;
 mod keygen;
 mod ledger;
+mod man;
 mod new;
 mod plan;
 mod rehearse;
@@ -41,6 +42,7 @@ pub enum Verb {
     Demo(demo::Args),
     Ledger(ledger::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Verb {
@@ -66,6 +68,7 @@ impl Verb {
             Self::Demo(args) => demo::run(&args),
             Self::Ledger(args) => ledger::run(&args, global),
             Self::Completions(args) => completions::run(&args),
+            Self::Man(args) => man::run(&args),
         }
     }
 }
