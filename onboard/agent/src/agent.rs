@@ -25,6 +25,7 @@ use crate::install::Install;
 use crate::platform::{Application, Health, Now, Platform};
 use crate::small::{SmallObject, SmallReception};
 use crate::staging::Staging;
+use crate::upkeep;
 
 /// How many bundles may begin their reception before signatures hold again: of a bundle, a command, any
 /// document. Each costs an erase, and nobody has answered for it yet.
@@ -105,6 +106,8 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) unproven: u8,
     pub(crate) reports: u16,
     pub(crate) report_due: Elapsed,
+    /// When the record in flash is to be looked at again.
+    pub(crate) record_due: Elapsed,
     /// When health is to be asked for again.
     pub(crate) health_due: Elapsed,
     /// Since when home has been healthy without a break.
@@ -180,6 +183,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             unproven: 0,
             reports: 0,
             report_due: now.elapsed,
+            record_due: now.elapsed.plus_s(upkeep::LOOK_S),
             health_due: now.elapsed,
             healthy_since: None,
             is_healthy: platform.application.health() == Health::Healthy,
@@ -361,6 +365,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             return Elapsed(0);
         }
         self.health_due
+            .min(self.record_due)
             .min(self.report_due)
             .min(self.activation_due())
     }

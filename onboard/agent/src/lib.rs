@@ -50,6 +50,7 @@ mod staging;
 mod step;
 mod succession;
 mod trial;
+mod upkeep;
 
 pub use admission::Admitted;
 pub use agent::{Agent, StartError};

@@ -51,6 +51,8 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             self.arm_step(now, platform.flash);
         } else if now.elapsed >= self.health_due {
             self.check_health(now, platform);
+        } else if now.elapsed >= self.record_due {
+            self.look_at_record(now, platform.flash);
         } else if now.elapsed >= self.activation_due() {
             self.try_activation(now, platform);
         } else if self.is_installing() {
