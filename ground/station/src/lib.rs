@@ -25,6 +25,7 @@ pub mod bundle;
 mod chance;
 pub mod codec;
 pub mod container;
+mod costs;
 pub mod document;
 pub mod facts;
 pub mod image;

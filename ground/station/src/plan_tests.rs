@@ -3,6 +3,7 @@
 use super::*;
 use crate::link::Loss;
 use crate::link::tests::model;
+use lightday_wire::{ObjectKind, ObjectNumber};
 use proptest::prelude::*;
 
 fn object(kind: ObjectKind, len: usize, symbol_len: u16) -> UplinkObject {
