@@ -301,6 +301,8 @@ fn count_crash(record: &mut Record, cause: ResetCause) -> Option<RevertCause> {
 }
 
 #[cfg(test)]
+mod home_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
