@@ -1,12 +1,12 @@
 //! From verified to trial: authorization, time, window, expiry, interlock, hold, bar.
 
 use lightday_sim::flash::CutForm;
-use lightday_tests::bench_ground::{Built, LEASE_S, number};
+use lightday_tests::bench_ground::Built;
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::report::flags;
 use lightday_wire::{
-    Action, Activation, Authorization, AuthorizationContext, Digest, Location, ObjectKind, Refusal,
-    ResetCause, SlotId, SlotState, Stage, VehicleId, Window,
+    Action, Authorization, AuthorizationContext, Digest, Location, ObjectKind, Refusal, ResetCause,
+    SlotId, SlotState, Stage, VehicleId, Window,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -319,132 +319,6 @@ fn a_newer_authorization_replaces_the_window_of_an_armed_image() {
 }
 
 #[test]
-fn an_aborted_authorization_arms_nothing_and_disarms_what_it_armed() {
-    let mut bench = Bench::launch();
-    let built = bench.ground.bundle(&image(2, 3000), 2);
-    authorize(&mut bench, &built, None, None);
-    let kind = ObjectKind::Authorization;
-    bench.command(Action::Abort {
-        kind,
-        number: number(1),
-    });
-    bench.deliver_all(&built.object);
-    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
-    let now = bench.time_s();
-    authorize(&mut bench, &built, Some((now + 100, now + 200)), None);
-    assert_eq!(bench.state(SlotId::B), SlotState::Armed);
-    bench.command(Action::Abort {
-        kind,
-        number: number(2),
-    });
-    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
-    assert_eq!(bench.report().authorization.refusal, Refusal::Superseded);
-    bench.reset(ResetCause::PowerOn);
-    bench.wait_s(1000);
-    assert_eq!(bench.running(), A);
-}
-
-#[test]
-fn an_aborted_bundle_is_neither_received_nor_armed() {
-    let abort = |built: &Built| Action::Abort {
-        kind: ObjectKind::Bundle,
-        number: built.number,
-    };
-    // In reception, over a reset.
-    let mut bench = Bench::launch();
-    let built = bench.ground.bundle(&image(2, 3000), 2);
-    bench.deliver(&built.object, 0..9);
-    bench.command(abort(&built));
-    bench.reset(ResetCause::Upset);
-    bench.settle();
-    assert_eq!(bench.agent().symbols_needed(), 0);
-    assert_eq!(bench.beacon().bundle.refusal, Refusal::Superseded);
-    // Verified.
-    let mut bench = Bench::launch();
-    let built = bench.stage(2, 2);
-    bench.command(abort(&built));
-    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
-    authorize(&mut bench, &built, None, None);
-    assert_eq!(bench.running(), A);
-    // Armed.
-    let mut bench = Bench::launch();
-    bench.application.may_activate = false;
-    let built = bench.try_out(2, 2);
-    bench.command(abort(&built));
-    bench.application.may_activate = true;
-    bench.wait_s(1000);
-    assert_eq!(
-        (bench.running(), bench.state(SlotId::B)),
-        (A, SlotState::Failed)
-    );
-    // On trial.
-    let mut bench = Bench::launch();
-    let built = bench.try_out(2, 2);
-    bench.command(abort(&built));
-    assert_eq!(
-        (bench.running(), bench.state(SlotId::B)),
-        (A, SlotState::Reverted)
-    );
-    assert!(bench.record().is_barred(&built.image.digest));
-}
-
-#[test]
-fn an_abort_while_patching_leaves_no_slot_half_written_for_good() {
-    let mut bench = Bench::launch();
-    let built = bench.ground.bundle(&image(2, 9000), 2);
-    let key = bench.uplink(0);
-    bench.deliver(&built.object, 1..built.object.k());
-    let last = built
-        .object
-        .frame(0, &key, lightday_wire::TagLen::Eight)
-        .unwrap();
-    bench.hear(&last);
-    while bench.state(SlotId::B) != SlotState::Patching {
-        bench.step();
-    }
-    // A number above that of the bundle aborts it too.
-    let object = bench.ground.command(Action::Abort {
-        kind: ObjectKind::Bundle,
-        number: number(7),
-    });
-    for index in 0..object.k() {
-        let frame = object.frame(index, &key, lightday_wire::TagLen::Eight);
-        bench.hear(&frame.unwrap());
-    }
-    bench.settle();
-    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
-    assert_eq!(bench.agent().symbols_needed(), 0);
-}
-
-#[test]
-fn a_reverted_image_is_barred_until_it_is_armed_anew() {
-    let mut bench = Bench::launch();
-    let built = bench.try_out(2, 2);
-    bench.wait_s(u64::from(LEASE_S) + 10);
-    assert_eq!(
-        (bench.running(), bench.state(SlotId::B)),
-        (A, SlotState::Reverted)
-    );
-    assert!(bench.record().is_barred(&built.image.digest));
-    // Neither a reset nor a bundle with load-and-go brings it back.
-    bench.reset(ResetCause::PowerOn);
-    bench.wait_s(10_000);
-    let again = bench.ground.bundle_with(&image(2, 3000), 2, None, |m| {
-        m.activation = Activation::LoadAndGo;
-        m.evidence_root = Some(Digest([5; 32]));
-    });
-    bench.deliver_all(&again.object);
-    assert_eq!(bench.report().bundle.refusal, Refusal::Barred);
-    assert_eq!(bench.running(), A);
-    authorize(&mut bench, &built, None, None);
-    assert_eq!(
-        (bench.running(), bench.state(SlotId::B)),
-        (B, SlotState::Trial)
-    );
-    assert!(!bench.record().is_barred(&built.image.digest));
-}
-
-#[test]
 fn a_reset_between_verification_and_arming_loses_no_authorization() {
     for steps in 0..12 {
         let mut bench = Bench::launch();
@@ -469,60 +343,4 @@ fn a_reset_between_verification_and_arming_loses_no_authorization() {
         bench.settle();
         assert_eq!(bench.running(), B, "after {steps} steps");
     }
-}
-
-#[test]
-fn boot_golden_disarms_what_waits_for_its_activation() {
-    let mut bench = Bench::launch();
-    bench.application.may_activate = false;
-    bench.try_out(2, 2);
-    assert_eq!(bench.state(SlotId::B), SlotState::Armed);
-    bench.command(Action::BootGolden);
-    assert_eq!(bench.running(), Location::Golden);
-    bench.application.may_activate = true;
-    bench.reset(ResetCause::PowerOn);
-    bench.wait_s(100_000);
-    assert_eq!(bench.running(), Location::Golden);
-    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
-}
-
-#[test]
-fn papers_that_are_torn_are_renewed_from_those_that_were_kept_unless_they_lapsed() {
-    for lapses in [false, true] {
-        let mut bench = Bench::launch();
-        let built = bench.stage(2, 2);
-        let now = bench.time_s();
-        let closes = if lapses { now + 20 } else { now + 20_000 };
-        authorize(&mut bench, &built, Some((now + 10, closes)), None);
-        bench.application.may_activate = false;
-        bench.wait_s(100);
-        let trailer = bench.map().slot(SlotId::B).trailer;
-        bench.corrupt(trailer.start + 512 + 60);
-        bench.application.may_activate = true;
-        bench.command(Action::ReportRequest);
-        bench.wait_s(100);
-        assert_eq!(bench.running(), if lapses { A } else { B });
-    }
-}
-
-#[test]
-fn an_armed_image_whose_papers_cannot_be_read_is_not_activated() {
-    let mut bench = Bench::launch();
-    let built = bench.stage(2, 2);
-    let now = bench.time_s();
-    authorize(&mut bench, &built, Some((now + 10_000, now + 20_000)), None);
-    let trailer = bench.map().slot(SlotId::B).trailer;
-    // The second cell holds the authorization.
-    bench.corrupt(trailer.start + 512 + 60);
-    let pending = bench.map().pending;
-    bench.corrupt(pending.start + 60);
-    bench.command(Action::ReportRequest);
-    bench.wait_s(15_000);
-    assert_eq!(
-        (bench.running(), bench.state(SlotId::B)),
-        (A, SlotState::Armed)
-    );
-    assert_eq!(bench.report().hold, Refusal::NotAuthorized);
-    authorize(&mut bench, &built, None, None);
-    assert_eq!(bench.running(), B);
 }

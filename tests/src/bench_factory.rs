@@ -1,0 +1,132 @@
+//! The vehicle of the bench as it leaves the factory: golden and slot A with their papers, keys and record.
+//!
+//! Not the simulator's factory: that one signs by a crew whose launch images are authorized too, and tests of
+//! the bench want a trailer with as few papers as will boot.
+
+use lightday_boot::store::RecordStore;
+use lightday_boot::trailer::{Entry, Trailer};
+use lightday_boot::{Identity, Record, SlotMap, SlotRecord, keys};
+use lightday_sim::flash::SimFlash;
+use lightday_sim::vehicle::Layout;
+use lightday_trust::digest::sha256;
+use lightday_wire::{
+    Action, ClassId, CommandContext, ComponentId, Image, Location, ManifestContext, ObjectNumber,
+    SlotId, SlotState, Target, VehicleId, Version,
+};
+
+use crate::bench_ground::launch_manifest;
+use crate::bench_staff::Staff;
+
+/// Who the vehicle is.
+pub const IDENTITY: Identity = Identity {
+    vehicle: VehicleId(7),
+    class: ClassId(3),
+    component: ComponentId(1),
+};
+/// Bytes that look like an image.
+#[must_use]
+pub fn image(seed: u8, len: usize) -> Vec<u8> {
+    let mut state = u32::from(seed) | 0x100;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect()
+}
+
+/// The image that slot A is launched with.
+#[must_use]
+pub fn first_image() -> Vec<u8> {
+    image(1, 5000)
+}
+
+/// What a manifest says about an image.
+#[must_use]
+pub fn describe(bytes: &[u8], major: u8) -> Image {
+    Image {
+        digest: sha256(bytes),
+        size: u32::try_from(bytes.len()).expect("small"),
+        version: Version {
+            major,
+            ..Version::default()
+        },
+    }
+}
+
+fn install<const WRITE: usize, const ERASE: usize>(
+    flash: &mut SimFlash<WRITE, ERASE>,
+    place: SlotMap,
+    staff: &Staff,
+    bytes: &[u8],
+    image: Image,
+) {
+    flash.factory_load(place.image.start, bytes);
+    let number = ObjectNumber::default();
+    let context = ManifestContext {
+        target: Target::Vehicle(IDENTITY.vehicle),
+        number,
+        base: None,
+    };
+    let command = CommandContext {
+        vehicle: IDENTITY.vehicle,
+        number,
+    };
+    let action = Action::Confirm {
+        image: image.digest,
+    };
+    let manifest = staff.envelope(context, launch_manifest(image));
+    let confirm = staff.envelope(command, lightday_wire::Command { action });
+    for entry in [
+        Entry::Installed {
+            number,
+            base: None,
+            envelope: &manifest,
+        },
+        Entry::Commanded {
+            number,
+            envelope: &confirm,
+        },
+    ] {
+        Trailer::new(place.trailer)
+            .append(flash, entry)
+            .expect("two documents fit");
+    }
+}
+
+pub(crate) fn factory<const WRITE: usize, const ERASE: usize>(
+    layout: &Layout,
+    staff: &Staff,
+) -> SimFlash<WRITE, ERASE> {
+    let map = &layout.map;
+    let mut flash = SimFlash::new(layout.blocks);
+    map.check(&flash).expect("the layout suits");
+    keys::store(&mut flash, map, staff.key_set()).expect("it fits");
+    let golden = image(9, 4000);
+    for copy in map.golden {
+        install(&mut flash, copy, staff, &golden, describe(&golden, 0));
+    }
+    keys::store_at_launch(&mut flash, map, staff.key_set()).expect("golden has room");
+    for copy in map.golden {
+        for region in [copy.image, copy.trailer] {
+            flash.protect(region.start..region.end());
+        }
+    }
+    let first = first_image();
+    let described = describe(&first, 1);
+    install(&mut flash, map.slot(SlotId::A), staff, &first, described);
+    let slot_a = SlotRecord {
+        state: SlotState::Confirmed,
+        image: described.digest,
+        size: described.size,
+        version: described.version,
+        ..SlotRecord::EMPTY
+    };
+    let home = Location::Slot(SlotId::A);
+    let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, staff.key_set().version);
+    RecordStore::new(map.record)
+        .save(&mut flash, 0, &record)
+        .expect("it fits");
+    flash.clear_counters();
+    flash
+}
