@@ -15,6 +15,7 @@
 //! | module | codec | needs | feature |
 //! |---|---|---|---|
 //! | [`store`] | the payload is the image | no RAM beside the caller's buffer | none |
+//! | `model` | alignment, operands translated, context mixing | the RAM that the patch's head asks for, 9 KiB and more | `isa-*` |
 //! | `bsdiff_zstd` | bsdiff stream in one zstd frame | a heap of some window sizes | `zstd` |
 //! | `encode` | the encoders of all of these | `std` | `encode` |
 //!
@@ -50,6 +51,7 @@
 #[cfg(any(test, feature = "encode"))]
 extern crate std;
 
+mod model;
 mod seam;
 pub mod store;
 
@@ -60,5 +62,6 @@ pub mod encode;
 
 #[cfg(feature = "zstd")]
 pub use bsdiff_zstd::BsdiffZstdDecoder;
+pub use model::{Isa, ModelDecoder, ModelState, model_ram};
 pub use seam::{DecodeError, Decoder, IoError, Lengths, PatchIo, SliceIo};
 pub use store::StoreDecoder;

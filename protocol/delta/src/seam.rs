@@ -102,6 +102,8 @@ pub enum DecodeError {
     OutsideBase,
     /// The vehicle's profile: the patch needs more RAM than the decoder was given.
     RamTooSmall,
+    /// The vehicle's profile: the decoder was built without the patch's instruction set.
+    UnknownIsa,
     /// The caller's bug: `out` is empty, so that 0 could not mean "complete".
     EmptyOutput,
     /// The device, or the caller's [`PatchIo`].
@@ -118,6 +120,7 @@ impl fmt::Display for DecodeError {
             Self::TooShort => "the patch ends before the declared length of the new image",
             Self::OutsideBase => "the patch refers to bytes outside the base image",
             Self::RamTooSmall => "the patch needs more RAM than the decoder has",
+            Self::UnknownIsa => "the decoder was built without the patch's instruction set",
             Self::EmptyOutput => "the output buffer is empty",
             Self::Io(error) => return error.fmt(f),
         })

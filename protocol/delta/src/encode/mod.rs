@@ -23,8 +23,10 @@
 //! ```
 
 mod bsdiff_zstd;
+mod model;
 
 pub use bsdiff_zstd::bsdiff_zstd;
+pub use model::{ModelOptions, model};
 
 use crate::{DecodeError, Decoder, IoError, Lengths, SliceIo};
 use core::fmt;

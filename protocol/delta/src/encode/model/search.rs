@@ -1,0 +1,225 @@
+//! The search over heads and alignments: whatever makes the smallest patch.
+
+use super::align::{Costs, Pair, align};
+use super::run::measure;
+use super::{detect, elf};
+use crate::encode::{EncodeError, ModelOptions};
+use crate::model::header::{Header, Span, Spans};
+use crate::model::isa::{Content, Isa};
+use crate::model::map::{Map, Sealed, Segment};
+use crate::model::space::Space;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::vec;
+use std::vec::Vec;
+
+/// Both cores.
+const THREADS: usize = 2;
+
+/// Rounds of the search by effort, from 1 to 9.
+const ROUNDS: [usize; 9] = [0, 1, 2, 3, 4, 6, 8, 12, 20];
+
+/// How often the costs of a jump are raised until the map fits the RAM.
+const RAISES: usize = 12;
+
+/// An alignment and what it costs in bits.
+#[derive(Clone)]
+struct Trial {
+    costs: Costs,
+    segments: Vec<Segment>,
+    bits: f64,
+}
+
+/// The best head and alignment found.
+pub(crate) struct Found {
+    pub header: Header,
+    pub segments: Vec<Segment>,
+}
+
+/// Searches as long as the effort allows.
+///
+/// # Errors
+/// [`EncodeError::RamTooSmall`] if no alignment fits the RAM.
+pub(crate) fn search(
+    old: &[u8],
+    new: &[u8],
+    options: &ModelOptions,
+    code: u8,
+) -> Result<Found, EncodeError> {
+    let headers = headers(old, new, options);
+    let first = run_all(headers.len(), |number| {
+        let pair = Pair::new(&headers[number], old, new);
+        fitting(&pair, code)
+    });
+    let best = (0..first.len())
+        .filter(|number| first[*number].is_some())
+        .min_by(|a, b| bits(&first[*a]).total_cmp(&bits(&first[*b])));
+    let Some(best) = best else {
+        return Err(EncodeError::RamTooSmall);
+    };
+    let header = headers[best].clone();
+    let Some(mut trial) = first.into_iter().nth(best).flatten() else {
+        return Err(EncodeError::RamTooSmall);
+    };
+    let pair = Pair::new(&header, old, new);
+    let effort = usize::from(options.effort.clamp(1, 9)) - 1;
+    for _ in 0..ROUNDS[effort] {
+        let around = neighbours(trial.costs);
+        let trials = run_all(around.len(), |number| attempt(&pair, around[number], code));
+        let better = trials.into_iter().flatten();
+        let better = better.min_by(|a, b| a.bits.total_cmp(&b.bits));
+        match better {
+            Some(better) if better.bits < trial.bits - 1.0 => trial = better,
+            _ => break,
+        }
+    }
+    Ok(Found {
+        segments: trial.segments,
+        header,
+    })
+}
+
+fn bits(trial: &Option<Trial>) -> f64 {
+    trial.as_ref().map_or(f64::INFINITY, |t| t.bits)
+}
+
+/// Runs the numbers below `count` on both cores; the answers stand in their order.
+fn run_all<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    let answer = work(number);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((number, answer));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|d| d.0);
+    done.into_iter().map(|d| d.1).collect()
+}
+
+/// The costs around these, one of them changed.
+fn neighbours(costs: Costs) -> Vec<Costs> {
+    let scaled = |value: u32, percent: u32| value * percent / 100;
+    let mut all = Vec::new();
+    for percent in [75, 88, 112, 130] {
+        all.push(Costs {
+            switch: scaled(costs.switch, percent),
+            ..costs
+        });
+        all.push(Costs {
+            literal: scaled(costs.literal, percent),
+            ..costs
+        });
+        all.push(Costs {
+            miss: scaled(costs.miss, percent),
+            ..costs
+        });
+    }
+    for percent in [70, 140] {
+        all.push(Costs {
+            resume: scaled(costs.resume, percent),
+            ..costs
+        });
+        all.push(Costs {
+            vote: scaled(costs.vote, percent),
+            ..costs
+        });
+        all.push(Costs {
+            operand: scaled(costs.operand, percent),
+            ..costs
+        });
+    }
+    all
+}
+
+/// The first alignment whose map fits the RAM.
+fn fitting(pair: &Pair<'_>, code: u8) -> Option<Trial> {
+    let mut costs = Costs::DEFAULT;
+    for _ in 0..RAISES {
+        let trial = attempt(pair, costs, code);
+        if trial.is_some() {
+            return trial;
+        }
+        costs.switch = costs.switch * 3 / 2;
+    }
+    None
+}
+
+/// Aligns with these costs, and measures.
+fn attempt(pair: &Pair<'_>, costs: Costs, code: u8) -> Option<Trial> {
+    let mut segments = align(pair, costs, None);
+    let mut best: Option<Trial> = None;
+    for _ in 0..2 {
+        segments = realign(pair, costs, &segments)?;
+    }
+    if let Ok(bits) = measure(pair.header, &segments, pair.old, pair.new, code) {
+        best = Some(Trial {
+            costs,
+            segments,
+            bits: bits.iter().sum(),
+        });
+    }
+    best
+}
+
+/// Aligns again, with the predictions of this alignment.
+fn realign(pair: &Pair<'_>, costs: Costs, segments: &[Segment]) -> Option<Vec<Segment>> {
+    let mut bytes = vec![0; segments.len() * 24 + 1024];
+    let mut map = Map::new(&mut bytes);
+    for segment in segments {
+        map.push(*segment).ok()?;
+    }
+    let size = map.size();
+    let index = bytes.len() - size.index();
+    let map = Sealed::new(&bytes[..size.varints()], &bytes[index..], size);
+    Some(align(pair, costs, Some((&map, segments))))
+}
+
+/// The heads that may be right, the likeliest first.
+fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
+    let mut all = Vec::new();
+    if options.isa.is_none()
+        && options.old_base.is_none()
+        && let Some(header) = elf::header(old, new)
+    {
+        all.push(header);
+    }
+    let isa = options.isa.unwrap_or_else(|| detect::isa(old));
+    let old_base = options.old_base.unwrap_or_else(|| detect::base(isa, old));
+    let new_base = options.new_base.unwrap_or(match options.old_base {
+        Some(base) => base,
+        None => old_base,
+    });
+    let (start, len) = options
+        .ram_range
+        .unwrap_or_else(|| detect::ram(isa, old, old_base));
+    let mut header = Header::plain(old.len() as u32, new.len() as u32);
+    header.isa = isa;
+    header.old = Space::flat(old.len() as u32, old_base);
+    header.new = Space::flat(new.len() as u32, new_base);
+    header.ram_start = u32::try_from(start >> 8).unwrap_or(0);
+    header.ram_len = u32::try_from(len >> 8).unwrap_or(0);
+    header.spans = Spans::all(Content::Code);
+    let plain = header.clone();
+    let end = detect::code_end(isa, old) as u32;
+    let is_words = matches!(isa, Isa::WordsLe | Isa::WordsBe);
+    if !is_words && end > 0 && end < old.len() as u32 {
+        header.spans.push(Span {
+            offset: end,
+            content: Content::Words,
+        });
+        all.push(header);
+    }
+    all.push(plain);
+    all
+}

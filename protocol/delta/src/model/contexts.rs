@@ -1,0 +1,128 @@
+//! The contexts: what flags and bytes are predicted from, best first. A network takes as many of the
+//! front as its RAM allows.
+
+use super::layout::CLASS;
+use super::map::Segment;
+use super::net::{MAX_CONTEXTS, hash};
+use super::predict::{MAX_UNIT, Prediction};
+use super::walk::Walk;
+
+/// What one unit is coded under.
+pub(crate) struct Setting<'p> {
+    pub prediction: &'p Prediction,
+    pub segment: Segment,
+    pub at: u32,
+    pub following: u32,
+    pub before: u32,
+}
+
+impl Walk<'_> {
+    /// The contexts of a flag: of the whole unit for part 0, else of the byte number part - 1.
+    pub(super) fn flag_hashes(
+        &self,
+        setting: &Setting<'_>,
+        part: u32,
+        hits: u32,
+        so_far: [u8; MAX_UNIT],
+    ) -> [u32; MAX_CONTEXTS] {
+        let prediction = setting.prediction;
+        let unit = &prediction.unit;
+        let class = u32::from(unit.class);
+        let kind = class << 4 | part;
+        let expected = match part {
+            0 => word_of(prediction.new),
+            _ => {
+                let index = self.order(part as usize - 1, usize::from(unit.len));
+                u32::from(prediction.new.get(index).copied().unwrap_or(0))
+            }
+        };
+        let whole = word_of(prediction.old);
+        let of_class = self
+            .classes
+            .get(usize::from(unit.class) * CLASS)
+            .copied()
+            .unwrap_or(0);
+        let to_start = log2(setting.at.wrapping_sub(setting.segment.new));
+        let to_end = log2(setting.segment.end().wrapping_sub(setting.at));
+        let target = unit.reference.map_or(0, |r| r.target as u32);
+        let coded = self.state.coded as u32;
+        let quality = prediction.quality;
+        let other = u32::from(prediction.other.is_some());
+        [
+            hash(&[32, kind, quality, hits << 1 | other, log2(self.state.run)]),
+            hash(&[33, kind, u32::from(of_class), quality]),
+            hash(&[34, kind, expected]),
+            hash(&[35, whole, part, hits, word_of(so_far)]),
+            hash(&[36, to_start.min(8) << 8 | to_end.min(8), part, hits]),
+            hash(&[37, self.state.hits & 0xFFF, part]),
+            hash(&[38, target, part, quality]),
+            hash(&[39, self.state.last_unit, whole, part]),
+            hash(&[40, expected, setting.following, part]),
+            hash(&[41, expected, coded & 0xFFFF, part]),
+            hash(&[42, setting.before, whole, part]),
+            hash(&[43, self.state.hits & 0xFF, kind, log2(self.state.run)]),
+        ]
+    }
+
+    /// The contexts of a byte that is not as predicted: number `number` of its unit, of which `so_far`
+    /// is known.
+    pub(super) fn miss_hashes(
+        &self,
+        setting: &Setting<'_>,
+        number: usize,
+        expected: u8,
+        so_far: [u8; MAX_UNIT],
+    ) -> [u32; MAX_CONTEXTS] {
+        let unit = &setting.prediction.unit;
+        let class = usize::from(unit.class);
+        let kind = u32::from(unit.class) << 4 | number as u32;
+        let e = u32::from(expected);
+        let coded = self.state.coded as u32;
+        let fix = self.classes.get(class * CLASS + 1).copied().unwrap_or(0);
+        let target = unit.reference.map_or(0, |r| r.target as u32);
+        [
+            hash(&[0, e, kind]),
+            hash(&[1, coded & 0xFF, kind & 0xF]),
+            hash(&[2, word_of(so_far), word_of(setting.prediction.old), kind]),
+            hash(&[3, u32::from(expected.wrapping_add(fix)), kind]),
+            hash(&[4, kind]),
+            hash(&[5, coded & 0xFFFF]),
+            hash(&[6, e, coded & 0xFF, number as u32]),
+            hash(&[7, coded & 0xFF_FFFF]),
+            hash(&[8, target, number as u32]),
+            hash(&[9, coded >> 8 & 0xFFFF, kind]),
+            hash(&[10, coded >> 8 & 0xFF, e]),
+            hash(&[11, setting.following, number as u32]),
+        ]
+    }
+
+    /// The contexts of a literal byte at this place in its word.
+    pub(super) fn literal_hashes(&self, place: u32) -> [u32; MAX_CONTEXTS] {
+        let coded = self.state.coded as u32;
+        [
+            hash(&[16, place]),
+            hash(&[17, coded & 0xFF, place]),
+            hash(&[18, coded & 0xFFFF]),
+            hash(&[19, coded & 0xFF_FFFF]),
+            hash(&[20, coded >> 8 & 0xFF, place]),
+            hash(&[21, coded >> 8 & 0xFFFF, place]),
+            hash(&[22, coded]),
+            hash(&[23, coded >> 16 & 0xFF, coded & 0xFF, place]),
+            hash(&[24, (self.state.coded >> 24) as u32 & 0xFF, place]),
+            hash(&[25, coded, (self.state.coded >> 32) as u32 & 0xFF]),
+            hash(&[26, u32::from(self.state.last_class), coded & 0xFF]),
+            hash(&[27, coded & 0xF0F0_F0F0]),
+        ]
+    }
+}
+
+/// The first four bytes of a unit as a number.
+pub(super) fn word_of(bytes: [u8; MAX_UNIT]) -> u32 {
+    let [a, b, c, d, e, f, g, h] = bytes;
+    u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h]).rotate_left(7)
+}
+
+/// Bits that the number takes.
+fn log2(number: u32) -> u32 {
+    u32::BITS - number.leading_zeros()
+}

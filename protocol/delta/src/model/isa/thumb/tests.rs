@@ -1,0 +1,82 @@
+//! What every form holds, and what it leaves alone.
+
+use super::*;
+use proptest::prelude::*;
+
+/// One instruction of each form that says its address by itself.
+const EXAMPLES: [(u8, [u8; 4]); 12] = [
+    (BL, [0x00, 0xF0, 0x00, 0xF8]),
+    (BLX, [0x00, 0xF0, 0x00, 0xE8]),
+    (B_WIDE, [0x00, 0xF0, 0x00, 0xB8]),
+    (B_COND_WIDE, [0x00, 0xF0, 0x00, 0x80]),
+    (B, [0x00, 0xE0, 0xAA, 0xAA]),
+    (B_COND, [0x00, 0xD0, 0xAA, 0xAA]),
+    (LDR, [0x00, 0x4B, 0xAA, 0xAA]),
+    (LDR_WIDE, [0xDF, 0xF8, 0x00, 0x30]),
+    (CBZ, [0x03, 0xB1, 0xAA, 0xAA]),
+    (LITERAL_PC, [0; 4]),
+    (VLDR, [0x9F, 0xED, 0x00, 0x0B]),
+    (LDR_WIDE, [0x9F, 0xF8, 0x00, 0x30]),
+];
+
+proptest! {
+    /// What is written is read back, it stays the same instruction, and what cannot be written
+    /// changes nothing.
+    #[test]
+    fn targets_survive_the_way_into_an_operand(
+        index in 0..EXAMPLES.len(),
+        address in (0_u64..1 << 26).prop_map(|a| a & !1),
+        bits in 3_u32..26,
+        distance in -(1_i64 << 26)..1 << 26,
+    ) {
+        let (form, before) = EXAMPLES[index];
+        let place = Place { address, partner: address + 12 };
+        let to = address.wrapping_add_signed(distance >> (26 - bits));
+        let mut unit = before;
+        if write(form, &mut unit, place, to).is_some() {
+            prop_assert_eq!(target(form, &unit, place, 0), Some(to));
+            // Back to where it was: no other bit has moved.
+            let origin = target(form, &before, place, 0).unwrap();
+            prop_assert!(write(form, &mut unit, place, origin).is_some());
+            let sign = if matches!(form, LDR_WIDE | VLDR) { 0x80 } else { 0 };
+            prop_assert_eq!(unit[0] & !sign, before[0] & !sign);
+            prop_assert_eq!(&unit[1..], &before[1..]);
+        } else {
+            prop_assert_eq!(unit, before);
+        }
+    }
+
+    /// Every operand that can be encoded: reading and writing it again changes nothing.
+    #[test]
+    fn operands_survive_reading_and_writing(first: u16, second: u16, form in BL..=MOVT_PC) {
+        let before = joined(first, second);
+        let place = Place { address: 0x0800_1000, partner: 0x0800_1010 };
+        let canonical = match form {
+            BL | B_WIDE => first >> 11 == 0b11110 && second >> 15 == 1,
+            BLX => first >> 11 == 0b11110 && second >> 15 == 1 && second & 1 == 0,
+            B_COND_WIDE => first >> 11 == 0b11110 && second >> 15 == 1,
+            LDR_WIDE => first & 0xFE1F == 0xF81F,
+            VLDR => first & 0xFF3F == 0xED1F,
+            CBZ => first & 0xF500 == 0xB100,
+            _ => true,
+        };
+        if canonical && let Some(to) = target(form, &before, place, 0) && form != MOVT {
+            let mut unit = before;
+            prop_assert!(write(form, &mut unit, place, to).is_some());
+            prop_assert_eq!(unit, before);
+        }
+    }
+
+    /// The halves of a pair: each takes its part of the address, and the second reads both.
+    #[test]
+    fn pairs_hold_any_address(to: u32, low: [u8; 2], high: [u8; 2], rd in 0_u8..15) {
+        let place = Place { address: 0x100, partner: 0x100 };
+        let mut movw = [0x40 | low[0] & 0xF, 0xF2, low[1], rd];
+        let mut movt = [0xC0 | high[0] & 0xF, 0xF2, high[1], rd];
+        prop_assert!(write(MOVW, &mut movw, place, u64::from(to)).is_some());
+        prop_assert!(write(MOVT, &mut movt, place, u64::from(to)).is_some());
+        let partner = u32::from_le_bytes(movw);
+        prop_assert_eq!(target(MOVT, &movt, place, partner), Some(u64::from(to)));
+        prop_assert_eq!((movw[3] & 0x8F, movt[3] & 0x8F), (rd, rd));
+    }
+}

@@ -1,0 +1,202 @@
+//! The prediction of a unit: the old unit with its operand encoded again for the new place.
+
+use super::header::Header;
+use super::isa::{Content, Place, Reference, Scope, Unit, words};
+use super::learn::Learned;
+use super::map::{Sealed, Segment};
+use super::old::Old;
+
+/// How a prediction came about: a context.
+pub(crate) mod quality {
+    /// The unit refers to nothing.
+    pub(crate) const PLAIN: u32 = 0;
+    /// The target lies in the same segment.
+    pub(crate) const SAME: u32 = 1;
+    /// The target lies in another segment.
+    pub(crate) const MAPPED: u32 = 2;
+    /// The target lies in no segment, but was learned.
+    pub(crate) const LEARNED: u32 = 3;
+    /// The target lies in no segment: its neighbours say where it has gone.
+    pub(crate) const NEAR: u32 = 4;
+    /// The target lies in RAM and was learned.
+    pub(crate) const RAM: u32 = 5;
+    /// The target lies in RAM: its neighbours say where it has gone.
+    pub(crate) const RAM_NEAR: u32 = 6;
+    /// The operand cannot hold the target.
+    pub(crate) const UNREACHABLE: u32 = 7;
+}
+
+/// Most bytes of a unit.
+pub(crate) const MAX_UNIT: usize = 8;
+
+/// A unit of the old image and what it is expected to be in the new one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prediction {
+    pub unit: Unit,
+    /// The old bytes.
+    pub old: [u8; MAX_UNIT],
+    /// The expected new bytes.
+    pub new: [u8; MAX_UNIT],
+    /// One of [`quality`].
+    pub quality: u32,
+    /// Where the unit and its partner stand in the new image.
+    pub place: Place,
+    /// What it is if not as expected: by what was learned.
+    pub other: Option<[u8; MAX_UNIT]>,
+}
+
+/// What predictions rest on.
+pub(crate) struct Sources<'a, 'm> {
+    pub header: &'a Header,
+    pub map: &'a Sealed<'m>,
+    pub code: &'a Learned<'m>,
+    pub ram: &'a Learned<'m>,
+    pub units: &'a Learned<'m>,
+}
+
+/// The unit at `at` of the old image, of at most `room` bytes.
+pub(crate) fn unit(header: &Header, old: &mut Old<'_>, at: u32, room: u32) -> Unit {
+    let span = header.spans.at(at);
+    let mut scope = Scope {
+        old,
+        space: &header.old,
+        ram_start: u64::from(header.ram_start) << 8,
+        ram_len: u64::from(header.ram_len) << 8,
+    };
+    let unit = match span.content {
+        Content::Code => header.isa.read(&mut scope, at),
+        content => words::read_as(
+            &mut scope,
+            content,
+            header.isa.pointer_len(),
+            span.offset,
+            at,
+        ),
+    };
+    match unit {
+        Some(unit) if u32::from(unit.len) <= room => unit,
+        Some(unit) => Unit {
+            len: room.min(4) as u8,
+            class: unit.class,
+            reference: None,
+        },
+        None => Unit {
+            len: 1,
+            class: words::BYTE,
+            reference: None,
+        },
+    }
+}
+
+impl Sources<'_, '_> {
+    /// The prediction for the byte at `at` of the new image, which lies in `segment`.
+    pub(crate) fn predict(&self, old: &mut Old<'_>, segment: Segment, at: u32) -> Prediction {
+        let from = segment.old.wrapping_add(at.wrapping_sub(segment.new));
+        let unit = unit(self.header, old, from, segment.end().wrapping_sub(at));
+        let mut bytes = [0; MAX_UNIT];
+        for (place, number) in bytes.iter_mut().zip(0..u32::from(unit.len)) {
+            *place = old.byte(from.wrapping_add(number)).unwrap_or(0);
+        }
+        let address = self.header.new.address(at);
+        let mut prediction = Prediction {
+            unit,
+            old: bytes,
+            new: bytes,
+            quality: quality::PLAIN,
+            place: Place {
+                address,
+                partner: address,
+            },
+            other: None,
+        };
+        match unit.reference {
+            Some(reference) => self.translate(&mut prediction, segment, &reference),
+            None => prediction.other = self.replaced(&prediction),
+        }
+        prediction.other = prediction.other.filter(|other| *other != prediction.new);
+        prediction
+    }
+
+    fn translate(&self, prediction: &mut Prediction, segment: Segment, reference: &Reference) {
+        let header = self.header;
+        if let Some(partner) = reference.partner {
+            let (offset, _) = self.moved(partner, segment);
+            prediction.place.partner = header.new.address(offset);
+        }
+        let (target, quality) = match header.old.offset(reference.target) {
+            Some(offset) => {
+                let (offset, quality) = self.moved(offset, segment);
+                (header.new.address(offset), quality)
+            }
+            None => self.moved_in_ram(reference.target),
+        };
+        let before = prediction.new;
+        let len = usize::from(prediction.unit.len);
+        let unit = prediction.new.get_mut(..len).unwrap_or_default();
+        let isa = header.isa;
+        prediction.quality = if isa.write(reference.form, unit, prediction.place, target) {
+            quality
+        } else {
+            quality::UNREACHABLE
+        };
+        if let Some(offset) = header.old.offset(reference.target)
+            && let Some(learned) = self.code.exact(offset)
+        {
+            let mut other = before;
+            let unit = other.get_mut(..len).unwrap_or_default();
+            let target = header.new.address(learned);
+            if isa.write(reference.form, unit, prediction.place, target) {
+                prediction.other = Some(other);
+            }
+        }
+    }
+
+    /// What the plain unit was replaced by when it last was not as expected.
+    fn replaced(&self, prediction: &Prediction) -> Option<[u8; MAX_UNIT]> {
+        let len = usize::from(prediction.unit.len);
+        if len != 2 && len != 4 {
+            return None;
+        }
+        let [a, b, c, d, ..] = prediction.old;
+        let new = self.units.exact(u32::from_le_bytes([a, b, c, d]))?;
+        let mut other = prediction.new;
+        other
+            .get_mut(..len)?
+            .copy_from_slice(new.to_le_bytes().get(..len)?);
+        Some(other)
+    }
+
+    /// Where the byte at `offset` of the old image has gone.
+    fn moved(&self, offset: u32, segment: Segment) -> (u32, u32) {
+        if let Some(new) = segment.forward(offset) {
+            return (new, quality::SAME);
+        }
+        let found = self.map.find(offset);
+        if let Some((segment, true)) = found {
+            let new = segment.forward(offset).unwrap_or(offset);
+            return (new, quality::MAPPED);
+        }
+        if let Some(new) = self.code.exact(offset) {
+            return (new, quality::LEARNED);
+        }
+        let near = found.map_or(segment, |found| found.0);
+        let shift = near.new.wrapping_sub(near.old);
+        (offset.wrapping_add(shift), quality::NEAR)
+    }
+
+    fn moved_in_ram(&self, target: u64) -> (u64, u32) {
+        let start = u64::from(self.header.ram_start) << 8;
+        let within = target.wrapping_sub(start) as u32;
+        match self.ram.nearest(within) {
+            Some((new, exact)) => {
+                let quality = if exact {
+                    quality::RAM
+                } else {
+                    quality::RAM_NEAR
+                };
+                (start.wrapping_add(u64::from(new)), quality)
+            }
+            None => (target, quality::RAM_NEAR),
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! The walk along the new image, unit by unit: written once, run by encoder and decoder.
+
+use super::coder::{Coder, Part};
+use super::contexts::{Setting, word_of};
+use super::header::Header;
+use super::isa::{CLASSES, Isa, words};
+use super::layout::{BYTE_SETS, CLASS, FLAG_SETS, Layout, Parts, RECENT};
+use super::learn::{Fill, Learned};
+use super::map::{Cursor, Sealed, Segment, Size};
+use super::net::{MAX_CONTEXTS, Net, hash};
+use super::old::Old;
+use super::predict::{MAX_UNIT, Prediction, Sources, quality};
+use super::random::Random;
+use super::{mixer, slots};
+use crate::DecodeError;
+
+/// What is kept of a walk between two calls, beside the bytes of RAM.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub header: Header,
+    /// How large the map is: it follows the fixed part of RAM.
+    map: Size,
+    cursor: Cursor,
+    /// The segment at `at`, or the next one.
+    segment: Option<Segment>,
+    random: Random,
+    code: Fill,
+    ram: Fill,
+    units: Fill,
+    flag_decisions: u32,
+    byte_decisions: u32,
+    /// Offset in the new image of the next unit.
+    at: u32,
+    /// The last bytes in the order of coding.
+    pub(super) coded: u64,
+    /// Whether the last units were as predicted, newest in the lowest bit.
+    pub(super) hits: u32,
+    /// Units since the last miss.
+    pub(super) run: u32,
+    pub(super) last_unit: u32,
+    pub(super) last_class: u8,
+}
+
+/// A walk on its way.
+pub(crate) struct Walk<'a> {
+    pub(super) state: &'a mut State,
+    map: Sealed<'a>,
+    code: Learned<'a>,
+    ram: Learned<'a>,
+    /// Plain units that were replaced by others.
+    units: Learned<'a>,
+    flags: Net<'a>,
+    bytes: Net<'a>,
+    recent: &'a mut [u8],
+    pub(super) classes: &'a mut [u8],
+}
+
+impl State {
+    /// A walk at the start of the image, over RAM that holds a map of this size.
+    pub(crate) fn new(header: Header, map: Size, ram: &mut [u8]) -> Self {
+        let parts = Parts::of(ram, map);
+        for part in [
+            parts.recent,
+            parts.classes,
+            parts.code,
+            parts.ram,
+            parts.units,
+        ] {
+            part.fill(0);
+        }
+        mixer::clear(parts.flag_weights);
+        mixer::clear(parts.byte_weights);
+        slots::clear(parts.flag_slots);
+        slots::clear(parts.byte_slots);
+        let mut cursor = Cursor::default();
+        let segment = Sealed::new(parts.varints, parts.index, map).next(&mut cursor);
+        Self {
+            header,
+            map,
+            cursor,
+            segment,
+            random: Random::new(),
+            code: Fill::default(),
+            ram: Fill::default(),
+            units: Fill::default(),
+            flag_decisions: 0,
+            byte_decisions: 0,
+            at: 0,
+            coded: 0,
+            hits: 0,
+            run: 0,
+            last_unit: 0,
+            last_class: 0,
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Goes on where `state` is, over the RAM as it was left.
+    pub(crate) fn resume(state: &'a mut State, ram: &'a mut [u8]) -> Self {
+        let layout = Layout::of(ram.len() as u32);
+        let parts = Parts::of(ram, state.map);
+        Self {
+            map: Sealed::new(parts.varints, parts.index, state.map),
+            code: Learned::resume(parts.code, state.code),
+            ram: Learned::resume(parts.ram, state.ram),
+            units: Learned::resume(parts.units, state.units),
+            flags: Net::resume(
+                parts.flag_weights,
+                parts.flag_slots,
+                layout.flags,
+                state.flag_decisions,
+            ),
+            bytes: Net::resume(
+                parts.byte_weights,
+                parts.byte_slots,
+                layout.bytes,
+                state.byte_decisions,
+            ),
+            recent: parts.recent,
+            classes: parts.classes,
+            state,
+        }
+    }
+
+    /// Keeps in the state what is not in RAM.
+    pub(crate) fn suspend(self) {
+        self.state.code = self.code.fill();
+        self.state.ram = self.ram.fill();
+        self.state.units = self.units.fill();
+        self.state.flag_decisions = self.flags.decisions();
+        self.state.byte_decisions = self.bytes.decisions();
+    }
+
+    /// Offset in the new image of the next unit.
+    pub(crate) const fn at(&self) -> u32 {
+        self.state.at
+    }
+
+    /// A byte of the last [`RECENT`] coded.
+    pub(crate) fn recent(&self, at: u32) -> u8 {
+        self.recent.get(at as usize % RECENT).copied().unwrap_or(0)
+    }
+
+    /// Codes the next unit; nothing happens at the end of the image.
+    ///
+    /// # Errors
+    /// What the coder says, and what reading the old image says.
+    pub(crate) fn step<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+    ) -> Result<(), DecodeError> {
+        while let Some(segment) = self.state.segment
+            && segment.end() <= self.state.at
+        {
+            self.state.segment = self.map.next(&mut self.state.cursor);
+        }
+        let end = self.state.header.new.len();
+        if self.state.at >= end {
+            return Ok(());
+        }
+        match self.state.segment {
+            Some(segment) if segment.new <= self.state.at => self.copy(coder, old, segment)?,
+            Some(segment) => self.literal(coder, old, segment.new)?,
+            None => self.literal(coder, old, end)?,
+        }
+        old.check()?;
+        Ok(())
+    }
+
+    /// Codes a unit that lies in a segment.
+    fn copy<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+        segment: Segment,
+    ) -> Result<(), DecodeError> {
+        let sources = Sources {
+            header: &self.state.header,
+            map: &self.map,
+            code: &self.code,
+            ram: &self.ram,
+            units: &self.units,
+        };
+        let prediction = sources.predict(old, segment, self.state.at);
+        let len = usize::from(prediction.unit.len);
+        let from = segment
+            .old
+            .wrapping_add(self.state.at.wrapping_sub(segment.new));
+        let behind = from.wrapping_add(len as u32);
+        let setting = Setting {
+            prediction: &prediction,
+            segment,
+            at: self.state.at,
+            following: near(old, behind),
+            before: near(old, from.wrapping_sub(2)),
+        };
+        let mut actual = [0; MAX_UNIT];
+        for (number, byte) in actual.iter_mut().take(len).enumerate() {
+            *byte = coder.truth(self.state.at.wrapping_add(number as u32));
+        }
+        let hit = actual.get(..len) == prediction.new.get(..len);
+        let set = usize::from(prediction.unit.class) % CLASSES;
+        coder.part(Part::Flags, self.state.at);
+        let hashes = self.flag_hashes(&setting, 0, 0, [0; MAX_UNIT]);
+        let hit = self
+            .flags
+            .bit(coder, old, &mut self.state.random, (&hashes, set), hit)?;
+        let mut by_other = false;
+        if hit {
+            actual = prediction.new;
+        } else if let Some(other) = prediction.other {
+            let same = actual.get(..len) == other.get(..len);
+            let hashes = self.flag_hashes(&setting, 9, 0, [0; MAX_UNIT]);
+            let set = FLAG_SETS - 1;
+            let same = self
+                .flags
+                .bit(coder, old, &mut self.state.random, (&hashes, set), same)?;
+            by_other = same;
+            actual = if same {
+                other
+            } else {
+                self.missed(coder, old, &setting, actual)?
+            };
+        } else {
+            actual = self.missed(coder, old, &setting, actual)?;
+        }
+        self.after_unit(&prediction, hit, by_other, &actual);
+        for byte in actual.iter().take(len) {
+            self.push(*byte);
+        }
+        self.learn(old, segment, &prediction, &actual);
+        Ok(())
+    }
+
+    /// Codes the bytes of a unit that is not as predicted.
+    fn missed<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+        setting: &Setting<'_>,
+        actual: [u8; MAX_UNIT],
+    ) -> Result<[u8; MAX_UNIT], DecodeError> {
+        let prediction = setting.prediction;
+        let len = usize::from(prediction.unit.len);
+        let mut bytes = [0; MAX_UNIT];
+        let mut hits = 0_u32;
+        for number in 0..len {
+            let index = self.order(number, len);
+            let expected = prediction.new.get(index).copied().unwrap_or(0);
+            let byte = actual.get(index).copied().unwrap_or(0);
+            // The last byte cannot be as predicted if all before it were.
+            let forced = number + 1 == len && hits.count_ones() as usize == number;
+            coder.part(Part::Flags, self.state.at);
+            let hit = !forced && {
+                let part = number as u32 + 1;
+                let hashes = self.flag_hashes(setting, part, hits, bytes);
+                let set = CLASSES + number.min(FLAG_SETS - CLASSES - 2);
+                self.flags.bit(
+                    coder,
+                    old,
+                    &mut self.state.random,
+                    (&hashes, set),
+                    byte == expected,
+                )?
+            };
+            let byte = if hit {
+                expected
+            } else {
+                self.miss(coder, old, setting, (number, expected, bytes), byte)?
+            };
+            hits |= u32::from(hit) << number;
+            if let Some(place) = bytes.get_mut(index) {
+                *place = byte;
+            }
+            self.state.coded = self.state.coded << 8 | u64::from(byte);
+        }
+        Ok(bytes)
+    }
+
+    /// Codes a byte that differs from `expected`.
+    fn miss<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+        setting: &Setting<'_>,
+        (number, expected, so_far): (usize, u8, [u8; MAX_UNIT]),
+        actual: u8,
+    ) -> Result<u8, DecodeError> {
+        let contexts = self.miss_hashes(setting, number, expected, so_far);
+        let class = usize::from(setting.prediction.unit.class);
+        coder.part(Part::Misses, self.state.at);
+        let byte = self.byte(coder, old, &contexts, number.min(3), actual, Some(expected))?;
+        if let Some(place) = self.classes.get_mut(class * CLASS + 1) {
+            *place = byte.wrapping_sub(expected);
+        }
+        Ok(byte)
+    }
+
+    /// Codes a byte, bit by bit from the top; `not` is a byte that it cannot be.
+    fn byte<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+        contexts: &[u32; MAX_CONTEXTS],
+        sets: usize,
+        actual: u8,
+        not: Option<u8>,
+    ) -> Result<u8, DecodeError> {
+        let mut node = 1_u32;
+        for depth in (0..8).rev() {
+            let bit = actual >> depth & 1 == 1;
+            // The seven bits before told all but what it cannot be.
+            let known = not.filter(|not| depth == 0 && node == 0x80 | u32::from(*not) >> 1);
+            let bit = match known {
+                Some(not) => not & 1 == 0,
+                None => {
+                    let mut hashes = [0; MAX_CONTEXTS];
+                    let used = self.bytes.contexts();
+                    for (to, from) in hashes.iter_mut().zip(contexts).take(used) {
+                        *to = hash(&[*from, node]);
+                    }
+                    let set = (sets * 8 + depth) % BYTE_SETS;
+                    self.bytes
+                        .bit(coder, old, &mut self.state.random, (&hashes, set), bit)?
+                }
+            };
+            node = node << 1 | u32::from(bit);
+        }
+        Ok(node as u8)
+    }
+
+    /// Codes the bytes of a unit that lies in no segment; `end` is the end of the gap.
+    fn literal<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        old: &mut Old<'_>,
+        end: u32,
+    ) -> Result<(), DecodeError> {
+        let granule = self.state.header.isa.granule();
+        let address = self.state.header.new.address(self.state.at) as u32;
+        let whole = address.is_multiple_of(granule) && end.wrapping_sub(self.state.at) >= granule;
+        let len = if whole { granule as usize } else { 1 };
+        let mut bytes = [0; MAX_UNIT];
+        coder.part(Part::Literals, self.state.at);
+        for number in 0..len {
+            let index = self.order(number, len);
+            let at = self.state.at.wrapping_add(index as u32);
+            let place = self.state.header.new.address(at) as u32 & 3;
+            let contexts = self.literal_hashes(place);
+            let actual = coder.truth(at);
+            let byte = self.byte(coder, old, &contexts, 4 + place as usize, actual, None)?;
+            self.state.coded = self.state.coded << 8 | u64::from(byte);
+            if let Some(place) = bytes.get_mut(index) {
+                *place = byte;
+            }
+        }
+        for byte in bytes.iter().take(len) {
+            self.push(*byte);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.recent.get_mut(self.state.at as usize % RECENT) {
+            *place = byte;
+        }
+        self.state.at = self.state.at.wrapping_add(1);
+    }
+
+    /// The index in a unit of the byte that is coded as number `number`.
+    pub(super) fn order(&self, number: usize, len: usize) -> usize {
+        match self.state.header.isa {
+            Isa::Thumb if len.is_multiple_of(2) => number ^ 1,
+            Isa::Aarch64 if len == 4 => number ^ 3,
+            _ => number,
+        }
+    }
+
+    fn after_unit(
+        &mut self,
+        prediction: &Prediction,
+        hit: bool,
+        by_other: bool,
+        actual: &[u8; MAX_UNIT],
+    ) {
+        let class = usize::from(prediction.unit.class);
+        if let Some(history) = self.classes.get_mut(class * CLASS) {
+            *history = *history << 1 | u8::from(hit);
+        }
+        self.state.hits = self.state.hits << 1 | u32::from(hit);
+        self.state.run = if hit {
+            self.state.run.saturating_add(1)
+        } else {
+            0
+        };
+        self.state.last_unit = word_of(*actual);
+        self.state.last_class = prediction.unit.class;
+        if hit || by_other {
+            let len = usize::from(prediction.unit.len);
+            for number in 0..len {
+                let index = self.order(number, len);
+                let byte = actual.get(index).copied().unwrap_or(0);
+                self.state.coded = self.state.coded << 8 | u64::from(byte);
+            }
+        }
+    }
+
+    /// Learns where the unit's target really has gone.
+    fn learn(
+        &mut self,
+        old: &mut Old<'_>,
+        segment: Segment,
+        prediction: &Prediction,
+        actual: &[u8; MAX_UNIT],
+    ) {
+        let Some(reference) = prediction.unit.reference else {
+            let len = usize::from(prediction.unit.len);
+            if (len == 2 || len == 4) && actual.get(..len) != prediction.new.get(..len) {
+                let [a, b, c, d, ..] = prediction.old;
+                let [e, f, g, h, ..] = *actual;
+                let new = u32::from_le_bytes([e, f, g, h]);
+                self.units.learn(u32::from_le_bytes([a, b, c, d]), new);
+            }
+            return;
+        };
+        let new = prediction.new.get(..usize::from(prediction.unit.len));
+        if new == actual.get(..usize::from(prediction.unit.len))
+            && prediction.quality != quality::RAM_NEAR
+        {
+            return;
+        }
+        let mut place = prediction.place;
+        let mut partner = 0;
+        // A partner's instruction is read at its new place, if that is among the recent bytes.
+        if !(words::FIRST..=words::LAST).contains(&reference.form)
+            && let Some(offset) = reference.partner
+            && let Some(at) = segment.forward(offset)
+            && at < self.state.at
+            && self.state.at.wrapping_sub(at) as usize <= RECENT
+        {
+            let bytes = [0, 1, 2, 3].map(|n| self.recent(at.wrapping_add(n)));
+            partner = if old.big_endian() {
+                u32::from_be_bytes(bytes)
+            } else {
+                u32::from_le_bytes(bytes)
+            };
+            place.partner = self.state.header.new.address(at);
+        }
+        let len = usize::from(prediction.unit.len);
+        let unit = actual.get(..len).unwrap_or_default();
+        let isa = self.state.header.isa;
+        let Some(target) = isa.target(reference.form, unit, place, partner) else {
+            return;
+        };
+        match self.state.header.old.offset(reference.target) {
+            Some(from) => {
+                if let Some(to) = self.state.header.new.offset(target) {
+                    self.code.learn(from, to);
+                }
+            }
+            None => {
+                let start = u64::from(self.state.header.ram_start) << 8;
+                let len = u64::from(self.state.header.ram_len) << 8;
+                if target.wrapping_sub(start) < len {
+                    let from = reference.target.wrapping_sub(start) as u32;
+                    self.ram.learn(from, target.wrapping_sub(start) as u32);
+                }
+            }
+        }
+    }
+}
+
+/// Two bytes of the old image, 0 outside of it.
+fn near(old: &mut Old<'_>, at: u32) -> u32 {
+    old.half(at).map_or(0, u32::from)
+}

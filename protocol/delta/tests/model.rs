@@ -1,0 +1,290 @@
+//! The codec `model` from outside: round trips over real and made-up images, hostile patches, golden
+//! patches.
+
+use lightday_delta::encode::{EncodeError, ModelOptions, apply, model};
+use lightday_delta::{
+    DecodeError, Decoder, Isa, Lengths, ModelDecoder, ModelState, SliceIo, model_ram,
+};
+use proptest::prelude::*;
+
+const ISAS: [Isa; 7] = [
+    Isa::WordsLe,
+    Isa::WordsBe,
+    Isa::Thumb,
+    Isa::Riscv32,
+    Isa::Riscv64,
+    Isa::Sparc,
+    Isa::Aarch64,
+];
+
+fn quick(ram: u32) -> ModelOptions {
+    ModelOptions {
+        effort: 1,
+        ..ModelOptions::new(ram)
+    }
+}
+
+fn lengths(patch: &[u8], base: &[u8], new: u32) -> Lengths {
+    Lengths {
+        patch: patch.len() as u32,
+        base: base.len() as u32,
+        new,
+    }
+}
+
+fn decode(patch: &[u8], base: &[u8], new: u32, ram: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut memory = vec![0xA5; ram];
+    let mut decoder = ModelDecoder::new(lengths(patch, base, new), &mut memory);
+    apply(&mut decoder, base, patch, new)
+}
+
+/// An image that looks like code and data: a few patterns, repeated and varied from a seed.
+fn image(seed: u32, len: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        let word = match next() % 5 {
+            0 => 0xF000_F800_u32.rotate_left(16) | next() & 0x07FF_03FF,
+            1 => 0x4000_0000 | (next() % (len as u32 + 1)),
+            2 => 0x0000_0013 | next() << 20,
+            3 => 0x9400_0000 | next() & 0xFF,
+            _ => next(),
+        };
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Insert(usize, Vec<u8>),
+    Remove(usize, usize),
+    Flip(usize),
+    Move(usize, usize, usize),
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let bytes = proptest::collection::vec(any::<u8>(), 1..40);
+    let edit = prop_oneof![
+        (any::<usize>(), bytes).prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
+        (any::<usize>(), 1_usize..300).prop_map(|(at, len)| Edit::Remove(at, len)),
+        any::<usize>().prop_map(Edit::Flip),
+        (any::<usize>(), any::<usize>(), 1_usize..300)
+            .prop_map(|(a, b, len)| Edit::Move(a, b, len)),
+    ];
+    proptest::collection::vec(edit, 0..8)
+}
+
+fn edited(mut image: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
+    for edit in edits {
+        let within = |at: usize| at % (image.len() + 1);
+        match edit {
+            Edit::Insert(at, bytes) => {
+                let at = within(*at);
+                image.splice(at..at, bytes.iter().copied());
+            }
+            Edit::Remove(at, len) => {
+                let at = within(*at);
+                let end = (at + len).min(image.len());
+                image.drain(at..end);
+            }
+            Edit::Flip(at) => {
+                let at = within(*at);
+                if let Some(byte) = image.get_mut(at) {
+                    *byte ^= 0x55;
+                }
+            }
+            Edit::Move(from, to, len) => {
+                let from = within(*from);
+                let end = (from + len).min(image.len());
+                let run: Vec<u8> = image.drain(from..end).collect();
+                let to = to % (image.len() + 1);
+                image.splice(to..to, run);
+            }
+        }
+    }
+    image
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Every instruction set, any images, any RAM: what was encoded is decoded.
+    #[test]
+    fn any_pair_survives(
+        seed: u32,
+        len in 0_usize..6000,
+        edits in edits(),
+        isa in proptest::sample::select(ISAS.to_vec()),
+        base in prop_oneof![Just(0_u64), Just(0x0800_0000), any::<u64>()],
+        ram in 9_u32 * 1024..80 * 1024,
+    ) {
+        let old = image(seed, len);
+        let new = edited(old.clone(), &edits);
+        let options = ModelOptions { isa: Some(isa), old_base: Some(base), ..quick(ram) };
+        let patch = model(&old, &new, &options).unwrap();
+        prop_assert!(patch.ram_needed <= ram);
+        prop_assert_eq!(model_ram(&patch.payload), Ok(patch.ram_needed));
+        let back = decode(&patch.payload, &old, new.len() as u32, patch.ram_needed as usize);
+        prop_assert_eq!(back, Ok(new));
+    }
+
+    /// A patch with a flipped bit or a lost end: some image of the right length or an error, never a
+    /// panic, never a byte too many.
+    #[test]
+    fn damaged_patches_are_survived(
+        seed: u32,
+        edits in edits(),
+        isa in proptest::sample::select(ISAS.to_vec()),
+        damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+        cut in any::<Option<usize>>(),
+    ) {
+        let old = image(seed, 3000);
+        let new = edited(old.clone(), &edits);
+        let options = ModelOptions { isa: Some(isa), old_base: Some(0x4000_0000), ..quick(16384) };
+        let mut patch = model(&old, &new, &options).unwrap().payload;
+        for (at, mask) in damage {
+            let at = at % patch.len();
+            patch[at] ^= mask;
+        }
+        if let Some(cut) = cut {
+            patch.truncate(cut % (patch.len() + 1));
+        }
+        if let Ok(image) = decode(&patch, &old, new.len() as u32, 16384) {
+            prop_assert_eq!(image.len(), new.len());
+        }
+    }
+
+    /// Bytes that were never a patch, behind a head that lets them in.
+    #[test]
+    fn noise_is_survived(isa in 0_u8..8, noise in proptest::collection::vec(any::<u8>(), 0..400), new in 0_u32..20_000) {
+        let old = image(7, 2000);
+        let mut patch = vec![0x10 | isa, 5 << 3];
+        patch.extend(noise);
+        if let Ok(image) = decode(&patch, &old, new, 16384) {
+            prop_assert_eq!(image.len(), new as usize);
+        }
+    }
+
+    /// The sizes of `out`, and what lies in the RAM before, change nothing.
+    #[test]
+    fn pieces_of_any_size_make_the_same_image(sizes in proptest::collection::vec(1_usize..600, 1..6), fill: u8) {
+        let old = image(3, 4000);
+        let new = edited(old.clone(), &[Edit::Insert(1000, vec![1; 50]), Edit::Flip(2500)]);
+        let patch = model(&old, &new, &quick(12 * 1024)).unwrap();
+        let mut ram = vec![fill; patch.ram_needed as usize];
+        let mut state = ModelState::new(lengths(&patch.payload, &old, new.len() as u32));
+        let mut done = Vec::new();
+        for size in sizes.iter().cycle() {
+            let mut out = vec![0; *size];
+            let mut io = SliceIo { patch: &patch.payload, base: &old, new: &done };
+            let count = state.produce(&mut ram, &mut io, &mut out).unwrap();
+            if count == 0 {
+                break;
+            }
+            done.extend_from_slice(&out[..count]);
+        }
+        prop_assert_eq!(done, new);
+    }
+}
+
+#[test]
+fn images_without_bytes_are_images() {
+    let some = image(1, 333);
+    for (old, new) in [(&[][..], &[][..]), (&some, &[]), (&[], &some)] {
+        let patch = model(old, new, &quick(16384)).unwrap();
+        let back = decode(&patch.payload, old, new.len() as u32, 16384);
+        assert_eq!(back.as_deref(), Ok(new));
+    }
+}
+
+#[test]
+fn too_little_ram_is_said_on_both_sides() {
+    let old = image(1, 5000);
+    let new = edited(old.clone(), &[Edit::Insert(1000, vec![9; 20])]);
+    assert_eq!(
+        model(&old, &new, &quick(2000)),
+        Err(EncodeError::RamTooSmall)
+    );
+    let patch = model(&old, &new, &quick(16384)).unwrap().payload;
+    let short = decode(&patch, &old, new.len() as u32, 16383);
+    assert_eq!(short, Err(DecodeError::RamTooSmall));
+}
+
+#[test]
+fn what_is_no_patch_is_refused() {
+    let refused = |patch: &[u8]| decode(patch, &[1, 2, 3], 10, 16384).unwrap_err();
+    assert_eq!(refused(&[]), DecodeError::Truncated);
+    assert_eq!(refused(&[0x12]), DecodeError::Truncated);
+    // Another version, an instruction set that does not exist, RAM beyond 2^31.
+    assert_eq!(refused(&[0x22, 40, 0]), DecodeError::Malformed);
+    assert_eq!(refused(&[0x1F, 40, 0]), DecodeError::Malformed);
+    assert_eq!(refused(&[0x12, 255, 0]), DecodeError::Malformed);
+    // Bytes behind the end.
+    let patch = model(&[1; 50], &[1; 50], &quick(16384)).unwrap().payload;
+    let longer: Vec<u8> = patch.iter().copied().chain([0xAA; 9]).collect();
+    assert_eq!(
+        decode(&longer, &[1; 50], 50, 16384),
+        Err(DecodeError::TrailingBytes)
+    );
+}
+
+#[test]
+fn an_error_stays() {
+    let mut ram = vec![0; 16384];
+    let mut decoder = ModelDecoder::new(lengths(&[0x22, 40], &[], 5), &mut ram);
+    let mut io = SliceIo {
+        patch: &[0x22, 40],
+        base: &[],
+        new: &[],
+    };
+    for _ in 0..2 {
+        let refused = decoder.produce(&mut io, &mut [0; 8]);
+        assert_eq!(refused, Err(DecodeError::Malformed));
+    }
+}
+
+/// The same images and options give the same bytes, whichever core was faster.
+#[test]
+fn the_encoder_is_deterministic() {
+    let old = image(5, 20_000);
+    let new = edited(
+        old.clone(),
+        &[Edit::Move(300, 9000, 2000), Edit::Remove(15_000, 64)],
+    );
+    let options = ModelOptions {
+        effort: 3,
+        ..ModelOptions::new(16384)
+    };
+    assert_eq!(
+        model(&old, &new, &options).unwrap(),
+        model(&old, &new, &options).unwrap()
+    );
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Real firmware, everything found out by the encoder: far below what other tools make of it.
+#[test]
+fn a_small_fix_to_real_firmware_is_small() {
+    for (name, limit) in [("thumb", 400), ("riscv", 340)] {
+        let old = fixture(&format!("orbiter-{name}-v2.bin"));
+        let new = fixture(&format!("orbiter-{name}-v3.bin"));
+        let patch = model(&old, &new, &quick(16384)).unwrap();
+        assert!(
+            patch.payload.len() < limit,
+            "{name}: {}",
+            patch.payload.len()
+        );
+    }
+}
