@@ -269,6 +269,40 @@ fn the_encoder_is_deterministic() {
     );
 }
 
+/// The pair of the golden patches: made up, with all kinds of edits.
+fn golden_pair() -> (Vec<u8>, Vec<u8>) {
+    let old = image(11, 2048);
+    let edits = [
+        Edit::Insert(400, b"new bytes here".to_vec()),
+        Edit::Flip(700),
+        Edit::Remove(900, 64),
+        Edit::Move(1200, 1700, 200),
+    ];
+    let new = edited(old.clone(), &edits);
+    (old, new)
+}
+
+const GOLDEN: [(Isa, &[u8]); 7] = [
+    (Isa::WordsLe, include_bytes!("golden/words-le.patch")),
+    (Isa::WordsBe, include_bytes!("golden/words-be.patch")),
+    (Isa::Thumb, include_bytes!("golden/thumb.patch")),
+    (Isa::Riscv32, include_bytes!("golden/riscv32.patch")),
+    (Isa::Riscv64, include_bytes!("golden/riscv64.patch")),
+    (Isa::Sparc, include_bytes!("golden/sparc.patch")),
+    (Isa::Aarch64, include_bytes!("golden/aarch64.patch")),
+];
+
+/// Frozen bytes in, the same image out: a change of the format fails here, and needs a new version.
+#[test]
+fn golden_patches_decode_bit_for_bit() {
+    let (old, new) = golden_pair();
+    for (isa, patch) in GOLDEN {
+        assert_eq!(patch[0], 0x10 | isa as u8);
+        let back = decode(patch, &old, new.len() as u32, 16384);
+        assert_eq!(back.as_ref(), Ok(&new), "{isa:?}");
+    }
+}
+
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
