@@ -97,6 +97,7 @@ fn install<const WRITE: usize, const ERASE: usize>(
 pub(crate) fn factory<const WRITE: usize, const ERASE: usize>(
     layout: &Layout,
     staff: &Staff,
+    first: &[u8],
 ) -> SimFlash<WRITE, ERASE> {
     let map = &layout.map;
     let mut flash = SimFlash::new(layout.blocks);
@@ -112,9 +113,8 @@ pub(crate) fn factory<const WRITE: usize, const ERASE: usize>(
             flash.protect(region.start..region.end());
         }
     }
-    let first = first_image();
-    let described = describe(&first, 1);
-    install(&mut flash, map.slot(SlotId::A), staff, &first, described);
+    let described = describe(first, 1);
+    install(&mut flash, map.slot(SlotId::A), staff, first, described);
     let slot_a = SlotRecord {
         state: SlotState::Confirmed,
         image: described.digest,

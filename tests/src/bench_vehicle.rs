@@ -10,25 +10,23 @@
 use lightday_agent::{Agent, Application, Config, Health, Now, Platform};
 use lightday_boot::{Elapsed, MemoryMap, Record, SlotMap, Supervisor};
 use lightday_sim::flash::{FlashStats, SimFlash};
-use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
+use lightday_sim::vehicle::SimSupervisor;
 use lightday_station::object::UplinkObject;
 use lightday_trust::digest::sha256;
-use lightday_trust::{Direction, FrameKey, LinkKey, LinkKeys};
+use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{
     Action, Digest, Epoch, Location, Report, ResetCause, SlotId, SlotState, TagLen, canon,
 };
 
-use crate::bench_factory::factory;
 pub use crate::bench_factory::{IDENTITY, describe, first_image, image};
 use crate::bench_ground::{Built, Ground};
-use crate::bench_staff::Staff;
 
 /// A bench with a program granule of 8 B and erase blocks of 4 KiB.
 pub type Bench = BenchOf<8, 4096>;
 /// An agent with room for 512 symbols and 4 KiB of work RAM.
-pub type BenchAgent = Agent<512, 4096>;
+pub type BenchAgent = Agent<512, 4096, Vec<u8>>;
 
 /// Onboard time at power-on.
 pub const EPOCH_S: u64 = 1_900_000_000;
@@ -36,10 +34,10 @@ pub const EPOCH_S: u64 = 1_900_000_000;
 pub const COMMAND_LOSS_S: u64 = 30 * 86_400;
 /// Seconds between two beacons.
 pub const BEACON_S: u64 = 6 * 3600;
-/// What the supervisor's watchdog waits for.
-const WATCHDOG_MS: u64 = 60_000;
 /// What a step takes.
 const STEP_MS: u64 = 1;
+/// What a byte of RAM holds when the power comes: nobody may count on zeros.
+const RAM_AT_POWER_ON: u8 = 0xa5;
 
 /// The application of the bench: it says what the test tells it to say.
 #[derive(Clone, Debug)]
@@ -77,6 +75,8 @@ pub struct BenchOf<const WRITE: usize, const ERASE: usize> {
     pub flash: SimFlash<WRITE, ERASE>,
     /// The agent's configuration.
     pub config: Config,
+    /// Bytes of RAM for decoders, from the next start of the agent on.
+    pub decoder_ram: usize,
     /// The supervisor.
     pub supervisor: SimSupervisor,
     /// The application.
@@ -93,59 +93,11 @@ pub struct BenchOf<const WRITE: usize, const ERASE: usize> {
     pub boots: Vec<Option<Location>>,
     /// What each step cost since the test cleared it.
     pub costs: Vec<StepCost>,
-    agent: Option<Box<BenchAgent>>,
-    now_ms: u64,
+    pub(crate) agent: Option<Box<BenchAgent>>,
+    pub(crate) now_ms: u64,
 }
 
 impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
-    /// A vehicle as it is launched, running slot A, and settled.
-    ///
-    /// # Panics
-    /// If the geometry is none of ours.
-    #[must_use]
-    pub fn launch() -> Self {
-        let sizes = LayoutSizes {
-            slot: 16_384,
-            staging: 24_576.max(2 * u32::try_from(ERASE).expect("small")),
-            block: 16_384,
-        };
-        let geometry = [WRITE, ERASE].map(|len| u32::try_from(len).expect("small"));
-        let layout = Layout::new(geometry[0], geometry[1], sizes);
-        let mut ground = Ground::new(Staff::new(1, 1));
-        ground.granule = u16::try_from(WRITE.max(2)).expect("small");
-        let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
-        let config = Config {
-            identity: IDENTITY,
-            map: layout.map,
-            link_keys,
-            tag_len: TagLen::Eight,
-            load_addresses: [Some(0); 2],
-            decoder_ram: 0,
-            command_loss_s: COMMAND_LOSS_S,
-            beacon_s: BEACON_S,
-        };
-        let mut bench = Self {
-            flash: factory(&layout, &ground.staff),
-            config,
-            supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
-            application: BenchApplication {
-                health: Health::Healthy,
-                may_activate: true,
-            },
-            knows_time: true,
-            ground,
-            reports: Vec::new(),
-            answers: Vec::new(),
-            boots: Vec::new(),
-            costs: Vec::new(),
-            agent: None,
-            now_ms: 0,
-        };
-        bench.boot();
-        bench.settle();
-        bench
-    }
-
     /// The memory map.
     #[must_use]
     pub const fn map(&self) -> &MemoryMap {
@@ -226,9 +178,9 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             supervisor: &mut self.supervisor,
             application: &mut self.application,
         };
-        let config = self.config.clone();
+        let (config, ram) = (self.config.clone(), vec![RAM_AT_POWER_ON; self.decoder_ram]);
         self.agent = boot.ok().map(|boot| {
-            let agent = BenchAgent::start(config, boot.location, now, &mut platform);
+            let agent = BenchAgent::start(config, ram, boot.location, now, &mut platform);
             Box::new(agent.expect("the map suits the flash"))
         });
     }

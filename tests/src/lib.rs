@@ -5,6 +5,7 @@
 
 pub mod bench_factory;
 pub mod bench_ground;
+pub mod bench_launch;
 pub mod bench_staff;
 pub mod bench_vehicle;
 pub mod tidy;

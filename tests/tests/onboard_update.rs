@@ -44,7 +44,7 @@ fn a_bundle_with_losses_is_solved_installed_authorized_tried_and_confirmed() {
 fn a_delta_from_the_running_image_or_from_golden_s_second_copy_is_patched_on_board() {
     for is_golden in [false, true] {
         let mut bench = Bench::launch();
-        bench.config.decoder_ram = 1 << 20;
+        bench.config.decoder_heap = 1 << 20;
         bench.reset(ResetCause::PowerOn);
         bench.settle();
         let (old, version) = if is_golden {

@@ -9,12 +9,12 @@ use lightday_wire::{ObjectKind, ObjectNumber, Refusal, SlotId, SlotState, Stage}
 
 use crate::agent::Agent;
 use crate::documents::{Authorized, may_be_armed};
-use crate::platform::{Application, Now, Platform};
+use crate::platform::{Application, DecoderRam, Now, Platform};
 
 /// Seconds between two looks at a hold or an interlock.
 const RETRY_S: u64 = 60;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// One step towards arming what may be armed: a program, or a commit.
     pub(crate) fn arm_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         self.arm_due = false;

@@ -11,6 +11,7 @@ use lightday_wire::{
 use crate::agent::Agent;
 use crate::codec;
 use crate::documents::EnvelopeBytes;
+use crate::platform::DecoderRam;
 
 /// A bundle that release signed and policy lets in.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(crate) enum Objection {
     Refused(Refusal),
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Judges the bundle whose first bytes are `bytes`; `room` is the length of the object with its
     /// padding.
     pub(crate) fn judge(
@@ -157,7 +158,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
     /// Policy, once the signatures hold.
     fn admit(&self, manifest: &Manifest) -> Result<(), Refusal> {
         let config = &self.config;
-        codec::check(&manifest.payload, config.decoder_ram)?;
+        codec::check(&manifest.payload, self.decoder_memory())?;
         // A trial without a try or a lease could never be won.
         if manifest.trial.tries == 0 || manifest.trial.lease_s == 0 {
             return Err(Refusal::Malformed);

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::digest::RegionDigest;
 use crate::documents::Authorized;
 use crate::install::Install;
-use crate::platform::{Application, Health, Now, Platform};
+use crate::platform::{Application, DecoderRam, Health, Now, Platform};
 use crate::small::{SmallObject, SmallReception};
 use crate::staging::Staging;
 use crate::upkeep;
@@ -65,8 +65,8 @@ pub(crate) enum Reception {
 }
 
 /// The agent. `N` is the most symbols that the staging log can hold, `W` the bytes of work RAM for the
-/// solver.
-pub struct Agent<const N: usize, const W: usize> {
+/// solver, `R` the RAM that decoders work in: `[u8; 16384]`, say, or `&'static mut [u8]`.
+pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) config: Config,
     /// What runs this agent.
     pub(crate) running: Location,
@@ -83,6 +83,7 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) reception: Reception,
     pub(crate) install: Install,
     pub(crate) work: [u8; W],
+    pub(crate) decoder_ram: R,
     /// A symbol that waits to be logged.
     pub(crate) symbol: Option<(FrameHeader, Vec<u8, MAX_SYMBOL_LEN>)>,
     pub(crate) small: [SmallReception; 3],
@@ -119,13 +120,14 @@ pub struct Agent<const N: usize, const W: usize> {
     pub(crate) time_s: Option<u64>,
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
-    /// Starts the agent after a boot; `running` is what the loader jumped to.
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
+    /// Starts the agent after a boot; `running` is what the loader jumped to, `decoder_ram` holds anything.
     ///
     /// # Errors
     /// [`StartError::Map`].
     pub fn start<F: NorFlash, S: Supervisor, A: Application>(
         config: Config,
+        decoder_ram: R,
         running: Location,
         now: Now,
         platform: &mut Platform<'_, F, S, A>,
@@ -167,6 +169,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             reception: Reception::Unjudged,
             install: Install::Idle,
             work: [0; W],
+            decoder_ram,
             symbol: None,
             small: Default::default(),
             inbox: None,

@@ -3,52 +3,94 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::{Region, flash};
-use lightday_delta::{DecodeError, Decoder, IoError, Lengths, PatchIo, StoreDecoder};
+use lightday_delta::{
+    DecodeError, Decoder, IoError, Lengths, ModelState, PatchIo, StoreDecoder, model_ram,
+};
 use lightday_wire::{CodecId, Payload, Refusal};
+
+/// Bytes at the front of a payload that may say what its decoder needs.
+pub(crate) const FRONT: usize = 2;
+
+/// What decoders may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// Bytes of the RAM that the agent has for them.
+    pub(crate) ram: u32,
+    /// Bytes of a heap.
+    pub(crate) heap: u32,
+}
 
 /// Any decoder of the registry.
 // One decoder lives at a time, inside the agent: boxing it would need an allocator.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum AnyDecoder {
     Store(StoreDecoder),
+    Model(ModelState),
     #[cfg(feature = "zstd")]
     BsdiffZstd(lightday_delta::BsdiffZstdDecoder),
 }
 
 /// Whether the agent can decode a payload; the manifest names the codec and the RAM that it needs.
-pub(crate) fn check(payload: &Payload, ram: u32) -> Result<(), Refusal> {
-    let is_known = match payload.codec {
-        CodecId::Store => true,
-        CodecId::BsdiffZstd => cfg!(feature = "zstd"),
-        CodecId::Model => false,
+pub(crate) fn check(payload: &Payload, memory: Memory) -> Result<(), Refusal> {
+    let room = match payload.codec {
+        CodecId::Store => memory.ram,
+        CodecId::BsdiffZstd if cfg!(feature = "zstd") => memory.heap,
+        CodecId::Model if memory.ram > 0 => memory.ram,
+        _ => return Err(Refusal::UnsupportedCodec),
     };
-    if !is_known || !payload.params.is_empty() {
+    if !payload.params.is_empty() {
         return Err(Refusal::UnsupportedCodec);
     }
-    if payload.ram > ram {
+    if payload.ram > room {
         Err(Refusal::RamTooSmall)
     } else {
         Ok(())
     }
 }
 
-/// Opens the decoder of a payload that [`check`] let through.
-pub(crate) fn open(payload: &Payload, lengths: Lengths, ram: u32) -> Result<AnyDecoder, Refusal> {
-    check(payload, ram)?;
-    match payload.codec {
-        CodecId::Store => Ok(AnyDecoder::Store(StoreDecoder::new(lengths))),
-        #[cfg(feature = "zstd")]
-        CodecId::BsdiffZstd => Ok(AnyDecoder::BsdiffZstd(
-            lightday_delta::BsdiffZstdDecoder::new(lengths, ram),
-        )),
-        _ => Err(Refusal::UnsupportedCodec),
+/// Whether a payload that begins so asks for no more than its manifest states. `front` holds [`FRONT`] bytes,
+/// or the whole of a shorter payload.
+pub(crate) fn check_front(payload: &Payload, front: &[u8]) -> Result<(), Refusal> {
+    if payload.codec != CodecId::Model {
+        return Ok(());
+    }
+    match model_ram(front) {
+        Ok(ram) if ram <= payload.ram => Ok(()),
+        Ok(_) => Err(Refusal::RamTooSmall),
+        Err(_) => Err(Refusal::PatchBroken),
     }
 }
 
-impl Decoder for AnyDecoder {
-    fn produce(&mut self, io: &mut dyn PatchIo, out: &mut [u8]) -> Result<usize, DecodeError> {
+/// Opens the decoder of a payload that [`check`] let through.
+pub(crate) fn open(
+    payload: &Payload,
+    lengths: Lengths,
+    memory: Memory,
+) -> Result<AnyDecoder, Refusal> {
+    check(payload, memory)?;
+    match payload.codec {
+        CodecId::Store => Ok(AnyDecoder::Store(StoreDecoder::new(lengths))),
+        CodecId::Model => Ok(AnyDecoder::Model(ModelState::new(lengths))),
+        #[cfg(feature = "zstd")]
+        CodecId::BsdiffZstd => Ok(AnyDecoder::BsdiffZstd(
+            lightday_delta::BsdiffZstdDecoder::new(lengths, memory.heap),
+        )),
+        #[cfg(not(feature = "zstd"))]
+        CodecId::BsdiffZstd => Err(Refusal::UnsupportedCodec),
+    }
+}
+
+impl AnyDecoder {
+    /// As [`Decoder::produce`], with the RAM that the manifest states: the same bytes at every call.
+    pub(crate) fn produce(
+        &mut self,
+        ram: &mut [u8],
+        io: &mut dyn PatchIo,
+        out: &mut [u8],
+    ) -> Result<usize, DecodeError> {
         match self {
             Self::Store(decoder) => decoder.produce(io, out),
+            Self::Model(state) => state.produce(ram, io, out),
             #[cfg(feature = "zstd")]
             Self::BsdiffZstd(decoder) => decoder.produce(io, out),
         }

@@ -13,7 +13,7 @@ use lightday_wire::{
 use crate::agent::{Agent, Reception};
 use crate::digest::RegionDigest;
 use crate::documents::may_be_armed;
-use crate::platform::{Application, Now, Platform};
+use crate::platform::{Application, DecoderRam, Now, Platform};
 use crate::small::SmallObject;
 
 /// What a command that was carried out comes to.
@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Reset,
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Verifies and carries out a complete small object.
     pub(crate) fn execute<F: NorFlash, S: Supervisor, A: Application>(
         &mut self,
@@ -410,7 +410,7 @@ fn bytes(object: &SmallObject) -> &[u8] {
     object.bytes.get(..len).unwrap_or(&[])
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     fn authorization<F: NorFlash>(
         &mut self,
         flash: &mut F,

@@ -18,8 +18,10 @@ pub struct Config {
     /// Where an image of slot A and of slot B is loaded and entered: one address where it is copied into
     /// RAM, one each where it is linked for its slot. `None`: any address is taken.
     pub load_addresses: [Option<u64>; 2],
-    /// Bytes of RAM that decoders may take beside the agent's own.
-    pub decoder_ram: u32,
+    /// Bytes that a decoder may take of a heap, where one was compiled in that has a heap: the agent itself
+    /// never allocates. What decoders without a heap have is the [`DecoderRam`](crate::DecoderRam) that the
+    /// agent was started with.
+    pub decoder_heap: u32,
     /// Seconds without a signed command after which golden boots; at least two leases.
     pub command_loss_s: u64,
     /// Seconds between two reports where nothing happens.

@@ -9,6 +9,7 @@ use lightday_wire::{Digest, ObjectKind, ObjectNumber, Refusal, Region, Stage};
 
 use crate::agent::Agent;
 use crate::hashing::Hashing;
+use crate::platform::DecoderRam;
 
 /// A digest that was asked for.
 pub(crate) struct RegionDigest {
@@ -43,7 +44,7 @@ fn find(map: &MemoryMap, region: Region) -> Option<FlashRegion> {
     })
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// One slice.
     pub(crate) fn digest_step<F: NorFlash>(&mut self, flash: &mut F) {
         let Some(mut digest) = self.region_digest.take() else {

@@ -13,6 +13,7 @@ use lightday_wire::{
 };
 
 use crate::agent::Agent;
+use crate::platform::DecoderRam;
 
 /// The bytes of a small document's envelope.
 pub(crate) type EnvelopeBytes = Vec<u8, MAX_ENVELOPE_LEN>;
@@ -35,7 +36,7 @@ pub(crate) const fn may_be_armed(state: SlotState) -> bool {
     )
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Reads what the trailers prove, anew.
     pub(crate) fn refresh_facts<F: NorFlash>(&mut self, flash: &mut F) {
         let config = &self.config;

@@ -10,20 +10,17 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
 use lightday_boot::{Region, flash};
-use lightday_delta::{Decoder, Lengths};
 use lightday_fec::{Progress, Solver};
 use lightday_wire::{Location, MAX_ENVELOPE_LEN, Refusal, SlotState};
 
 use crate::admission::{Admitted, Objection};
 use crate::agent::{Agent, Reception};
-use crate::codec::{self, AnyDecoder, FlashIo};
+use crate::codec::AnyDecoder;
 use crate::hashing::Hashing;
-use crate::platform::Now;
+use crate::platform::{DecoderRam, Now};
 
 /// How often a bundle is solved and patched before it is given up.
 pub const MAX_ATTEMPTS: u8 = 8;
-/// Bytes written in a step: a multiple of every granule.
-const WRITE_SLICE: usize = 256;
 
 /// Where the way from K symbols to a verified slot stands.
 // One state lives at a time, inside the agent: boxing would need an allocator.
@@ -67,7 +64,7 @@ impl Install {
     }
 }
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// All symbols are there.
     pub(crate) fn begin_install(&mut self) {
         self.install = Install::Recheck;
@@ -230,6 +227,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
         if digest != self.admitted()?.manifest.payload.digest {
             return Err(Refusal::PayloadDigest);
         }
+        self.check_front(flash)?;
         if !self.may_patch() {
             return Ok(Install::Recheck);
         }
@@ -324,64 +322,7 @@ impl<const N: usize, const W: usize> Agent<N, W> {
                 at.saturating_add(flash::erase_size::<F>().max(1)),
             ));
         }
-        let payload = &admitted.manifest.payload;
-        let lengths = Lengths {
-            patch: payload.size,
-            base: admitted.base.map_or(0, |(_, base)| base.size),
-            new: admitted.manifest.image.size,
-        };
-        let decoder = codec::open(payload, lengths, self.config.decoder_ram)?;
-        Ok(Install::Patch {
-            decoder,
-            written: 0,
-        })
-    }
-
-    /// Decodes the next bytes and programs them.
-    fn patch<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-        mut decoder: AnyDecoder,
-        written: u32,
-    ) -> Result<Install, Refusal> {
-        let admitted = self.admitted()?;
-        let region = self.config.map.slot(admitted.target).image;
-        let payload = &admitted.manifest.payload;
-        let mut io = FlashIo {
-            flash,
-            payload: self
-                .config
-                .map
-                .block
-                .part(admitted.payload_offset, payload.size)
-                .ok_or(Refusal::Malformed)?,
-            base: admitted
-                .base_region
-                .zip(admitted.base)
-                .and_then(|(region, (_, base))| region.part(0, base.size)),
-            written: region.part(0, written).ok_or(Refusal::ImageTooLarge)?,
-        };
-        let mut slice = [0xffu8; WRITE_SLICE];
-        let len = fill(&mut decoder, &mut io, &mut slice)?;
-        let end = written.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        if end > admitted.manifest.image.size {
-            return Err(Refusal::PatchBroken);
-        }
-        let granules = len.next_multiple_of(F::WRITE_SIZE.max(1)).min(slice.len());
-        let bytes = slice.get(..granules).ok_or(Refusal::PatchBroken)?;
-        if !bytes.is_empty() {
-            flash::program(flash, region, written, bytes).map_err(|_| Refusal::FlashFault)?;
-        }
-        if len == slice.len() {
-            return Ok(Install::Patch {
-                decoder,
-                written: end,
-            });
-        }
-        if end != admitted.manifest.image.size {
-            return Err(Refusal::PatchBroken);
-        }
-        Ok(Install::ReadBack(Hashing::new(region, end)))
+        self.open_decoder()
     }
 
     fn read_back<F: NorFlash>(
@@ -411,23 +352,4 @@ impl<const N: usize, const W: usize> Agent<N, W> {
             .map_err(|_| Refusal::FlashFault)?;
         Ok(Install::End)
     }
-}
-
-/// Fills `slice` as far as the image goes; returns the bytes decoded.
-fn fill<F: NorFlash>(
-    decoder: &mut AnyDecoder,
-    io: &mut FlashIo<'_, F>,
-    slice: &mut [u8],
-) -> Result<usize, Refusal> {
-    let mut len = 0usize;
-    while let Some(out) = slice.get_mut(len..).filter(|out| !out.is_empty()) {
-        match decoder.produce(io, out) {
-            Ok(0) => break,
-            Ok(count) => len = len.saturating_add(count),
-            Err(lightday_delta::DecodeError::Io(_)) => return Err(Refusal::FlashFault),
-            Err(lightday_delta::DecodeError::RamTooSmall) => return Err(Refusal::RamTooSmall),
-            Err(_) => return Err(Refusal::PatchBroken),
-        }
-    }
-    Ok(len)
 }

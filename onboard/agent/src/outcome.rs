@@ -6,12 +6,12 @@ use lightday_wire::{ObjectKind, Refusal, SlotState, Stage};
 
 use crate::agent::{Agent, Reception};
 use crate::install::{Install, MAX_ATTEMPTS};
-use crate::platform::Now;
+use crate::platform::{DecoderRam, Now};
 
 /// How often a bundle is solved before wrong bytes are the sender's, and not the flash's.
 const SURE_ATTEMPTS: u8 = 2;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Verified: commit it. It is armed in the next steps if the authorization is there, or none needed.
     pub(crate) fn installed<F: NorFlash>(
         &mut self,

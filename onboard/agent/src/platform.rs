@@ -31,6 +31,15 @@ pub trait Application {
     fn may_activate(&mut self) -> bool;
 }
 
+/// The RAM that decoders work in: an array within the agent, or a slice lent for as long as the agent runs.
+/// As many bytes as it has are what a patch may ask for; of no bytes, the codecs that need RAM are not there.
+///
+/// Both give the same bytes at every call. What they hold when the agent starts does not matter. A patch
+/// under way needs all of them left alone; between two patches they are nobody's.
+pub trait DecoderRam: AsRef<[u8]> + AsMut<[u8]> {}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> DecoderRam for T {}
+
 /// Flash, supervisor and application, lent for one call.
 #[derive(Debug)]
 pub struct Platform<'p, F, S, A> {

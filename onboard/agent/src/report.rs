@@ -5,12 +5,12 @@ use lightday_wire::report::{RunningCode, SlotReport, Verdict, flags};
 use lightday_wire::{Digest, ObjectKind, Refusal, Report, SlotState, Stage, canon};
 
 use crate::agent::{Agent, Reception};
-use crate::platform::Now;
+use crate::platform::{DecoderRam, Now};
 
 /// Room for a body or an answer.
 const BODY: usize = 128;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Writes the packet that is due to the front of `out` and returns its length; `None` if none is, or
     /// if `out` is too short. A report is one byte, its body and its tag:
     /// [`lightday_wire::report::REPORT_LEN`] bytes.

@@ -9,13 +9,13 @@ use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage};
 use crate::admission::Objection;
 use crate::agent::{Agent, Reception};
 use crate::install::Install;
-use crate::platform::{Application, Now, Platform};
+use crate::platform::{Application, DecoderRam, Now, Platform};
 use crate::staging::{Logged, Named};
 
 /// Bytes from the front of an object that are enough for any envelope.
 const PREFIX: usize = 512;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Whether a step is due now.
     pub(crate) fn has_work(&self) -> bool {
         self.inbox.is_some()

@@ -12,9 +12,10 @@ use lightday_wire::{
 
 use crate::agent::Agent;
 use crate::command::Outcome;
+use crate::platform::DecoderRam;
 use crate::small::SmallObject;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Link epochs only go up, and the switch must come under the key of the epoch that it names.
     pub(crate) fn switch_epoch(&mut self, epoch: Epoch, under: Epoch) -> Result<(), Refusal> {
         if !self.is_later(epoch) || epoch != under {

@@ -6,7 +6,7 @@ use lightday_boot::{Elapsed, Supervisor};
 use lightday_wire::{RevertCause, SlotId};
 
 use crate::agent::Agent;
-use crate::platform::{Application, Health, Now, Platform};
+use crate::platform::{Application, DecoderRam, Health, Now, Platform};
 
 /// Seconds between two looks at an image that is not known to be healthy.
 const POLL_S: u64 = 60;
@@ -14,7 +14,7 @@ const POLL_S: u64 = 60;
 /// forgiven.
 const HOUR_S: u64 = 3600;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn check_health<F: NorFlash, S: Supervisor, A: Application>(
         &mut self,
         now: Now,

@@ -5,12 +5,12 @@ use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::store::RecordStore;
 
 use crate::agent::Agent;
-use crate::platform::Now;
+use crate::platform::{DecoderRam, Now};
 
 /// Seconds between two looks.
 pub(crate) const LOOK_S: u64 = 86_400;
 
-impl<const N: usize, const W: usize> Agent<N, W> {
+impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Reads the three copies. Where they are not in step, or not what was committed last, the record is
     /// committed as any other time: from what RAM holds, under a sequence above all that is stored. A vehicle
     /// that lost its record has nothing to write.

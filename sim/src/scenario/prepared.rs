@@ -27,7 +27,9 @@ use crate::rng::Rng;
 use crate::time::{Calendar, MissionTime, Span};
 use crate::trace::{Keep, Trace};
 use crate::twin::Twin;
-use crate::vehicle::{Behaviour, Launch, Launched, Layout, LayoutSizes, Software, Vehicle};
+use crate::vehicle::{
+    Behaviour, DecoderMemory, Launch, Launched, Layout, LayoutSizes, Software, Vehicle,
+};
 use crate::world::{Parts, World};
 
 /// When simulated missions begin: 2027-01-15 08:00:00 UTC.
@@ -141,7 +143,8 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
         software.set(new, scenario.behaviour);
         let vehicle = |software: Software| {
             let (flash, config) = (self.flash.clone(), self.config.clone());
-            Vehicle::new(flash, config, software, calendar, seed)
+            let memory = DecoderMemory::of(&scenario.profile.decoder);
+            Vehicle::new(flash, config, software, calendar, seed).with_decoder_ram(memory.ram)
         };
         let ground = Ground::new(
             self.session.clone(),
@@ -308,7 +311,7 @@ fn config(scenario: &Scenario, layout: &Layout, crew: &Crew) -> Config {
         link_keys: crew.link_keys().clone(),
         tag_len: profile.link.tag_len,
         load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
-        decoder_ram: profile.decoder.ram,
+        decoder_heap: DecoderMemory::of(&profile.decoder).heap,
         // Two leases and as much again: the revert comes before safe mode.
         command_loss_s: 3 * u64::from(profile.trial.lease_s),
         beacon_s: BEACON.secs(),

@@ -19,6 +19,7 @@ use lightday_boot::{Boot, Elapsed, Supervisor, load};
 use lightday_wire::{Digest, Location, ResetCause, SlotId, Version};
 
 use super::application::SimApplication;
+use super::happening::Happening;
 use super::software::{Behaviour, Software};
 use super::supervisor::SimSupervisor;
 use crate::flash::SimFlash;
@@ -30,7 +31,10 @@ pub const MAX_SYMBOLS: usize = 4096;
 /// Work RAM of the solver, in bytes.
 pub const WORK_RAM: usize = 16 * 1024;
 
-type FlightAgent = Agent<MAX_SYMBOLS, WORK_RAM>;
+/// What a byte of RAM holds when the power comes: nobody may count on zeros.
+const RAM_AT_POWER_ON: u8 = 0xa5;
+
+type FlightAgent = Agent<MAX_SYMBOLS, WORK_RAM, Vec<u8>>;
 
 /// From the reset to the jump.
 const BOOT_MS: u64 = 2000;
@@ -44,36 +48,6 @@ const OUTAGE_MS: u64 = 10_000;
 const WATCHDOG_MS: u64 = 30_000;
 /// The longest report.
 const MAX_REPORT: usize = 128;
-
-/// Something that the vehicle did, for trace and checker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
-    /// The processor was reset.
-    Reset(ResetCause),
-    /// The loader jumped.
-    Booted {
-        /// Where to.
-        location: Location,
-        /// What lies there: the digest of the bytes themselves, not of what somebody says about them.
-        image: Digest,
-        /// Its version, as its trailer says.
-        version: Version,
-        /// How it will behave.
-        behaviour: Behaviour,
-    },
-    /// The loader found nothing intact.
-    NothingBoots,
-    /// Power went away.
-    PowerLost,
-    /// Power is back.
-    PowerBack,
-    /// The application wrote where it should not; so many operations were refused by hardware.
-    Vandalised(u64),
-    /// The agent sent a packet.
-    Sent(Vec<u8>),
-    /// The agent did a step.
-    Stepped,
-}
 
 struct Running {
     application: SimApplication,
@@ -96,6 +70,7 @@ enum State {
 pub struct Vehicle<const WRITE: usize, const ERASE: usize> {
     flash: SimFlash<WRITE, ERASE>,
     config: Config,
+    decoder_ram: usize,
     calendar: Calendar,
     supervisor: SimSupervisor,
     software: Software,
@@ -124,6 +99,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         Self {
             flash,
             config,
+            decoder_ram: 0,
             calendar,
             supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
             software,
@@ -136,6 +112,14 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
             knows_time: true,
             may_activate: true,
         }
+    }
+
+    /// The same with so many bytes of RAM for decoders, from the next start of the agent on; there are none
+    /// otherwise.
+    #[must_use]
+    pub const fn with_decoder_ram(mut self, len: usize) -> Self {
+        self.decoder_ram = len;
+        self
     }
 
     /// The flash, for checkers.
@@ -352,7 +336,8 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
             supervisor: &mut self.supervisor,
             application,
         };
-        FlightAgent::start(self.config.clone(), running, now, &mut platform)
+        let ram = vec![RAM_AT_POWER_ON; self.decoder_ram];
+        FlightAgent::start(self.config.clone(), ram, running, now, &mut platform)
             .ok()
             .map(Box::new)
     }

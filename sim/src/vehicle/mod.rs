@@ -3,13 +3,17 @@
 
 mod application;
 mod craft;
+mod decoder;
+mod happening;
 mod launch;
 mod layout;
 mod software;
 mod supervisor;
 
 pub use self::application::SimApplication;
-pub use self::craft::{Happening, MAX_SYMBOLS, Vehicle, WORK_RAM};
+pub use self::craft::{MAX_SYMBOLS, Vehicle, WORK_RAM};
+pub use self::decoder::DecoderMemory;
+pub use self::happening::Happening;
 pub use self::launch::{Launch, Launched};
 pub use self::layout::{Layout, LayoutSizes};
 pub use self::software::{Behaviour, Software};

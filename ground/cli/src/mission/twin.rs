@@ -11,7 +11,9 @@ use lightday_sim::crew::Crew;
 use lightday_sim::flash::SimFlash;
 use lightday_sim::time::{Calendar, Span};
 use lightday_sim::twin::Twin;
-use lightday_sim::vehicle::{Launch, Launched, Layout, LayoutSizes, Software, Vehicle};
+use lightday_sim::vehicle::{
+    DecoderMemory, Launch, Launched, Layout, LayoutSizes, Software, Vehicle,
+};
 use lightday_station::facts::facts;
 use lightday_station::object::UplinkObject;
 use lightday_station::tracker::{Proven, Tracker};
@@ -225,17 +227,19 @@ fn launched<const W: usize, const E: usize>(
         },
     };
     let flash: SimFlash<W, E> = launch.flash();
+    let memory = DecoderMemory::of(&profile.decoder);
     let agent = lightday_agent::Config {
         identity,
         map: layout.map,
         link_keys: link_keys.clone(),
         tag_len: profile.link.tag_len,
         load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
-        decoder_ram: profile.decoder.ram,
+        decoder_heap: memory.heap,
         command_loss_s: 3 * u64::from(profile.trial.lease_s),
         beacon_s: BEACON_S,
     };
-    Ok(Vehicle::new(flash, agent, Software::default(), calendar, 0))
+    let vehicle = Vehicle::new(flash, agent, Software::default(), calendar, 0);
+    Ok(vehicle.with_decoder_ram(memory.ram))
 }
 
 /// The key set that the vehicle was launched with.

@@ -1,0 +1,95 @@
+//! The bench on the day of its launch: a vehicle as a test wants it, booted and at rest.
+//!
+//! Nothing here moves: what the vehicle does stands in [`crate::bench_vehicle`].
+
+use lightday_agent::{Config, Health};
+use lightday_boot::Elapsed;
+use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
+use lightday_trust::{LinkKey, LinkKeys};
+use lightday_wire::TagLen;
+
+use crate::bench_factory::{IDENTITY, factory, first_image};
+use crate::bench_ground::Ground;
+use crate::bench_staff::Staff;
+use crate::bench_vehicle::{BEACON_S, BenchApplication, BenchOf, COMMAND_LOSS_S};
+
+/// What the supervisor's watchdog waits for.
+const WATCHDOG_MS: u64 = 60_000;
+
+/// What a vehicle of the bench is launched with.
+#[derive(Clone, Debug)]
+pub struct Outfit {
+    /// The image in slot A.
+    pub first: Vec<u8>,
+    /// Bytes of each slot.
+    pub slot: u32,
+    /// Bytes of RAM for decoders.
+    pub decoder_ram: usize,
+}
+
+impl Default for Outfit {
+    fn default() -> Self {
+        Self {
+            first: first_image(),
+            slot: 16_384,
+            decoder_ram: 0,
+        }
+    }
+}
+
+impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
+    /// A vehicle as it is launched, running slot A, and settled.
+    #[must_use]
+    pub fn launch() -> Self {
+        Self::launch_with(Outfit::default())
+    }
+
+    /// The same with an outfit of the test's choice.
+    ///
+    /// # Panics
+    /// If the geometry is none of ours, or the image does not fit.
+    #[must_use]
+    pub fn launch_with(outfit: Outfit) -> Self {
+        let sizes = LayoutSizes {
+            slot: outfit.slot,
+            staging: 24_576.max(2 * u32::try_from(ERASE).expect("small")),
+            block: 16_384,
+        };
+        let geometry = [WRITE, ERASE].map(|len| u32::try_from(len).expect("small"));
+        let layout = Layout::new(geometry[0], geometry[1], sizes);
+        let mut ground = Ground::new(Staff::new(1, 1));
+        ground.granule = u16::try_from(WRITE.max(2)).expect("small");
+        let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
+        let config = Config {
+            identity: IDENTITY,
+            map: layout.map,
+            link_keys,
+            tag_len: TagLen::Eight,
+            load_addresses: [Some(0); 2],
+            decoder_heap: 0,
+            command_loss_s: COMMAND_LOSS_S,
+            beacon_s: BEACON_S,
+        };
+        let mut bench = Self {
+            flash: factory(&layout, &ground.staff, &outfit.first),
+            config,
+            decoder_ram: outfit.decoder_ram,
+            supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
+            application: BenchApplication {
+                health: Health::Healthy,
+                may_activate: true,
+            },
+            knows_time: true,
+            ground,
+            reports: Vec::new(),
+            answers: Vec::new(),
+            boots: Vec::new(),
+            costs: Vec::new(),
+            agent: None,
+            now_ms: 0,
+        };
+        bench.boot();
+        bench.settle();
+        bench
+    }
+}
