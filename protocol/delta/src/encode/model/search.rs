@@ -65,7 +65,9 @@ pub(crate) fn search(
     let effort = usize::from(options.effort.clamp(1, 9)) - 1;
     for _ in 0..ROUNDS[effort] {
         let around = neighbours(trial.costs);
-        let trials = run_all(around.len(), |number| attempt(&pair, around[number], code));
+        let trials = run_all(around.len(), |number| {
+            varied(&pair, around[number], &trial.segments, code)
+        });
         let better = trials.into_iter().flatten();
         let better = better.min_by(|a, b| a.bits.total_cmp(&b.bits));
         match better {
@@ -155,21 +157,22 @@ fn fitting(pair: &Pair<'_>, code: u8) -> Option<Trial> {
     None
 }
 
-/// Aligns with these costs, and measures.
+/// Aligns with these costs from nothing, and measures.
 fn attempt(pair: &Pair<'_>, costs: Costs, code: u8) -> Option<Trial> {
-    let mut segments = align(pair, costs, None);
-    let mut best: Option<Trial> = None;
-    for _ in 0..2 {
-        segments = realign(pair, costs, &segments)?;
-    }
-    if let Ok(bits) = measure(pair.header, &segments, pair.old, pair.new, code) {
-        best = Some(Trial {
-            costs,
-            segments,
-            bits: bits.iter().sum(),
-        });
-    }
-    best
+    let segments = align(pair, costs, None);
+    let segments = realign(pair, costs, &segments)?;
+    varied(pair, costs, &segments, code)
+}
+
+/// Aligns with these costs from an alignment that is good already, and measures.
+fn varied(pair: &Pair<'_>, costs: Costs, from: &[Segment], code: u8) -> Option<Trial> {
+    let segments = realign(pair, costs, from)?;
+    let bits = measure(pair.header, &segments, pair.old, pair.new, code).ok()?;
+    Some(Trial {
+        costs,
+        segments,
+        bits: bits.iter().sum(),
+    })
 }
 
 /// Aligns again, with the predictions of this alignment.
