@@ -14,6 +14,7 @@ mod fuzz;
 mod no_std;
 mod repro;
 mod run;
+mod size_probe;
 mod steps;
 mod unit;
 
@@ -76,6 +77,8 @@ enum Verb {
 enum Bench {
     /// The erasure code: throughput, memory and the table beside `raptorq`.
     Fec,
+    /// Patches: sizes beside the established delta tools, and what they cost.
+    Delta,
     /// The simulator: whole missions a minute.
     Sim,
 }
@@ -120,11 +123,17 @@ fn demo(args: &[String]) -> Result<(), Failure> {
 }
 
 fn bench(what: Bench, args: &[String]) -> Result<(), Failure> {
-    let package = match what {
-        Bench::Fec => "lightday-fec",
-        Bench::Sim => "lightday-sim",
+    let (package, name) = match what {
+        Bench::Fec => ("lightday-fec", "throughput"),
+        Bench::Delta => ("lightday-tests", "delta"),
+        Bench::Sim => ("lightday-sim", "missions"),
     };
+    if matches!(what, Bench::Delta) {
+        size_probe::build()?;
+    }
     let mut command = cargo();
-    command.args(["bench", "-p", package, "--"]).args(args);
+    command
+        .args(["bench", "-p", package, "--bench", name, "--"])
+        .args(args);
     run::status(command)
 }

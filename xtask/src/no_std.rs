@@ -21,7 +21,7 @@ use crate::run::{self, Failure, cargo, in_root};
 use crate::steps::Outcome;
 
 /// A flight computer of each kind: Cortex-M4F and RV32.
-const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
+pub const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
 /// Everything that flies.
 const PACKAGES: [&str; 6] = [
@@ -51,15 +51,18 @@ const REMEDY: &str = "no compiler with the source of the standard library. Any o
     sudo apt-get install rustc-web rust-web-src    (Debian)";
 
 /// A compiler that has the library's source beside it.
-enum Compiler {
+pub enum Compiler {
+    /// The toolchain that runs this.
     Active,
+    /// The nightly of rustup.
     Nightly,
+    /// The packages rustc-web and rust-web-src.
     Debian,
 }
 
 impl Compiler {
     /// `cargo build` for `target` with these crates of the library and no other.
-    fn build(&self, target: &str, library: &str) -> Command {
+    pub fn build(&self, target: &str, library: &str) -> Command {
         let mut command = match self {
             Self::Active => cargo(),
             Self::Nightly => run::nightly("cargo"),
@@ -81,7 +84,8 @@ impl Compiler {
         command
     }
 
-    fn label(&self) -> &'static str {
+    /// Its name for a reader.
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Active => "the active toolchain",
             Self::Nightly => "nightly",
@@ -123,7 +127,11 @@ pub fn run() -> Result<Outcome, Failure> {
     )))
 }
 
-fn find() -> Result<Compiler, Failure> {
+/// The first compiler that fits; if there is none, `rust-src` is added to the active one.
+///
+/// # Errors
+/// None fits, and rustup could not mend it.
+pub fn find() -> Result<Compiler, Failure> {
     if active_has_source() {
         return Ok(Compiler::Active);
     }
