@@ -69,10 +69,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// Bytes of our patch relative to the best peer's.
-    pub fn ratio(&self, profile: usize) -> Option<f64> {
-        let ours = self.ours.get(profile)?.as_ref().ok()?;
-        Some(ours.payload as f64 / self.peer.best as f64)
+    /// Bytes that we send relative to the best peer's: of the patch, or of the whole image where there is none.
+    pub fn ratio(&self, profile: usize) -> f64 {
+        let ours = self.ours.get(profile).and_then(|ours| ours.as_ref().ok());
+        let bytes = ours.map_or(self.pair.bytes, |ours| ours.payload);
+        bytes as f64 / self.peer.best as f64
     }
 }
 

@@ -59,7 +59,11 @@ pub fn encode_apart(places: &Places, pair: &Pair, kib: u32) -> Result<Ours> {
         .args([&pair.old, &pair.new])
         .args([&pair.isa, &base]);
     command.arg((kib * 1024).to_string()).arg(&patch);
-    let line = tools::run(&mut command)?;
+    let line = tools::run(&mut command).map_err(|error| {
+        let said = error.to_string();
+        let why = said.split_once("bench delta: ").map(|(_, why)| why);
+        why.unwrap_or(&said).to_owned()
+    })?;
     let words: Vec<&str> = line.split_whitespace().collect();
     let [payload, ram, seconds, peak_kib, decode_seconds] = words[..] else {
         return Err(format!("the child said: {line}").into());

@@ -20,7 +20,7 @@ const AXIS: (f64, f64) = (0.02, 3.0);
 const PROFILE: usize = 1;
 
 const STYLE: &str = "\
-text{font:13px system-ui,sans-serif;fill:#24292f}\
+text{font-size:13px;font-family:system-ui,sans-serif;fill:#24292f}\
 .small{font-size:12px;fill:#57606a}.title{font-size:16px;font-weight:600}\
 .back{fill:#ffffff}.grid{stroke:#d0d7de}.one{stroke:#24292f;stroke-width:1.5}\
 .issue{fill:#0969da}.held{fill:#bc4c00}.other{fill:none;stroke:#6e7781;stroke-width:1.5}\
@@ -119,9 +119,7 @@ fn line(text: &mut String, row: &Row, y: f64) {
         text,
         "<circle class=\"other\" cx=\"{other:.1}\" cy=\"{y}\" r=\"4\"/>"
     );
-    let Some(ratio) = row.ratio(PROFILE) else {
-        return;
-    };
+    let ratio = row.ratio(PROFILE);
     let class = if row.pair.issue { "issue" } else { "held" };
     let (x, one) = (place(ratio), place(1.0));
     let _ = writeln!(

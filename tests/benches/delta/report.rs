@@ -45,7 +45,7 @@ pub fn mean_and_worst(rows: &[Row], issue: bool, profile: usize) -> Option<(f64,
     let ratios: Vec<f64> = rows
         .iter()
         .filter(|row| row.pair.issue == issue)
-        .filter_map(|row| row.ratio(profile))
+        .map(|row| row.ratio(profile))
         .collect();
     let sum: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
     let worst = ratios.iter().copied().reduce(f64::max)?;
@@ -185,7 +185,7 @@ fn sizes(text: &mut String, run: &Run, issue: bool) {
             ours.as_ref()
                 .map_or("none".to_owned(), |ours| number(ours.payload))
         }));
-        cells.extend((0..PROFILES.len()).map(|profile| ratio(line.ratio(profile))));
+        cells.extend((0..PROFILES.len()).map(|profile| ratio(Some(line.ratio(profile)))));
         row(text, &cells);
     }
     let mut cells = vec!["geometric mean".to_owned()];
@@ -210,7 +210,7 @@ fn sizes(text: &mut String, run: &Run, issue: bool) {
             if let Err(why) = ours {
                 let _ = writeln!(
                     text,
-                    "- {} at {}: no patch: {why}",
+                    "- {} at {}: no patch, the ratio is that of the whole image: {why}",
                     line.pair.name,
                     size_name(*kib)
                 );
@@ -327,7 +327,8 @@ fn code(text: &mut String, run: &Run) {
         "\nA `no_std` library that calls the decoder through `dyn PatchIo`, built at opt-level \"z\" with the library \
          `core` and link-time optimisation, so that what is not reached is gone; the panic handler is empty, and \
          `memcpy` and its like, which every firmware has, are not counted. The last column is the sum of the frames \
-         of all functions: without recursion no chain of calls can hold more, and a real one holds less.\n\n",
+         of all functions but those behind `dyn PatchIo`: without recursion no chain of calls can hold more, and a real \
+         one holds less.\n\n",
     );
 }
 

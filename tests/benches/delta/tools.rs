@@ -1,5 +1,6 @@
 //! Other programs: run, asked for their version, and what machine this is.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Result;
@@ -17,7 +18,10 @@ pub fn run(command: &mut Command) -> Result<String> {
 /// # Errors
 /// As [`run`].
 pub fn both(command: &mut Command) -> Result<(String, String)> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    // Its name alone: what is said here ends up in the page.
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or_default();
+    let program = program.to_string_lossy().into_owned();
     let output = command
         .stdin(Stdio::null())
         .output()
