@@ -71,8 +71,10 @@ fn all_returns(isa: Isa, image: &[u8]) -> impl Iterator<Item = (usize, usize)> {
 /// The instruction set of an image, by what its functions end with.
 pub(crate) fn isa(image: &[u8]) -> Isa {
     let count = |isa| all_returns(isa, image).count();
-    // One halfword in 256 looks like POP {..., PC} by chance, where there is no code.
+    // One halfword in 256 looks like POP {..., PC} by chance, where there is no code: only what is
+    // well beyond that counts.
     let by_chance = image.len() / 2 / 256;
+    let by_chance = by_chance + 5 * by_chance.isqrt();
     let scores = [
         (count(Isa::Thumb).saturating_sub(by_chance), Isa::Thumb),
         (count(Isa::Riscv32), Isa::Riscv32),

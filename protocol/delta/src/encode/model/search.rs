@@ -191,9 +191,8 @@ fn realign(pair: &Pair<'_>, costs: Costs, segments: &[Segment]) -> Option<Vec<Se
 /// The heads that may be right, the likeliest first.
 fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
     let mut all = Vec::new();
-    if options.isa.is_none()
-        && options.old_base.is_none()
-        && let Some(header) = elf::header(old, new)
+    if let Some(header) = elf::header(old, new)
+        && options.isa.is_none_or(|isa| isa == header.isa)
     {
         all.push(header);
     }
@@ -224,5 +223,9 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
         all.push(header);
     }
     all.push(plain);
+    // For data that is none of this: no unit refers to anything.
+    let mut opaque = Header::plain(old.len() as u32, new.len() as u32);
+    opaque.spans = Spans::all(Content::Opaque);
+    all.push(opaque);
     all
 }
