@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build_error::check_envelope;
 pub use crate::build_error::{BuildError, LONGEST_ENVELOPE};
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Hints};
 use crate::container::{self, FileError};
 use crate::image::Image;
 use crate::link::LinkModel;
@@ -184,8 +184,9 @@ pub fn build(
     let (slot, load_address) = place(image, profile, options.slot)?;
     let base = base.filter(|_| !options.full);
     let bytes = base.map(|base| base.bytes.as_slice());
-    let encoded =
-        codec::smallest(bytes, &image.bytes, &profile.decoder).map_err(BuildError::Codec)?;
+    let hints = Hints::on(profile, base, image);
+    let encoded = codec::smallest(bytes, &image.bytes, &profile.decoder, &hints)
+        .map_err(BuildError::Codec)?;
     // A payload that does not read its base must not make the vehicle look for one.
     let base: Option<Base> = base
         .filter(|_| encoded.needs_base)

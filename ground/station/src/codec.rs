@@ -3,13 +3,83 @@
 //! Never trusts an encoder: each payload is decoded by the very decoder that flies, in the RAM that
 //! its manifest will state, and compared with the image.
 //!
-//! A further codec is one more arm in `encode_with` and in [`decode`]; `CodecId::Model` is to come.
+//! A further codec is one more arm in `encode_with` and in [`decode`].
 
 use core::fmt;
-use lightday_delta::{BsdiffZstdDecoder, DecodeError, Lengths, StoreDecoder, encode};
+use lightday_delta::{
+    BsdiffZstdDecoder, DecodeError, Isa, Lengths, ModelDecoder, StoreDecoder, encode, model_ram,
+};
 use lightday_wire::CodecId;
 
-use crate::profile::{DecoderProfile, codec_name};
+use crate::image::{Arch, Image};
+use crate::profile::{DecoderProfile, Profile, codec_name};
+
+/// Longest image in bytes that `model` is tried on: its search for the alignment takes too long beyond.
+pub const MODEL_LIMIT: usize = 16 << 20;
+
+/// What is known of the images beside their bytes. It makes patches smaller, and is never needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// The instruction set; `None` leaves it to the encoder.
+    pub isa: Option<Isa>,
+    /// Load address of the base.
+    pub base_address: Option<u64>,
+    /// Load address of the new image.
+    pub new_address: Option<u64>,
+    /// How hard to search, 1 to 9.
+    pub effort: u8,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            isa: None,
+            base_address: None,
+            new_address: None,
+            effort: encode::ModelOptions::EFFORT,
+        }
+    }
+}
+
+impl Hints {
+    /// What the files of the images say.
+    #[must_use]
+    pub fn of(base: Option<&Image>, new: &Image) -> Self {
+        Self {
+            isa: new.arch.or(base.and_then(|b| b.arch)).map(isa_of),
+            base_address: base.and_then(|b| b.load_address),
+            new_address: new.load_address,
+            ..Self::default()
+        }
+    }
+
+    /// What the files of the images say, and what the vehicle's profile says where they say nothing.
+    #[must_use]
+    pub fn on(profile: &Profile, base: Option<&Image>, new: &Image) -> Self {
+        let known = Self::of(base, new);
+        let address = Some(profile.memory.load_address.any());
+        Self {
+            isa: known.isa.or(profile.arch.map(isa_of)),
+            base_address: known.base_address.or(address),
+            new_address: known.new_address.or(address),
+            ..known
+        }
+    }
+}
+
+/// The instruction set of an architecture. 32-bit Arm is taken for Thumb, which microcontrollers run.
+#[must_use]
+pub const fn isa_of(arch: Arch) -> Isa {
+    match arch {
+        Arch::Arm => Isa::Thumb,
+        Arch::Aarch64 => Isa::Aarch64,
+        Arch::Riscv32 => Isa::Riscv32,
+        Arch::Riscv64 => Isa::Riscv64,
+        Arch::Sparc => Isa::Sparc,
+        Arch::Powerpc => Isa::WordsBe,
+        Arch::X86_64 => Isa::WordsLe,
+    }
+}
 
 /// A payload, how to decode it, and whether that needs the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +152,7 @@ fn encode_with(
     base: Option<&[u8]>,
     new: &[u8],
     ram: u32,
+    hints: &Hints,
 ) -> Result<Option<Encoded>, CodecError> {
     match codec {
         CodecId::Store => Ok(Some(Encoded {
@@ -102,14 +173,50 @@ fn encode_with(
             Err(encode::EncodeError::RamTooSmall) => Ok(None),
             Err(error) => Err(CodecError::Encoder(codec, error)),
         },
-        CodecId::Model => Ok(None),
+        CodecId::Model => model(base, new, ram, hints),
     }
+}
+
+/// What `model` makes of the image.
+fn model(
+    base: Option<&[u8]>,
+    new: &[u8],
+    ram: u32,
+    hints: &Hints,
+) -> Result<Option<Encoded>, CodecError> {
+    let old = base.unwrap_or_default();
+    if old.len().max(new.len()) > MODEL_LIMIT {
+        return Ok(None);
+    }
+    let mut options = encode::ModelOptions::new(ram);
+    options.isa = hints.isa;
+    // One address is better than two different ones.
+    options.old_base = hints.base_address.or(hints.new_address);
+    options.new_base = hints.new_address.or(hints.base_address);
+    options.effort = hints.effort;
+    let payload = match encode::model(old, new, &options) {
+        Ok(patch) => patch.payload,
+        // Neither tables nor map fit the RAM.
+        Err(
+            encode::EncodeError::RamTooSmall
+            | encode::EncodeError::Refused(DecodeError::RamTooSmall),
+        ) => return Ok(None),
+        Err(error) => return Err(CodecError::Encoder(CodecId::Model, error)),
+    };
+    let ram = model_ram(&payload).map_err(|e| CodecError::Refused(CodecId::Model, e))?;
+    Ok(Some(Encoded {
+        codec: CodecId::Model,
+        params: Vec::new(),
+        ram,
+        needs_base: base.is_some(),
+        payload,
+    }))
 }
 
 /// Decodes a payload with the decoder that flies.
 ///
 /// # Errors
-/// [`CodecError::Refused`], or [`CodecError::NoCodec`] for a codec without a decoder.
+/// [`CodecError::Refused`].
 pub fn decode(
     codec: CodecId,
     ram: u32,
@@ -133,7 +240,20 @@ pub fn decode(
             let mut decoder = BsdiffZstdDecoder::new(lengths, ram);
             encode::apply(&mut decoder, base, payload, new_len).map_err(refused)
         }
-        CodecId::Model => Err(CodecError::NoCodec),
+        CodecId::Model => {
+            let needed = model_ram(payload).map_err(refused)?;
+            if needed > ram {
+                return Err(refused(DecodeError::RamTooSmall));
+            }
+            let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+            let mut room = Vec::new();
+            // The patch says how much: memory that is not there is no reason to abort.
+            room.try_reserve_exact(needed)
+                .map_err(|_| refused(DecodeError::RamTooSmall))?;
+            room.resize(needed, 0);
+            let mut decoder = ModelDecoder::new(lengths, &mut room);
+            encode::apply(&mut decoder, base, payload, new_len).map_err(refused)
+        }
     }
 }
 
@@ -145,11 +265,12 @@ pub fn candidates(
     base: Option<&[u8]>,
     new: &[u8],
     decoder: &DecoderProfile,
+    hints: &Hints,
 ) -> Result<Vec<Encoded>, CodecError> {
     let mut all = Vec::new();
     let new_len = u32::try_from(new.len()).unwrap_or(u32::MAX);
     for codec in &decoder.codecs {
-        let Some(encoded) = encode_with(*codec, base, new, decoder.ram)? else {
+        let Some(encoded) = encode_with(*codec, base, new, decoder.ram, hints)? else {
             continue;
         };
         let base = base.filter(|_| encoded.needs_base).unwrap_or_default();
@@ -170,8 +291,9 @@ pub fn smallest(
     base: Option<&[u8]>,
     new: &[u8],
     decoder: &DecoderProfile,
+    hints: &Hints,
 ) -> Result<Encoded, CodecError> {
-    let mut all = candidates(base, new, decoder)?.into_iter();
+    let mut all = candidates(base, new, decoder, hints)?.into_iter();
     all.next().ok_or(CodecError::NoCodec)
 }
 
@@ -186,33 +308,97 @@ mod tests {
         }
     }
 
-    const BOTH: &[CodecId] = &[CodecId::BsdiffZstd, CodecId::Store, CodecId::Model];
+    fn taken(base: Option<&[u8]>, new: &[u8], ram: u32, codecs: &[CodecId]) -> Encoded {
+        smallest(base, new, &decoder(ram, codecs), &Hints::default()).unwrap()
+    }
 
-    #[test]
-    fn the_smallest_that_the_profile_decodes_is_taken() {
+    const BOTH: &[CodecId] = &[CodecId::BsdiffZstd, CodecId::Store];
+    const ALL: &[CodecId] = &[CodecId::BsdiffZstd, CodecId::Store, CodecId::Model];
+
+    fn pair() -> (Vec<u8>, Vec<u8>) {
         let base = b"light is slow and bytes are dear. ".repeat(50);
         let mut new = base.clone();
         new[70] = b'X';
-        let taken = |ram, codecs| smallest(Some(&base), &new, &decoder(ram, codecs)).unwrap();
-        let delta = taken(1 << 20, BOTH);
+        (base, new)
+    }
+
+    #[test]
+    fn the_smallest_that_the_profile_decodes_is_taken() {
+        let (base, new) = pair();
+        let delta = taken(Some(&base), &new, 1 << 20, BOTH);
         assert_eq!((delta.codec, delta.needs_base), (CodecId::BsdiffZstd, true));
         assert!(delta.payload.len() < 100);
-        let stored = taken(1 << 20, &[CodecId::Store]);
+        let stored = taken(Some(&base), &new, 1 << 20, &[CodecId::Store]);
         assert_eq!((stored.payload, stored.needs_base), (new.clone(), false));
-        // Too little RAM for any zstd window: the codec stands aside instead of failing.
-        assert_eq!(taken(16, BOTH).codec, CodecId::Store);
-        assert_eq!(
-            smallest(Some(&base), &new, &decoder(16, &[CodecId::Model])),
-            Err(CodecError::NoCodec)
+        // Too little RAM for any zstd window and any model: they stand aside instead of failing.
+        assert_eq!(taken(Some(&base), &new, 16, ALL).codec, CodecId::Store);
+        let none = smallest(
+            Some(&base),
+            &new,
+            &decoder(16, &[CodecId::Model]),
+            &Hints::default(),
         );
+        assert_eq!(none, Err(CodecError::NoCodec));
     }
 
     #[test]
     fn a_full_image_is_compressed_without_a_base() {
         let new = b"0123456789".repeat(100);
-        let full = smallest(None, &new, &decoder(1 << 20, BOTH)).unwrap();
+        let full = taken(None, &new, 1 << 20, BOTH);
         assert_eq!((full.codec, full.needs_base), (CodecId::BsdiffZstd, false));
         let back = decode(full.codec, full.ram, b"", &full.payload, 1000).unwrap();
         assert_eq!(back, new);
+    }
+
+    #[test]
+    fn a_model_states_its_ram_and_is_decoded_in_no_less() {
+        let (base, new) = pair();
+        let len = u32::try_from(new.len()).unwrap();
+        let model = taken(Some(&base), &new, 20_000, ALL);
+        assert_eq!((model.codec, model.needs_base), (CodecId::Model, true));
+        assert!(model.params.is_empty() && model.payload.len() < 40);
+        assert!(model.ram <= 20_000 && model.ram > 10_000);
+        let back = decode(CodecId::Model, model.ram, &base, &model.payload, len);
+        assert_eq!(back, Ok(new));
+        assert_eq!(
+            decode(CodecId::Model, model.ram - 1, &base, &model.payload, len),
+            Err(CodecError::Refused(
+                CodecId::Model,
+                DecodeError::RamTooSmall
+            ))
+        );
+    }
+
+    #[test]
+    fn a_model_is_not_tried_where_it_takes_too_long() {
+        let new = vec![7; MODEL_LIMIT + 1];
+        let profile = decoder(1 << 16, &[CodecId::Model, CodecId::Store]);
+        let all = candidates(Some(b"old"), &new, &profile, &Hints::default()).unwrap();
+        assert_eq!(
+            all.iter().map(|e| e.codec).collect::<Vec<_>>(),
+            [CodecId::Store]
+        );
+    }
+
+    #[test]
+    fn hints_come_from_the_files() {
+        let raw = Image {
+            bytes: vec![1],
+            load_address: None,
+            entry: None,
+            arch: None,
+        };
+        let elf = Image {
+            load_address: Some(0x800),
+            arch: Some(Arch::Arm),
+            ..raw.clone()
+        };
+        assert_eq!(Hints::of(None, &raw), Hints::default());
+        let hints = Hints::of(Some(&elf), &raw);
+        assert_eq!(
+            (hints.isa, hints.base_address),
+            (Some(Isa::Thumb), Some(0x800))
+        );
+        assert_eq!(hints.new_address, None);
     }
 }

@@ -12,9 +12,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`image`], [`codec`], [`bundle`] | images, payloads, bundles |
+//! | [`patch`], [`explain`], [`symbols`] | patch files; what costs what in a patch, by function |
 //! | [`keys`], [`keyset`] | key files |
 //! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
-//! | [`profile`], [`link`] | what the ground assumes of vehicle and link |
+//! | [`profile`], [`link`], [`size`] | what the ground assumes of vehicle and link |
 //! | [`object`], [`plan`], [`session`] | what goes up, what it costs, the sender |
 //! | [`tracker`], [`facts`] | what the vehicle last proved, and that in words |
 
@@ -27,6 +28,7 @@ pub mod codec;
 pub mod container;
 mod costs;
 pub mod document;
+pub mod explain;
 pub mod facts;
 pub mod image;
 pub mod keys;
@@ -34,9 +36,12 @@ pub mod keyset;
 pub mod link;
 pub mod object;
 mod outcome;
+pub mod patch;
 pub mod plan;
 pub mod profile;
 mod queue;
 pub mod session;
 pub mod signed;
+pub mod size;
+pub mod symbols;
 pub mod tracker;

@@ -37,7 +37,7 @@ staging_size = 262144       # bytes of the staging area: symbol log and block
 symbols = 1000              # most source symbols of one object
 
 [decoder]
-ram = 65536                 # bytes of RAM that a decoder may take
+ram = "64KiB"               # RAM that a decoder may take; or a number of bytes: 65536
 codecs = ["store"]          # store, bsdiff-zstd, model
 
 [trial]
@@ -138,7 +138,8 @@ impl LoadAddress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderProfile {
-    /// Bytes of RAM that a decoder may take.
+    /// Bytes of RAM that a decoder may take; as text also such as `"64KiB"`.
+    #[serde(deserialize_with = "crate::size::bytes")]
     pub ram: u32,
     /// The codecs on board.
     #[serde(with = "codec_names")]
@@ -391,6 +392,18 @@ mod tests {
             let error = toml::from_str::<Profile>(&text).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
+    }
+
+    #[test]
+    fn the_decoders_ram_is_a_number_or_a_size() {
+        for text in ["65536", "\"64KiB\"", "\"65536\""] {
+            let text = EXAMPLE.replace("\"64KiB\"", text);
+            let profile: Profile = toml::from_str(&text).unwrap();
+            assert_eq!(profile.decoder.ram, 65536);
+        }
+        let text = EXAMPLE.replace("64KiB", "64 apples");
+        let error = toml::from_str::<Profile>(&text).unwrap_err().to_string();
+        assert!(error.contains("write bytes"), "{error}");
     }
 
     #[test]
