@@ -6,6 +6,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lightday_station::size::decimal;
+
 /// Seconds of a day.
 pub const DAY_S: u64 = 86_400;
 
@@ -118,27 +120,6 @@ pub fn parse_duration_ms(text: &str) -> Result<u64, String> {
 
 fn how(text: &str) -> String {
     format!("`{text}` is not a duration: write a number and ms, s, min, h or d, such as 22h or 7d")
-}
-
-/// `number` times `factor`, exact; `None` if it is no number or not whole after that.
-pub fn decimal(number: &str, factor: u64) -> Option<u64> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |t: &str| !t.is_empty() && t.len() <= 18 && t.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || (number.contains('.') && !digits(fraction)) {
-        return None;
-    }
-    let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
-    let whole: u128 = whole.parse().ok()?;
-    let fraction: u128 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().ok()?
-    };
-    let total = (whole * scale + fraction) * u128::from(factor);
-    if !total.is_multiple_of(scale) {
-        return None;
-    }
-    u64::try_from(total / scale).ok()
 }
 
 /// Writes a duration in seconds with the unit that suits it: `51.2 s`, `12.3 min`, `44.0 h`, `9.1 d`.

@@ -7,13 +7,18 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 23] = [
     "new",
     "keygen",
     "build",
     "sign",
     "authorize",
     "command",
+    "delta",
+    "delta make",
+    "delta apply",
+    "delta inspect",
+    "delta explain",
     "inspect",
     "verify",
     "plan",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::error::{Error, Result};
 
-use super::units::{Ppm, Size, Span};
+use super::units::{ByteSize, Ppm, Span};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,18 +70,18 @@ pub struct Vehicle {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Memory {
-    slot_size: Size,
+    slot_size: ByteSize,
     load_address: LoadAddress,
     program_granule: u16,
-    erase_block: Size,
-    staging_size: Size,
+    erase_block: ByteSize,
+    staging_size: ByteSize,
     symbols: u16,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Decoder {
-    ram: Size,
+    ram: ByteSize,
     codecs: Vec<Codec>,
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lightday_station::bundle::{self, BuildOptions, Bundle};
-use lightday_station::codec::candidates;
+use lightday_station::codec::{Hints, candidates};
 use lightday_station::image::Image;
 use lightday_station::keys::{from_hex, to_hex};
 use lightday_station::object::UplinkObject;
@@ -240,14 +240,17 @@ fn warn(args: &Args, image: &Image, options: &BuildOptions, ledger: &Ledger) -> 
 fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
     let decoder = &mission.profile.decoder;
     let mut text = "note: the whole image is sent, the base is not used:".to_owned();
-    for candidate in candidates(Some(&base.bytes), &image.bytes, decoder).unwrap_or_default() {
+    let hints = Hints::on(&mission.profile, Some(base), image);
+    let all = candidates(Some(&base.bytes), &image.bytes, decoder, &hints);
+    for candidate in all.unwrap_or_default() {
         let name = codec_name(candidate.codec);
         text.push_str(&format!(" {name} makes {} B;", candidate.payload.len()));
     }
-    text.push_str(if decoder.codecs.contains(&CodecId::BsdiffZstd) {
-        " store is the smallest (bsdiff-zstd stands aside where decoder.ram is too small for it)"
+    let deltas = [CodecId::Model, CodecId::BsdiffZstd];
+    text.push_str(if deltas.iter().any(|codec| decoder.codecs.contains(codec)) {
+        " store is the smallest (a codec stands aside where decoder.ram is too small for it)"
     } else {
-        " no codec that makes deltas is in decoder.codecs of mission.toml (bsdiff-zstd does, if it is on board)"
+        " no codec that makes deltas is in decoder.codecs of mission.toml (model and bsdiff-zstd do, if they are on board)"
     });
     out::message(text);
 }

@@ -56,6 +56,8 @@ fn refuse_others(path: &Path, bytes: &[u8]) -> Result<()> {
         .map_or_else(Default::default, |n| n.to_string_lossy());
     let hint = if name.ends_with(".sig") {
         "a signature: inspect the file that it lies beside, which counts it in"
+    } else if name.ends_with(".ldp") {
+        "a patch file: `lightday delta inspect` shows it"
     } else if name.starts_with("keyset-") && name.ends_with(".bin") {
         "the key set as the vehicle stores it: keys/keyset.toml is the same for people"
     } else if [".key", ".pub", ".toml", ".csv", ".json", ".md"]

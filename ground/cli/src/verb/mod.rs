@@ -4,6 +4,7 @@ mod authorize;
 mod build;
 mod command;
 mod completions;
+mod delta;
 mod demo;
 pub mod describe;
 mod ingest;
@@ -32,6 +33,7 @@ pub enum Verb {
     Sign(sign::Args),
     Authorize(authorize::Args),
     Command(command::Args),
+    Delta(delta::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
     Plan(plan::Args),
@@ -58,6 +60,7 @@ impl Verb {
             Self::Sign(args) => sign::run(&args, global),
             Self::Authorize(args) => authorize::run(&args, global),
             Self::Command(args) => command::run(&args, global),
+            Self::Delta(args) => delta::run(&args),
             Self::Inspect(args) => inspect::run(&args, global),
             Self::Verify(args) => verify::run(&args, global),
             Self::Plan(args) => plan::run(&args, global),
