@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Dir, Ran, run};
+use common::{Dir, Mission, Ran, run};
 
 const HINTS: &str = "--isa thumb --old-base 0x20000000";
 
@@ -304,7 +304,7 @@ fn bad_command_lines_write_nothing() {
     {
         use std::os::unix::fs::PermissionsExt as _;
         bench.write("secret.bin", b"x");
-        let closed = fs::Permissions::from_mode(0);
+        let closed = fs::Permissions::from_mode(0o000);
         fs::set_permissions(bench.path("secret.bin"), closed).unwrap();
         // Whoever may read everything can read this too.
         if fs::read(bench.path("secret.bin")).is_err() {
@@ -400,4 +400,27 @@ fn an_elf_file_is_its_flat_image_unless_it_is_taken_raw() {
     bench.ok("explain old.elf new.elf");
     bench.write("broken.elf", &elf[..60]);
     bench.fails("make old.elf broken.elf b.ldp", 3, &["broken.elf", "--raw"]);
+}
+
+#[test]
+fn build_takes_the_model_where_the_vehicle_decodes_it() {
+    let mission = Mission::new("delta-build");
+    mission.edit(
+        "mission.toml",
+        "codecs = [\"store\", \"bsdiff-zstd\"]",
+        "codecs = [\"store\", \"model\"]",
+    );
+    mission.edit("mission.toml", "ram = \"1MiB\"", "ram = \"64KiB\"");
+    mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
+    let shown = mission.ok("inspect bundles/1.ldb").out;
+    assert!(
+        shown.contains("model") && shown.contains("65536"),
+        "{shown}"
+    );
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    mission.ok("verify bundles/1.ldb --base old.bin --image new.bin");
+    // Without RAM for the model's tables the whole image goes up, and is said to.
+    mission.edit("mission.toml", "ram = \"64KiB\"", "ram = \"2KiB\"");
+    let ran = mission.ok("build new.bin --version 1.2.0 --base old.bin --base-version 1.0.0");
+    assert!(ran.err.contains("the base is not used"), "{}", ran.err);
 }

@@ -226,7 +226,7 @@ impl Patch {
     pub fn head(&self) -> Vec<u8> {
         let mut head = vec![FORMAT << 4 | self.codec.code() & 15];
         if let Some(base) = &self.base {
-            let mut zigzag = (base.growth << 1 ^ base.growth >> 63) as u64;
+            let mut zigzag = (base.growth << 1 ^ base.growth >> 63).cast_unsigned();
             while zigzag > 0x7F {
                 head.push((zigzag & 0x7F) as u8 | 0x80);
                 zigzag >>= 7;
@@ -386,7 +386,7 @@ fn growth(bytes: &[u8]) -> Result<(i64, &[u8]), PatchError> {
             if *byte == 0 && shift > 0 {
                 return Err(PatchError::Growth);
             }
-            let growth = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+            let growth = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
             return Ok((growth, rest));
         }
     }
