@@ -1,6 +1,6 @@
 //! The whole way on board, frame by frame: reception, admission, installation, activation, trial, confirmation.
 
-use lightday_station::codec::candidates;
+use lightday_station::codec::{Hints, candidates};
 use lightday_station::profile::DecoderProfile;
 use lightday_tests::bench_ground::launch_manifest;
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, describe, first_image, image};
@@ -58,7 +58,9 @@ fn a_delta_from_the_running_image_or_from_golden_s_second_copy_is_patched_on_boa
             ram: 1 << 20,
             codecs: vec![CodecId::BsdiffZstd],
         };
-        let encoded = candidates(Some(&old), &new, &profile).unwrap().remove(0);
+        let encoded = candidates(Some(&old), &new, &profile, &Hints::default())
+            .unwrap()
+            .remove(0);
         assert!(encoded.payload.len() < 800, "{}", encoded.payload.len());
         let described = describe(&new, 2);
         let base = Some(describe(&old, version));

@@ -123,6 +123,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The segments of the map, in order.
+    #[cfg(feature = "encode")]
+    pub(crate) fn segments(&self) -> impl Iterator<Item = Segment> + '_ {
+        let mut cursor = Cursor::default();
+        core::iter::from_fn(move || self.map.next(&mut cursor))
+    }
+
     /// Keeps in the state what is not in RAM.
     pub(crate) fn suspend(self) {
         self.state.code = self.code.fill();

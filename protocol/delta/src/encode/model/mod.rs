@@ -10,6 +10,7 @@
 //! | `votes` | what references say of the alignment |
 //! | `run` | the model, run over an alignment: written or measured |
 //! | `search` | whatever comes out smallest |
+//! | `trace` | where the bits of a patch went |
 
 mod align;
 mod chains;
@@ -17,8 +18,11 @@ mod detect;
 mod elf;
 mod run;
 mod search;
+mod trace;
 mod units;
 mod votes;
+
+pub use trace::{Trace, model_isa, trace};
 
 use super::{EncodeError, Encoded, apply, lengths_of};
 use crate::ModelDecoder;

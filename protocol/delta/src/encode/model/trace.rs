@@ -12,14 +12,11 @@
 
 use crate::model::begin;
 use crate::model::coder::{Coder, Part, PatchReader};
-use crate::model::header::{self, FRONT, Header};
-use crate::model::ints::Ints;
+use crate::model::header::{FRONT, Header};
 use crate::model::isa::Isa;
-use crate::model::layout::CONTROL;
-use crate::model::map::{Cursor, Map};
 use crate::model::model_ram;
 use crate::model::old::Old;
-use crate::model::segments::{self, Coding};
+use crate::model::walk::Walk;
 use crate::{DecodeError, Lengths, SliceIo};
 use std::vec;
 use std::vec::Vec;
@@ -79,20 +76,20 @@ pub fn trace(old: &[u8], new: &[u8], payload: &[u8]) -> Result<Trace, DecodeErro
     };
     let mut reading = Old::new(&mut io, lengths.base, isa.big_endian());
     let mut ram = vec![0; size];
-    let segments = segments_of(&mut reading, &mut ram, lengths, header.clone())?;
-    ram.fill(0);
     let mut meter = Metering {
         reader: PatchReader::new(FRONT, lengths.patch),
         part: Part::Header,
         place: 0,
         trace: Trace {
             isa,
-            segments,
+            segments: Vec::new(),
             bits: [0.0; 5],
             at: [(); 3].map(|()| vec![0.0; new.len()]),
         },
     };
-    let mut walk = begin(&mut meter, &mut reading, &mut ram, lengths, header, &[])?;
+    let mut state = begin(&mut meter, &mut reading, &mut ram, lengths, header, &[])?;
+    let mut walk = Walk::resume(&mut state, &mut ram);
+    meter.trace.segments = walk.segments().map(|segment| segment.new).collect();
     while walk.at() < lengths.new {
         let from = walk.at();
         walk.step(&mut meter, &mut reading)?;
@@ -103,30 +100,6 @@ pub fn trace(old: &[u8], new: &[u8], payload: &[u8]) -> Result<Trace, DecodeErro
     }
     meter.reader.finish()?;
     Ok(meter.trace)
-}
-
-/// Where the segments of the map begin: header and map are decoded as `begin` does, and the map kept.
-fn segments_of(
-    old: &mut Old<'_>,
-    room: &mut [u8],
-    lengths: Lengths,
-    mut header: Header,
-) -> Result<Vec<u32>, DecodeError> {
-    let mut reader = PatchReader::new(FRONT, lengths.patch);
-    let mut control = [0; CONTROL];
-    let mut ints = Ints::new(&mut control, header::NUMBERS + segments::NUMBERS);
-    header.code(&mut reader, &mut ints, old)?;
-    let coding = Coding {
-        numbers: header::NUMBERS,
-        flags: header::FLAGS,
-    };
-    let mut map = Map::new(room);
-    coding.code(&mut reader, &mut ints, old, lengths, &[], &mut map)?;
-    let (map, _) = map.seal();
-    let mut cursor = Cursor::default();
-    Ok(core::iter::from_fn(|| map.next(&mut cursor))
-        .map(|segment| segment.new)
-        .collect())
 }
 
 /// The decoder's end, with a meter.
