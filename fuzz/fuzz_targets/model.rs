@@ -39,7 +39,10 @@ fuzz_target!(|bytes: &[u8]| {
             Err(DecodeError::Io(error)) => panic!("read outside of a region: {error}"),
             Err(_) => break true,
         }
-        assert!(image.len() <= new as usize, "wrote past the declared length");
+        assert!(
+            image.len() <= new as usize,
+            "wrote past the declared length"
+        );
     };
     assert!(
         failed || image.len() == new as usize,

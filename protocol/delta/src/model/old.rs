@@ -20,6 +20,9 @@ pub(crate) struct Old<'a> {
     held: [u32; LINES],
     lines: [[u8; LINE]; LINES],
     failed: Option<IoError>,
+    /// What an instruction set found when it last looked back from somewhere: where from, and what.
+    /// A walk goes forwards, so that the next look has little to add.
+    pub(crate) looked_back: Option<(u32, Option<(u32, bool)>)>,
 }
 
 impl<'a> Old<'a> {
@@ -32,6 +35,7 @@ impl<'a> Old<'a> {
             held: [u32::MAX; LINES],
             lines: [[0; LINE]; LINES],
             failed: None,
+            looked_back: None,
         }
     }
 

@@ -276,18 +276,35 @@ fn entry(scope: &mut Scope<'_, '_>, at: u32, wide: bool) -> Option<u32> {
 }
 
 /// The nearest `TBB` or `TBH` whose table may hold `offset`, and whether its entries are halfwords.
+///
+/// Looks only at what the last look, from a little further back, has not seen; the answer is the same.
 fn table_branch(scope: &mut Scope<'_, '_>, offset: u32) -> Option<(u32, bool)> {
-    let even = offset & !1;
-    let mut next = scope.old.half(even.checked_sub(2)?)?;
-    for step in 2..=TABLE_REACH / 2 {
-        let at = even.checked_sub(step * 2)?;
-        let half = scope.old.half(at)?;
-        if half == 0xE8DF && next & 0xFFE0 == 0xF000 {
-            return Some((at, next & 0x10 != 0));
+    let from = offset & !1;
+    let least = from.saturating_sub(TABLE_REACH);
+    let seen = scope.old.looked_back;
+    let seen = seen.filter(|(before, _)| *before <= from && from - before <= TABLE_REACH);
+    // The first place that was seen already: branches there are known.
+    let known = seen.map_or(0, |(before, _)| before.saturating_sub(2));
+    let mut at = from.saturating_sub(4);
+    let mut found = None;
+    while at >= least.max(known) && at.wrapping_add(4) <= from {
+        let branch = scope.old.half(at) == Some(0xE8DF);
+        let second = if branch {
+            scope.old.half(at.wrapping_add(2)).unwrap_or(0)
+        } else {
+            0
+        };
+        if second & 0xFFE0 == 0xF000 {
+            found = Some((at, second & 0x10 != 0));
+            break;
         }
-        next = half;
+        let Some(next) = at.checked_sub(2) else { break };
+        at = next;
     }
-    None
+    let found = found.or(seen.and_then(|(_, found)| found));
+    let found = found.filter(|(at, _)| *at >= least);
+    scope.old.looked_back = Some((from, found));
+    found
 }
 
 /// The word at `offset` as a literal: a distance from an `ADD Rd, PC`, or a pointer.
