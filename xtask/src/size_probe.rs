@@ -1,7 +1,7 @@
 //! The decoder of patches as a library for flight computers, of which the benchmark reads the code size.
 //!
 //! One archive for each target and choice of instruction sets: `target/bench-delta/probe/TARGET.VARIANT.a`. It is
-//! built as [`no_std`](crate::no_std) builds, at opt-level "z" with link-time optimisation over `core` and all:
+//! built as [`no_std`] builds, at opt-level "z" with link-time optimisation over `core` and all:
 //! nothing is left in it that the decoder does not reach, without a linker.
 
 use std::fs;
