@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Dir, Mission, Ran, run};
 
-const HINTS: &str = "--isa thumb --old-base 0x20000000";
+const HINTS: &str = "--isa thumb --old-base 0x08000000 --effort 1";
 
 /// A directory with the two images, `old.bin` and `new.bin`.
 struct Bench(Dir);

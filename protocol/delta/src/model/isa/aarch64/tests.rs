@@ -255,26 +255,3 @@ fn pointers_of_eight_bytes() {
     let found = references(&[NOP, NOP, 0x8000_0120, 0, 0x8000_0120, NOP]);
     assert_eq!(found, [(8, words::POINTER_64, BASE + 0x120, None)]);
 }
-
-#[test]
-#[ignore = "temporary: dumps references of an image"]
-fn dump() {
-    let Ok(image) = std::fs::read("/tmp/isa/a64.text") else {
-        return;
-    };
-    let base = std::fs::read_to_string("/tmp/isa/a64.base").unwrap();
-    let base = u64::from_str_radix(base.trim(), 16).unwrap();
-    let mut text = std::string::String::new();
-    for (at, unit) in units(&image, base) {
-        let r = unit.reference;
-        text += &std::format!(
-            "{} {} {} {} {}\n",
-            at,
-            unit.len,
-            unit.class,
-            r.map_or(0, |r| r.target),
-            r.and_then(|r| r.partner).map_or(-1, i64::from)
-        );
-    }
-    std::fs::write("/tmp/isa/a64.refs", text).unwrap();
-}

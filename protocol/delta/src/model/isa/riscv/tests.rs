@@ -274,29 +274,3 @@ fn pointers_among_code_need_company() {
     let expected = [(0, words::POINTER_64, 0x8000_0040, None)];
     assert_eq!(references(Isa::Riscv64, &wide, 0x2000_0000), expected);
 }
-
-#[test]
-#[ignore = "temporary: dumps references of an image"]
-fn dump() {
-    for (isa, path, base, out) in [(
-        Isa::Riscv32,
-        "/work/shared/corpus/orbiter-riscv-v1.bin",
-        0x2000_0000,
-        "/tmp/isa/rv.refs",
-    )] {
-        let image = std::fs::read(path).unwrap();
-        let mut text = std::string::String::new();
-        for (at, unit) in units(isa, &image, base) {
-            let r = unit.reference;
-            text += &std::format!(
-                "{} {} {} {} {}\n",
-                at,
-                unit.len,
-                unit.class,
-                r.map_or(0, |r| r.target),
-                r.and_then(|r| r.partner).map_or(-1, i64::from)
-            );
-        }
-        std::fs::write(out, text).unwrap();
-    }
-}

@@ -234,22 +234,3 @@ fn pointers_are_told_from_calls() {
     ];
     assert_eq!(found, expected);
 }
-
-#[test]
-#[ignore = "temporary: dumps references of an image"]
-fn dump() {
-    let image = std::fs::read("/work/shared/corpus/orbiter-sparc-v1.bin").unwrap();
-    let mut text = std::string::String::new();
-    for (at, unit) in units(&image) {
-        let r = unit.reference;
-        text += &std::format!(
-            "{} {} {} {} {}\n",
-            at,
-            unit.len,
-            unit.class,
-            r.map_or(0, |r| r.target),
-            r.and_then(|r| r.partner).map_or(-1, i64::from)
-        );
-    }
-    std::fs::write("/tmp/isa/sp.refs", text).unwrap();
-}
