@@ -241,8 +241,6 @@ mod writer {
         part: Part,
         /// Cost so far in bits, by [`Part`].
         pub(crate) bits: [f64; 5],
-        /// Times that each part was begun.
-        pub(crate) calls: [u32; 5],
     }
 
     impl<'a> Meter<'a> {
@@ -252,7 +250,6 @@ mod writer {
                 new,
                 part: Part::Header,
                 bits: [0.0; 5],
-                calls: [0; 5],
             }
         }
     }
@@ -266,7 +263,6 @@ mod writer {
 
         fn part(&mut self, part: Part, _: u32) {
             self.part = part;
-            self.calls[part as usize] += 1;
         }
 
         fn truth(&self, at: u32) -> u8 {

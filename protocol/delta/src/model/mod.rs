@@ -22,7 +22,7 @@
 //! caller's business before the first byte and after the last.
 //!
 //! A decoder holds all tables in the bytes that it is lent, [`model_ram`] says how many; beside them a
-//! [`ModelState`] of less than 1 KiB. A patch is bounded: the map takes at most one segment for three
+//! [`ModelState`] of some hundred bytes. A patch is bounded: the map takes at most one segment for three
 //! bytes of RAM, a unit at most two flags for itself and one for each byte, a byte eight decisions.
 
 pub(crate) mod coder;
@@ -142,7 +142,8 @@ impl ModelState {
     /// call, as the last call left them; their number is at least what [`model_ram`] says.
     ///
     /// The first call reads the whole map, at most one segment for every three bytes of RAM; every
-    /// call hands out at most 248 bytes. A byte takes at most eight decisions and nine flags.
+    /// call hands out at most 248 bytes. A unit takes at most two flags, and a byte of it at most one flag
+    /// and eight decisions.
     ///
     /// # Errors
     /// See [`DecodeError`]. After an error every call returns the same one.

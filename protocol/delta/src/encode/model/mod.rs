@@ -67,8 +67,8 @@ impl ModelOptions {
 
 /// Makes the smallest patch from `old` to `new` that decodes in the RAM given, and proves it.
 ///
-/// The same images and options give the same bytes. Takes about a second of both cores for 250 kB and
-/// each step of effort, and some 200 times the images' size of memory.
+/// The same images and options give the same bytes. Works on two threads; each more step of effort
+/// searches longer.
 ///
 /// # Errors
 /// [`EncodeError::TooLarge`], [`EncodeError::RamTooSmall`]; the other kinds are bugs.

@@ -43,13 +43,12 @@ pub(crate) fn read_as(
     span: u32,
     offset: u32,
 ) -> Option<Unit> {
-    let first = scope.old.byte(offset)?;
+    scope.old.byte(offset)?;
     let address = scope.space.address(offset);
     if !address.is_multiple_of(4) {
         return Some(plain(1, BYTE));
     }
     let Some(word) = scope.old.word(offset) else {
-        let _ = first;
         return Some(plain(1, BYTE));
     };
     let signed = i64::from(word.cast_signed());
