@@ -47,6 +47,13 @@ pub enum BuildError {
     Address(u64),
     /// The image is linked per slot and neither file nor options say for which.
     SlotUnknown,
+    /// The security counter is higher than the vehicle's floors hold.
+    SecurityCounter {
+        /// The counter asked for.
+        asked: u32,
+        /// The highest that the floors hold.
+        most: u32,
+    },
     /// Load-and-go without an evidence root.
     EvidenceMissing,
     /// The trial policy allows no boot, no time for health, or no lease.
@@ -75,6 +82,10 @@ impl fmt::Display for BuildError {
             ),
             Self::Address(address) => write!(f, "the profile has no slot at {address:#x}"),
             Self::SlotUnknown => f.write_str("the image does not say which slot it is linked for"),
+            Self::SecurityCounter { asked, most } => write!(
+                f,
+                "security counter {asked}, the floors hold {most} steps (memory.security_counters)"
+            ),
             Self::EvidenceMissing => f.write_str("load-and-go without an evidence root"),
             Self::Trial => f.write_str("the trial policy allows no boot, no time or no lease"),
             Self::EnvelopeTooLong { size, fields } => {
@@ -105,6 +116,9 @@ impl BuildError {
             Self::StagingTooSmall { .. } => "build a delta from an image that is on board",
             Self::Address(_) => "link the image for a slot, or correct memory.load_address",
             Self::SlotUnknown => "name the slot: --slot a or --slot b",
+            Self::SecurityCounter { .. } => {
+                "go up by one where an older image must never run again, else leave --security-counter out: steps cannot be taken back"
+            }
             Self::EvidenceMissing => "rehearse first and give the evidence root, or use authorize",
             Self::Trial => "give at least one try and times above 0",
             Self::EnvelopeTooLong { .. } => {

@@ -174,6 +174,10 @@ pub fn build(
     if options.activation == Activation::LoadAndGo && options.evidence_root.is_none() {
         return Err(BuildError::EvidenceMissing);
     }
+    let (asked, most) = (options.security_counter, profile.memory.security_counters);
+    if asked > most {
+        return Err(BuildError::SecurityCounter { asked, most });
+    }
     let slot_size = profile.memory.slot_size;
     if image.size() > slot_size {
         return Err(BuildError::ImageTooLarge {

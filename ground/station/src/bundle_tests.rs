@@ -82,7 +82,9 @@ fn the_envelope_with_three_signatures_fits_384_bytes() {
     options.evidence_root = Some(Digest([9; 32]));
     options.security_counter = 70_000;
     let (old, new) = pair();
-    let mut bundle = build(Some(&old), &new, &profile(), &options).unwrap();
+    let mut profile = profile();
+    profile.memory.security_counters = 70_000;
+    let mut bundle = build(Some(&old), &new, &profile, &options).unwrap();
     let (keys, _) = keys();
     let message = bundle.signing_message();
     for (n, role) in [
@@ -250,6 +252,14 @@ fn what_cannot_fly_is_not_built() {
         BuildError::EvidenceMissing
     );
     assert_eq!(fails(|p, _| p.trial.tries = 0), BuildError::Trial);
+    // A counter that the floors cannot reach would be a floor that never rises again.
+    assert_eq!(
+        fails(|_, o| o.security_counter = 17),
+        BuildError::SecurityCounter {
+            asked: 17,
+            most: 16
+        }
+    );
 }
 
 proptest! {

@@ -35,6 +35,7 @@ program_granule = 4         # bytes that the flash programs at once
 erase_block = 4096          # bytes that the flash erases at once
 staging_size = 262144       # bytes of the staging area: symbol log and block
 symbols = 1000              # most source symbols of one object
+security_counters = 16      # highest security counter that the floors hold
 
 [decoder]
 ram = "64KiB"               # RAM that a decoder may take; or a number of bytes: 65536
@@ -96,6 +97,16 @@ pub struct Memory {
     pub staging_size: u32,
     /// Most source symbols of one object.
     pub symbols: u16,
+    /// Highest security counter that the vehicle's floors hold, one program granule a step. A floor that is
+    /// full no longer guards against older images.
+    #[serde(default = "least_counters")]
+    pub security_counters: u32,
+}
+
+/// What every vehicle holds, however coarse its granule.
+#[must_use]
+pub const fn least_counters() -> u32 {
+    16
 }
 
 /// Where images are linked.
@@ -258,6 +269,11 @@ impl Profile {
             "be a multiple of memory.erase_block",
         )?;
         must(memory.symbols > 0, "memory.symbols", "be above 0")?;
+        must(
+            memory.security_counters >= least_counters(),
+            "memory.security_counters",
+            "be at least 16, which every vehicle holds",
+        )?;
         must(
             self.decoder.codecs.contains(&CodecId::Store),
             "decoder.codecs",

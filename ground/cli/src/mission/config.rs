@@ -76,6 +76,8 @@ struct Memory {
     erase_block: ByteSize,
     staging_size: ByteSize,
     symbols: u16,
+    #[serde(default = "profile::least_counters")]
+    security_counters: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -205,6 +207,7 @@ impl Config {
                 erase_block: self.memory.erase_block.0,
                 staging_size: self.memory.staging_size.0,
                 symbols: self.memory.symbols,
+                security_counters: self.memory.security_counters,
             },
             decoder: profile::DecoderProfile {
                 ram: self.decoder.ram.0,

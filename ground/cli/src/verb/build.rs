@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::Global;
 use crate::atomic::{Access, Pending, read_text};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Ledger, ObjectRow};
+use crate::ledger::{BundleRow, Ledger, ObjectRow};
 use crate::mission::artifact::Artifact;
 use crate::mission::keys::bad_key;
 use crate::mission::{Mission, images, recover};
@@ -118,7 +118,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .field("base")
         .hint("name the image that the vehicle runs with --base, and the new one first"));
     }
-    warn(args, &image, &options, &ledger)?;
+    warn(args, &image, &options, &mission, &ledger)?;
     let spinner = out::spinner("trying codecs");
     let built = bundle::build(base.as_ref(), &image, &mission.profile, &options);
     spinner.finish_and_clear();
@@ -219,15 +219,29 @@ fn signed_object(bundle: &Bundle, mission: &Mission, args: &Args) -> Result<Upli
 }
 
 /// Tells of what is allowed and hardly meant.
-fn warn(args: &Args, image: &Image, options: &BuildOptions, ledger: &Ledger) -> Result<()> {
+fn warn(
+    args: &Args,
+    image: &Image,
+    options: &BuildOptions,
+    mission: &Mission,
+    ledger: &Ledger,
+) -> Result<()> {
+    let known = ledger.bundles()?;
     if args.base.is_some() && options.version <= options.base_version {
         out::message(format_args!(
             "warning: version {} is not above {}, that of the base",
             options.version, options.base_version
         ));
     }
+    let latest = latest_counter(&known);
+    if options.security_counter > latest.saturating_add(1) {
+        out::message(format_args!(
+            "warning: security counter {} after {latest}: each step uses up one of {} that the floors hold, for ever",
+            options.security_counter, mission.profile.memory.security_counters
+        ));
+    }
     let digest = image.digest().0;
-    if let Some(same) = ledger.bundles()?.iter().find(|b| b.image == digest) {
+    if let Some(same) = known.iter().find(|b| b.image == digest) {
         out::message(format_args!(
             "warning: bundle {} brings this very image already, as version {}",
             same.number, same.version
@@ -255,6 +269,11 @@ fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
     out::message(text);
 }
 
+/// The highest security counter that was built.
+fn latest_counter(known: &[BundleRow]) -> u32 {
+    known.iter().map(|b| b.security_counter).max().unwrap_or(0)
+}
+
 fn build_options(
     args: &Args,
     number: ObjectNumber,
@@ -276,7 +295,7 @@ fn build_options(
             .hint("say which version the vehicle knows it by: --base-version 1.0.0")
         })?;
     }
-    let latest = known.iter().map(|b| b.security_counter).max().unwrap_or(0);
+    let latest = latest_counter(&known);
     options.security_counter = args.security_counter.unwrap_or(latest);
     options.class_bound = args.class;
     options.slot = args.slot;
