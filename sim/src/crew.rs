@@ -4,8 +4,9 @@
 //! time through the station's own drafts, and the real verifier checks them on the ground and on board.
 
 use lightday_station::document::Draft;
-use lightday_station::keys::{SigningKey, link_keys};
+use lightday_station::keys::SigningKey;
 use lightday_station::keyset::{KeySetFile, Thresholds};
+use lightday_station::link_keys::HeldKeys;
 use lightday_station::signed::{Drafted, Signed};
 use lightday_trust::{KeySet, LinkKeys};
 use lightday_wire::{Epoch, Role};
@@ -34,6 +35,7 @@ pub struct Crew {
     keys: Vec<SigningKey>,
     set: KeySet,
     link_keys: LinkKeys,
+    held_keys: HeldKeys,
 }
 
 impl std::fmt::Debug for Crew {
@@ -65,10 +67,12 @@ impl Crew {
                 keys.push(key);
             }
         }
+        let held_keys = HeldKeys::generate(&link);
         Self {
             keys,
             set: file.key_set().expect("the staff makes a valid key set"),
-            link_keys: link_keys(&link),
+            link_keys: held_keys.padded(),
+            held_keys,
         }
     }
 
@@ -82,6 +86,12 @@ impl Crew {
     #[must_use]
     pub const fn link_keys(&self) -> &LinkKeys {
         &self.link_keys
+    }
+
+    /// The same, as the ground holds them.
+    #[must_use]
+    pub const fn held_keys(&self) -> &HeldKeys {
+        &self.held_keys
     }
 
     /// Has as many of each role sign as must.

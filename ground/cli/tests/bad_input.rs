@@ -158,20 +158,23 @@ fn damaged_keys() {
         link.replace("\n3 ", "\n33 "),
         link.replace("\n3 ", "\n2 "),
     ] {
-        fs::write(mission.path("keys/link.key"), bad).unwrap();
-        refuses(
-            &mission,
-            &format!("uplink bundles/1.ldb --at {START}"),
-            &[3],
-            "link.key",
-        );
+        for file in ["link-0.key", "link.key"] {
+            let path = mission.path("keys").join(file);
+            let good = fs::read(&path).unwrap();
+            fs::write(&path, &bad).unwrap();
+            let line = format!("uplink bundles/1.ldb --at {START}");
+            refuses(&mission, &line, &[3], file);
+            fs::write(&path, good).unwrap();
+        }
     }
-    fs::remove_file(mission.path("keys/link.key")).unwrap();
+    for file in ["link-0.key", "link.key"] {
+        fs::remove_file(mission.path("keys").join(file)).unwrap();
+    }
     refuses(
         &mission,
         &format!("uplink bundles/1.ldb --at {START}"),
         &[3],
-        "link.key",
+        "link-0.key",
     );
     let set = fs::read_to_string(mission.path("keys/keyset.toml")).unwrap();
     for bad in [
@@ -208,7 +211,7 @@ fn no_key_is_ever_overwritten() {
         assert_eq!(fs::read(&path).unwrap(), bytes, "{}", path.display());
     }
     #[cfg(unix)]
-    for name in ["release-bob.key", "link.key"] {
+    for name in ["release-bob.key", "link.key", "link-0.key"] {
         use std::os::unix::fs::PermissionsExt as _;
         let path = mission.path("keys").join(name);
         assert_eq!(

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Dir, Mission, START, report, run};
-use lightday_station::keys;
+use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
 use lightday_wire::report::flags;
 use lightday_wire::{Epoch, Frame, ObjectNumber, Refusal, Stage, TagLen, VehicleId, Verdict};
@@ -104,11 +104,9 @@ fn from_a_signed_bundle_to_frames() {
         plan["bytes_total"].as_u64().unwrap()
     );
     let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
-    let key = keys::link_keys_from_text(&text).unwrap().frame_key(
-        VehicleId(1),
-        Direction::Up,
-        Epoch::default(),
-    );
+    let keys = HeldKeys::from_text(&text).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Up, Epoch::default());
+    let key = key.unwrap();
     for frame in &frames {
         key.open_frame(Frame::parse(frame, TagLen::Eight).unwrap())
             .unwrap();

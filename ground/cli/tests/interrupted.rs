@@ -224,26 +224,58 @@ fn the_key_set_is_anchored_in_the_ledger() {
 #[test]
 fn other_link_keys_are_refused() {
     let mission = Mission::with_bundle("link-keys");
-    let path = mission.path("keys/link.key");
-    let good = fs::read(&path).unwrap();
     let other = Mission::new("link-keys-other");
-    fs::copy(other.path("keys/link.key"), &path).unwrap();
+    let names = ["keys/link.key", "keys/link-0.key"];
+    let good = names.map(|name| fs::read(mission.path(name)).unwrap());
     fs::write(mission.path("r.bin"), [0xf0; 95]).unwrap();
     let uplink = format!("uplink bundles/1.ldb --at {START}");
-    for line in [&uplink, "ingest r.bin", "ledger verify"] {
-        let said = mission.fails(line, 4, "link.key");
-        assert!(said.contains("fingerprint"), "{said}");
+    for (name, good) in names.iter().zip(&good) {
+        fs::copy(other.path(name), mission.path(name)).unwrap();
+        for line in [&uplink, "ingest r.bin", "ledger verify"] {
+            let said = mission.fails(line, 4, name);
+            assert!(said.contains("fingerprint"), "{said}");
+        }
+        fs::write(mission.path(name), good).unwrap();
     }
-    fs::remove_file(&path).unwrap();
+    let remove = || names.map(|name| fs::remove_file(mission.path(name)).unwrap());
+    remove();
     mission.fails("keygen link", 5, "--replace");
     mission.ok("keygen link --replace");
     mission.ok(&uplink);
-    fs::remove_file(&path).unwrap();
+    remove();
     for line in ["keygen link", "keygen link --replace"] {
         mission.fails(line, 5, "backup");
     }
-    fs::write(&path, good).unwrap();
+    fs::write(mission.path(names[1]), &good[1]).unwrap();
     mission.fails(&uplink, 4, "fingerprint");
+}
+
+#[test]
+fn a_machine_that_sends_needs_the_link_key_of_its_epoch_alone() {
+    let mission = Mission::with_bundle("link-vault");
+    let vault = Dir::new("link-vault-off");
+    let away = vault.0.join("link.key");
+    fs::rename(mission.path("keys/link.key"), &away).unwrap();
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    mission.ok("ledger verify");
+    // The way to the next epoch leads through the vault.
+    mission.ok("command epoch-switch 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    let switch = format!("uplink documents/cmd-1.ldd --at {START}");
+    let said = mission.fails(&switch, 3, "link-1.key");
+    assert!(said.contains("keygen link-epoch 1"), "{said}");
+    let one = mission.path("keys/link-0.key").display().to_string();
+    mission.fails(&format!("keygen link-epoch 1 --from {one}"), 3, "epoch 1");
+    let take = format!("keygen link-epoch 1 --from {}", away.display());
+    mission.ok(&format!("{take} --dry-run"));
+    assert!(!mission.path("keys/link-1.key").exists());
+    mission.ok(&take);
+    mission.fails(&take, 8, "link-1.key");
+    mission.ok(&switch);
+    let text = fs::read_to_string(mission.path("keys/link-1.key")).unwrap();
+    let lines: Vec<_> = text.lines().filter(|l| !l.starts_with('#')).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].starts_with("1 "));
 }
 
 #[test]

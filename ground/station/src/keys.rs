@@ -1,4 +1,4 @@
-//! Key files: private signing keys (PEM), link keys (hexadecimal lines) and key sets (TOML).
+//! Key files: private signing keys (PEM).
 //!
 //! Never draws a random number (32 random bytes are passed in), never verifies a signature (that is
 //! `lightday-trust`), never prints a secret: errors name the field and the remedy, not the bytes.
@@ -27,8 +27,7 @@ use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::spki::EncodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
-use lightday_trust::{LinkKey, LinkKeys};
-use lightday_wire::{Epoch, Role};
+use lightday_wire::Role;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Why a key file cannot be used. Never holds bytes of the file.
@@ -50,8 +49,8 @@ pub enum KeyError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// A link key file lacks an epoch.
-    LinkMissing(u8),
+    /// A link key file holds no key.
+    LinkEmpty,
     /// A link key file has two keys for an epoch, or the same key for two.
     LinkTwice {
         /// Line in the file, from 1.
@@ -78,7 +77,7 @@ impl fmt::Display for KeyError {
             Self::Role(role) => write!(f, "role: \"{role}\" is no role"),
             Self::Name => f.write_str("name: empty, too long, or not letters, digits, - _ ."),
             Self::LinkLine { line, what } => write!(f, "line {line}: {what}"),
-            Self::LinkMissing(epoch) => write!(f, "the key of epoch {epoch} is missing"),
+            Self::LinkEmpty => f.write_str("there is no link key in the file"),
             Self::LinkTwice { line } => {
                 write!(f, "line {line}: this epoch or key stands there twice")
             }
@@ -101,8 +100,8 @@ impl KeyError {
                 "put \"role: ROLE\" and \"name: NAME\" before the PEM block; \
                  roles: root, release, verification, flight"
             }
-            Self::LinkLine { .. } | Self::LinkMissing(_) | Self::LinkTwice { .. } => {
-                "restore the link key file: sixteen lines \"EPOCH 64-HEX-DIGITS\", epochs 0 to 15"
+            Self::LinkLine { .. } | Self::LinkEmpty | Self::LinkTwice { .. } => {
+                "restore the link key file: lines of \"EPOCH 64-HEX-DIGITS\", epochs 0 to 15"
             }
             Self::KeySetText(_) | Self::KeySetField { .. } | Self::KeySet(_) => {
                 "correct the key set file: `version`, `[thresholds]` of all four roles, and a `[[keys]]` with \
@@ -290,68 +289,6 @@ pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Link keys of 512 random bytes from the caller: sixteen, independent of each other.
-#[must_use]
-pub fn link_keys(random: &Zeroizing<[u8; 32 * Epoch::COUNT]>) -> LinkKeys {
-    LinkKeys(core::array::from_fn(|epoch| {
-        let mut key = [0; 32];
-        let from = random.iter().skip(32 * epoch);
-        key.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-        LinkKey(key)
-    }))
-}
-
-/// The link key file. Secret: whoever has it can make the vehicle listen.
-#[must_use]
-pub fn link_keys_to_text(keys: &LinkKeys) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(2048));
-    text.push_str(
-        "# Link keys, SECRET: shared with the vehicle alone. One line an epoch: EPOCH KEY.\n\
-         # An epoch is left for good by a root-signed switch; never edit or reorder these lines.\n",
-    );
-    for (epoch, key) in keys.0.iter().enumerate() {
-        let hex = Zeroizing::new(to_hex(&key.0));
-        text.push_str(&format!("{epoch} "));
-        text.push_str(&hex);
-        text.push('\n');
-    }
-    text
-}
-
-/// Reads a link key file.
-///
-/// # Errors
-/// [`KeyError::LinkLine`], [`KeyError::LinkMissing`], [`KeyError::LinkTwice`].
-pub fn link_keys_from_text(text: &str) -> Result<LinkKeys, KeyError> {
-    let mut keys: [Option<Zeroizing<[u8; 32]>>; Epoch::COUNT] = core::array::from_fn(|_| None);
-    for (line, content) in (1..).zip(text.lines()) {
-        let content = content.trim();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        let bad = |what| KeyError::LinkLine { line, what };
-        let (epoch, hex) = content
-            .split_once(char::is_whitespace)
-            .ok_or(bad("an epoch and a key are expected"))?;
-        let epoch: usize = epoch.parse().map_err(|_| bad("the epoch is no number"))?;
-        let key = from_hex::<32>(hex.trim()).ok_or(bad("a key is 64 hexadecimal digits"))?;
-        let key = Zeroizing::new(key);
-        let known = keys.iter().flatten().any(|other| *other == key);
-        let place = keys.get_mut(epoch).ok_or(bad("epochs are 0 to 15"))?;
-        if known || place.is_some() {
-            return Err(KeyError::LinkTwice { line });
-        }
-        *place = Some(key);
-    }
-    for (epoch, key) in (0..).zip(&keys) {
-        if key.is_none() {
-            return Err(KeyError::LinkMissing(epoch));
-        }
-    }
-    let key = |k: Option<Zeroizing<[u8; 32]>>| LinkKey(k.map_or([0; 32], |k| *k));
-    Ok(LinkKeys(keys.map(key)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,27 +328,6 @@ mod tests {
         assert_eq!(fails("flight", "pilot"), KeyError::Role("pilot".into()));
         assert_eq!(fails("bob", "../bob"), KeyError::Name);
         assert_eq!(fails("-----END", ""), KeyError::Pem);
-    }
-
-    #[test]
-    fn link_keys_survive_their_file_and_its_faults_are_named() {
-        let mut random = Zeroizing::new([0; 512]);
-        (0..)
-            .zip(random.iter_mut())
-            .for_each(|(i, b): (u32, _)| *b = (i * 7 / 3) as u8);
-        let keys = link_keys(&random);
-        let text = link_keys_to_text(&keys);
-        let read = link_keys_from_text(&text).unwrap();
-        assert!(read.0.iter().zip(&keys.0).all(|(a, b)| a.0 == b.0));
-
-        let fails = |text: &str| link_keys_from_text(text).err().unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(fails(&lines[..17].join("\n")), KeyError::LinkMissing(15));
-        let twice = [lines.join("\n"), lines[3].into()].join("\n");
-        assert_eq!(fails(&twice), KeyError::LinkTwice { line: 19 });
-        for bad in ["16 00", "x 00", "7", "0 zz"] {
-            assert!(matches!(fails(bad), KeyError::LinkLine { line: 1, .. }));
-        }
     }
 
     proptest! {

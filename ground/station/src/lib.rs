@@ -34,6 +34,7 @@ pub mod image;
 pub mod keys;
 pub mod keyset;
 pub mod link;
+pub mod link_keys;
 pub mod object;
 mod outcome;
 pub mod patch;

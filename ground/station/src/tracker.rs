@@ -24,11 +24,11 @@
 //! near that many resets goes on to the next link epoch, where all older recordings are refused.
 //!
 //! ```
+//! use lightday_station::link_keys::HeldKeys;
 //! use lightday_station::tracker::{TrackError, Tracker};
-//! use lightday_trust::{LinkKey, LinkKeys};
 //! use lightday_wire::VehicleId;
 //!
-//! let keys = LinkKeys(core::array::from_fn(|_| LinkKey([1; 32])));
+//! let keys = HeldKeys::default();
 //! let mut tracker = Tracker::new(VehicleId(7), 79_200);
 //! let refused = tracker.receive(&keys, b"noise", 1_000_000);
 //! assert!(matches!(refused, Err(TrackError::NotAReport(_))));
@@ -39,12 +39,14 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use lightday_trust::digest::sha256;
-use lightday_trust::{Direction, FrameKey, LinkKeys};
+use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::canon::{self, CanonError};
 use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
 use lightday_wire::{Digest, Epoch, VehicleId};
 use serde::{Deserialize, Serialize};
+
+use crate::link_keys::HeldKeys;
 
 /// Why bytes from the downlink are not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub enum TrackError {
         /// The epoch of the last report.
         last: Epoch,
     },
+    /// The key of its epoch is not held here: nothing is known of it.
+    KeyMissing(Epoch),
     /// Authentic, and its body makes no sense: the vehicle runs a protocol that we do not know.
     Malformed(CanonError),
     /// Not newer than the last report: a recording, a duplicate, or one that was overtaken.
@@ -84,6 +88,11 @@ impl fmt::Display for TrackError {
             Self::Forged(epoch) => write!(
                 f,
                 "the report's tag does not verify under the link key of epoch {}",
+                epoch.get()
+            ),
+            Self::KeyMissing(epoch) => write!(
+                f,
+                "the link key of epoch {} is not held here, so the report proves nothing",
                 epoch.get()
             ),
             Self::OldEpoch { found, last } => write!(
@@ -118,7 +127,10 @@ impl TrackError {
                 "check that the file holds whole reports and nothing around them"
             }
             Self::Forged(_) => {
-                "check vehicle id and keys/link.key; if both are right, the packet was damaged or forged"
+                "check vehicle id and keys/link-N.key; if both are right, the packet was damaged or forged"
+            }
+            Self::KeyMissing(_) => {
+                "if the vehicle was told to go on to that epoch, take its key from the vault: `lightday keygen link-epoch`"
             }
             Self::OldEpoch { .. } | Self::OldSequence { .. } | Self::KnownAlarm { .. } => {
                 "nothing is to be done: it is a duplicate or a recording"
@@ -240,8 +252,9 @@ impl Tracker {
         self.last.as_ref().map(|last| last.epoch).max(alarm)
     }
 
-    fn key(&self, keys: &LinkKeys, epoch: Epoch) -> FrameKey {
-        keys.frame_key(self.vehicle, Direction::Down, epoch)
+    fn key(&self, keys: &HeldKeys, epoch: Epoch) -> Result<FrameKey, TrackError> {
+        let key = keys.frame_key(self.vehicle, Direction::Down, epoch);
+        key.ok_or(TrackError::KeyMissing(epoch))
     }
 
     /// Takes a packet that was heard at `received_s`, if it proves itself.
@@ -250,13 +263,13 @@ impl Tracker {
     /// [`TrackError`]; the last report stays then.
     pub fn receive(
         &mut self,
-        keys: &LinkKeys,
+        keys: &HeldKeys,
         bytes: &[u8],
         received_s: u64,
     ) -> Result<Proven, TrackError> {
         let frame = ReportFrame::parse(bytes).map_err(TrackError::NotAReport)?;
         let body = self
-            .key(keys, frame.epoch)
+            .key(keys, frame.epoch)?
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
         let report: Report = canon::decode(body).map_err(TrackError::Malformed)?;
@@ -319,10 +332,10 @@ impl Tracker {
     ///
     /// # Errors
     /// [`TrackError`].
-    pub fn open_answer(&self, keys: &LinkKeys, bytes: &[u8]) -> Result<Answer, TrackError> {
+    pub fn open_answer(&self, keys: &HeldKeys, bytes: &[u8]) -> Result<Answer, TrackError> {
         let frame = answer::parse(bytes).map_err(TrackError::NotAReport)?;
         let body = self
-            .key(keys, frame.epoch)
+            .key(keys, frame.epoch)?
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
         canon::decode(body).map_err(TrackError::Malformed)

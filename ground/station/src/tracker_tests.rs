@@ -1,7 +1,7 @@
 //! Tests of the tracker.
 
 use super::*;
-use lightday_trust::LinkKey;
+use lightday_trust::{LinkKey, LinkKeys};
 use lightday_wire::report::{REPORT_LEN, RunningCode};
 use lightday_wire::{
     Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotReport, SlotState, Verdict,
@@ -43,17 +43,18 @@ pub fn report(sequence: u32) -> Report {
     }
 }
 
-fn keys() -> LinkKeys {
+fn keys() -> HeldKeys {
     let mut n = 0;
-    LinkKeys(core::array::from_fn(|_| {
+    HeldKeys::from(&LinkKeys(core::array::from_fn(|_| {
         n += 1;
         LinkKey([n; 32])
-    }))
+    })))
 }
 
 fn sealed(report: &Report, epoch: u8, vehicle: u32) -> Vec<u8> {
     let epoch = Epoch::new(epoch).unwrap();
     let key = keys().frame_key(VehicleId(vehicle), Direction::Down, epoch);
+    let key = key.unwrap();
     let mut body = [0; 256];
     let body = canon::encode(report, &mut body).unwrap();
     let mut bytes = vec![0; REPORT_LEN];
@@ -127,6 +128,7 @@ fn an_authentic_body_without_meaning_is_no_forgery() {
     let epoch = Epoch::default();
     let key = keys().frame_key(VehicleId(7), Direction::Down, epoch);
     let mut bytes = vec![0; REPORT_LEN];
+    let key = key.unwrap();
     key.seal_report(&[0xff; REPORT_LEN - 9], &mut bytes)
         .unwrap();
     let error = tracker().receive(&keys(), &bytes, 0).unwrap_err();

@@ -160,7 +160,7 @@ impl Ground {
         let heard_s = self.site.calendar.unix_s(now);
         let proven = self
             .tracker
-            .receive(self.crew.link_keys(), bytes, heard_s)?;
+            .receive(self.crew.held_keys(), bytes, heard_s)?;
         if proven.is_alarm() {
             // It orders nothing and plans nothing: people look, and what is queued is sent as it was.
             return Ok(Heard {

@@ -13,6 +13,9 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{Ledger, Step};
 use crate::error::Result;
 
+/// Fingerprints of the sixteen link keys, 8 B an epoch.
+pub type LinkPrints = [u8; 128];
+
 /// A file that may not have its name yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unnamed {
@@ -53,15 +56,15 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Remembers the fingerprint of the link keys.
+    /// Remembers the fingerprints of the link keys.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
-    pub fn add_link_keys(&self, fingerprint: &[u8; 16]) -> Result<()> {
+    pub fn add_link_keys(&self, fingerprints: &LinkPrints) -> Result<()> {
         self.transaction
             .execute(
-                "INSERT INTO link_keys (fingerprint) VALUES (?1)",
-                [fingerprint],
+                "INSERT INTO link_keys (fingerprints) VALUES (?1)",
+                [fingerprints],
             )
             .map_err(self.wrap())?;
         Ok(())
@@ -123,14 +126,14 @@ impl Ledger {
         )
     }
 
-    /// The fingerprint of the link keys, if they were made.
+    /// The fingerprints of the link keys, if they were made.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
-    pub fn link_keys(&self) -> Result<Option<[u8; 16]>> {
+    pub fn link_keys(&self) -> Result<Option<LinkPrints>> {
         self.connection
             .query_row(
-                "SELECT fingerprint FROM link_keys ORDER BY id DESC LIMIT 1",
+                "SELECT fingerprints FROM link_keys ORDER BY id DESC LIMIT 1",
                 [],
                 |r| r.get(0),
             )

@@ -26,7 +26,7 @@ use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
 pub use facts::{BundleRow, ObjectRow, ReportRow, SentRow, SignatureRow};
-pub use files::Unnamed;
+pub use files::{LinkPrints, Unnamed};
 
 /// The version of the schema that this program writes.
 const SCHEMA: i64 = 1;

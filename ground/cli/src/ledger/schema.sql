@@ -77,10 +77,10 @@ CREATE TABLE key_sets (
     sha256  BLOB    NOT NULL CHECK (length(sha256) = 32)
 ) STRICT;
 
--- The link keys, by a fingerprint that tells nothing of them; the last row holds.
+-- The link keys, by fingerprints that tell nothing of them, 8 B an epoch; the last row holds.
 CREATE TABLE link_keys (
-    id          INTEGER PRIMARY KEY,
-    fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 16)
+    id           INTEGER PRIMARY KEY,
+    fingerprints BLOB    NOT NULL CHECK (length(fingerprints) = 128)
 ) STRICT;
 
 -- Files that the last step made and that may not have their names yet; empty once they have. Not part of the

@@ -196,7 +196,7 @@ fn facts(scratch: &Scratch) -> Ledger {
             frame: vec![4; 95],
         })?;
         step.add_key_set(1, &[5; 32])?;
-        step.add_link_keys(&[6; 16])?;
+        step.add_link_keys(&[6; 128])?;
         Ok(((), json!({})))
     };
     ledger.step(&actor(), "all", work).unwrap();

@@ -3,23 +3,29 @@
 //! ```text
 //! ROLE-NAME.key  a private key, mode 0600: PKCS#8 PEM behind two lines with role and name
 //! ROLE-NAME.pub  its public half: TOML with name, role and key
-//! link.key       the sixteen link keys, mode 0600
+//! link.key       the sixteen link keys, mode 0600: for the vehicle, then for the vault
+//! link-N.key     the link key of epoch N alone, mode 0600: what a machine needs that sends and hears
 //! keyset.toml    the key set that the vehicle has now; keyset-N.bin the same as the vehicle stores it
 //! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lightday_station::keys::{self, KeyError, SigningKey, to_hex};
+use lightday_station::keys::{KeyError, SigningKey, to_hex};
 use lightday_station::keyset::{KeySetFile, NamedKey};
-use lightday_trust::{Digester, KeySet, LinkKeys};
-use lightday_wire::{Digest, canon};
+use lightday_station::link_keys::{Fingerprint, HeldKeys};
+use lightday_trust::{Direction, FrameKey, KeySet};
+use lightday_wire::{Digest, Epoch, canon};
 use zeroize::Zeroizing;
 
 use super::Mission;
 use super::artifact::roles_in_words;
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
+use crate::ledger::LinkPrints;
+
+/// The file of all sixteen link keys.
+pub const LINK_VAULT: &str = "keys/link.key";
 
 /// An error in a key file.
 pub fn bad_key(path: &Path, error: &KeyError) -> Error {
@@ -42,26 +48,60 @@ pub fn signing_key(path: &Path) -> Result<SigningKey> {
     SigningKey::from_pem(&text).map_err(|e| bad_key(path, &e))
 }
 
-/// Reads link keys.
+/// Reads a file of link keys.
 ///
 /// # Errors
 /// The file is missing or makes no sense.
-pub fn read_link_keys(path: &Path) -> Result<LinkKeys> {
+pub fn read_link_keys(path: &Path) -> Result<HeldKeys> {
     let text = Zeroizing::new(atomic::read_text(path)?);
     warn_if_open(path);
-    keys::link_keys_from_text(&text).map_err(|e| bad_key(path, &e))
+    HeldKeys::from_text(&text).map_err(|e| bad_key(path, &e))
 }
 
-/// What the ledger remembers of link keys: enough to tell others from them, nothing to make them of.
+/// The name of the file with an epoch's link key alone.
+pub fn link_file(epoch: Epoch) -> String {
+    format!("keys/link-{}.key", epoch.get())
+}
+
+/// What the ledger remembers of all sixteen link keys: enough to tell others from them, nothing to make them
+/// of. The fingerprints by epoch.
 ///
-/// ```text
-/// first 16 B of SHA-256( "lightday link keys v1" || 0 || sixteen keys of 32 B )
-/// ```
-pub fn fingerprint(keys: &LinkKeys) -> [u8; 16] {
-    let mut digester = Digester::separated(b"lightday link keys v1");
-    keys.0.iter().for_each(|key| digester.update(&key.0));
-    let digest = digester.finish().0;
-    std::array::from_fn(|i| digest.get(i).copied().unwrap_or(0))
+/// # Errors
+/// One is missing.
+pub fn fingerprints(path: &Path, keys: &HeldKeys) -> Result<LinkPrints> {
+    let mut prints = [0; PRINT_LEN * Epoch::COUNT];
+    for (epoch, place) in (0..).zip(prints.chunks_exact_mut(PRINT_LEN)) {
+        let print = Epoch::new(epoch).and_then(|epoch| keys.fingerprint(epoch));
+        let print = print.ok_or_else(|| {
+            Error::input(path, format!("the key of epoch {epoch} is missing"))
+                .hint("restore the file from its backup: sixteen lines, epochs 0 to 15")
+        })?;
+        place.copy_from_slice(&print);
+    }
+    Ok(prints)
+}
+
+const PRINT_LEN: usize = size_of::<Fingerprint>();
+
+/// Refuses link keys of another mission.
+fn same_link_keys(path: &Path, keys: &HeldKeys, known: &LinkPrints) -> Result<()> {
+    for epoch in keys.epochs() {
+        let known = known.chunks_exact(PRINT_LEN).nth(epoch.get().into());
+        let found = keys.fingerprint(epoch);
+        if found.as_ref().map(Fingerprint::as_slice) == known {
+            continue;
+        }
+        let what = format!(
+            "not the link key of this mission for epoch {}: fingerprint {}, the ledger knows {}",
+            epoch.get(),
+            to_hex(&found.unwrap_or_default()),
+            to_hex(known.unwrap_or_default())
+        );
+        return Err(Error::new(Kind::Trust, what)
+            .file(path)
+            .hint("restore the file from its backup: no other keys reach the vehicle"));
+    }
+    Ok(())
 }
 
 /// SHA-256 of a key set's canonical bytes: what anchors it in the ledger.
@@ -177,34 +217,67 @@ impl Mission {
         Ok(sets)
     }
 
-    /// The link keys.
+    /// The link keys that this machine holds, at least one.
     ///
     /// # Errors
-    /// They are missing, make no sense, or are not those that the ledger knows.
-    pub fn link_keys(&self) -> Result<LinkKeys> {
-        let path = self.path("keys/link.key");
-        if !path.exists() {
-            return Err(Error::input(&path, "there are no link keys here")
-                .hint("`lightday keygen link` makes them once, before launch; afterwards restore them from their backup"));
+    /// There are none; and as [`Self::held_link_keys`].
+    pub fn link_keys(&self) -> Result<HeldKeys> {
+        let held = self.held_link_keys()?;
+        if held.epochs().next().is_none() {
+            return Err(Error::input(&self.path("keys/link-0.key"), "there are no link keys here")
+                .hint("`lightday keygen link` makes them once, before launch; afterwards `lightday keygen link-epoch N --from FILE` takes that of an epoch from the vault"));
         }
-        let keys = read_link_keys(&path)?;
-        let found = fingerprint(&keys);
-        let what = match self.ledger_to_read()?.link_keys()? {
-            Some(known) if known == found => return Ok(keys),
-            Some(known) => format!(
-                "not the link keys of this mission: fingerprint {}, the ledger knows {}",
-                to_hex(&found),
-                to_hex(&known)
-            ),
-            None => {
-                return Err(Error::new(Kind::Trust, "the ledger does not know these link keys")
-                    .file(&path)
-                    .hint("`lightday keygen link` makes it remember them, if they are this mission's"));
+        Ok(held)
+    }
+
+    /// The link keys that this machine holds: of `link-N.key` for each epoch, and of `link.key` while it has not
+    /// gone to the vault.
+    ///
+    /// # Errors
+    /// They make no sense, or are not those that the ledger knows.
+    pub fn held_link_keys(&self) -> Result<HeldKeys> {
+        let mut names: Vec<String> = (0..).map_while(Epoch::new).map(link_file).collect();
+        names.push(LINK_VAULT.to_owned());
+        let mut held = HeldKeys::default();
+        for path in names.iter().map(|name| self.path(name)) {
+            if path.symlink_metadata().is_ok() {
+                held.extend(self.known_link_keys(&path)?);
             }
-        };
-        Err(Error::new(Kind::Trust, what)
-            .file(&path)
-            .hint("restore the file from its backup: no other keys reach the vehicle"))
+        }
+        Ok(held)
+    }
+
+    /// Reads a file of link keys, which the ledger must know.
+    ///
+    /// # Errors
+    /// As [`Self::held_link_keys`].
+    pub fn known_link_keys(&self, path: &Path) -> Result<HeldKeys> {
+        let keys = read_link_keys(path)?;
+        let known = self.ledger_to_read()?.link_keys()?.ok_or_else(|| {
+            Error::new(Kind::Trust, "the ledger does not know these link keys")
+                .file(path)
+                .hint("`lightday keygen link` makes it remember them, if they are this mission's")
+        })?;
+        same_link_keys(path, &keys, &known)?;
+        Ok(keys)
+    }
+
+    /// The key of an epoch that is to be sent in.
+    ///
+    /// # Errors
+    /// It is not held.
+    pub fn uplink_key(&self, keys: &HeldKeys, epoch: Epoch) -> Result<FrameKey> {
+        let key = keys.frame_key(self.profile.vehicle, Direction::Up, epoch);
+        key.ok_or_else(|| {
+            let n = epoch.get();
+            Error::input(
+                &self.path(link_file(epoch)),
+                format!("the link key of epoch {n} is not held here"),
+            )
+            .hint(format!(
+                "take it from the vault: lightday keygen link-epoch {n} --from FILE"
+            ))
+        })
     }
 
     /// All public keys of keys/, by file name.

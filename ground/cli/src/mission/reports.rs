@@ -1,8 +1,8 @@
 //! The tracker, fed with every report that the ledger keeps.
 
 use lightday_station::facts::facts;
+use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Alarm, Tracker};
-use lightday_trust::LinkKeys;
 use lightday_wire::Epoch;
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ use crate::time::show_instant;
 ///
 /// # Errors
 /// A report of the ledger does not prove itself any more: another key, or another vehicle.
-pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &LinkKeys) -> Result<Tracker> {
+pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &HeldKeys) -> Result<Tracker> {
     let profile = &mission.profile;
     let mut tracker = Tracker::new(profile.vehicle, profile.link.light_time_s);
     for row in ledger.reports()? {
         tracker.receive(keys, &row.frame, row.received_s).map_err(|e| {
             Error::new(Kind::Trust, format!("report {} of the ledger: {e}", row.sequence))
                 .file(&mission.path("ledger.sqlite"))
-                .hint("check keys/link.key and vehicle.id of mission.toml: they were others when it was taken in")
+                .hint("check keys/link-N.key and vehicle.id of mission.toml: they were others when it was taken in")
         })?;
     }
     Ok(tracker)

@@ -15,10 +15,11 @@ use lightday_sim::vehicle::{
     DecoderMemory, Launch, Launched, Layout, LayoutSizes, Software, Vehicle,
 };
 use lightday_station::facts::facts;
+use lightday_station::link_keys::HeldKeys;
 use lightday_station::object::UplinkObject;
 use lightday_station::tracker::{Proven, Tracker};
+use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
-use lightday_trust::{Direction, KeySet, LinkKeys};
 use lightday_wire::{Epoch, Report, SlotId};
 
 use super::artifact::{Artifact, kind_name};
@@ -188,7 +189,7 @@ fn compare<const W: usize, const E: usize>(
 fn launched<const W: usize, const E: usize>(
     mission: &Mission,
     config: &TwinConfig,
-    link_keys: &LinkKeys,
+    link_keys: &HeldKeys,
     calendar: Calendar,
 ) -> Result<Vehicle<W, E>> {
     let profile = &mission.profile;
@@ -231,7 +232,7 @@ fn launched<const W: usize, const E: usize>(
     let agent = lightday_agent::Config {
         identity,
         map: layout.map,
-        link_keys: link_keys.clone(),
+        link_keys: link_keys.padded(),
         tag_len: profile.link.tag_len,
         load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
         decoder_heap: memory.heap,
@@ -251,14 +252,14 @@ fn launch_keys(mission: &Mission) -> Result<KeySet> {
 fn frames(
     mission: &Mission,
     ledger: &Ledger,
-    link_keys: &LinkKeys,
+    link_keys: &HeldKeys,
     now_s: u64,
 ) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut frames = Vec::new();
     for row in ledger.sent()?.iter().filter(|row| row.starts_s <= now_s) {
         let object = object(mission, ledger, row)?;
         let epoch = Epoch::new(row.epoch).unwrap_or_default();
-        let key = link_keys.frame_key(mission.profile.vehicle, Direction::Up, epoch);
+        let key = mission.uplink_key(link_keys, epoch)?;
         // The ledger keeps runs: within one, frames are taken as evenly spread.
         let (start_ms, end_ms) = (row.starts_s * 1000, row.ends_s * 1000);
         let step_ms = end_ms.saturating_sub(start_ms) / u64::from(row.count.max(1));

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
+use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_trust::LinkKeys;
 use lightday_wire::{ObjectKind, Report};
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     Ok(())
 }
 
-fn hear(tracker: &mut Tracker, keys: &LinkKeys, packets: &[&[u8]], received_s: u64) -> Heard {
+fn hear(tracker: &mut Tracker, keys: &HeldKeys, packets: &[&[u8]], received_s: u64) -> Heard {
     let mut heard = Heard::default();
     for (place, packet) in packets.iter().enumerate() {
         match tracker.receive(keys, packet, received_s) {

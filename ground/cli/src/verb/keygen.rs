@@ -14,12 +14,10 @@ use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::mission::Mission;
-use crate::mission::keys::{
-    bad_key, entropy, fingerprint, read_link_keys, signing_key as read_key,
-};
+use crate::mission::keys::{bad_key, entropy, signing_key as read_key};
 use crate::mission::recover::Files;
 use crate::out;
-use crate::verb::successor;
+use crate::verb::{link, successor};
 
 /// Make a signing key, the link keys, or the key set.
 ///
@@ -29,7 +27,7 @@ use crate::verb::successor;
 /// Examples:
 ///   lightday keygen release bob
 ///   lightday keygen flight dan --out ~/lightday-keys
-///   lightday keygen link
+///   lightday keygen link && mv keys/link.key /media/vault
 ///   lightday keygen keyset --threshold root=2 --threshold flight=2
 ///   lightday keygen successor && lightday sign documents/keyset-1.ldd --key keys/root-ann.key
 #[derive(clap::Args)]
@@ -50,7 +48,10 @@ enum What {
     /// A key that answers for the vehicle. Example: lightday keygen flight dan
     Flight(Holder),
     /// The sixteen link keys, which only the ground and the vehicle have. Example: lightday keygen link
-    Link(Link),
+    Link(link::Link),
+    /// The link key of one epoch alone, from the file of all sixteen: for a machine that sends and hears.
+    /// Example: lightday keygen link-epoch 1 --from /media/vault/link.key
+    LinkEpoch(link::LinkEpoch),
     /// The key set, from all public keys in keys/. Example: lightday keygen keyset
     Keyset(FirstSet),
     /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
@@ -76,16 +77,6 @@ struct Holder {
     /// Where to write it; by default keys/ of the mission.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Say what would be written, and write nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
-
-#[derive(clap::Args)]
-struct Link {
-    /// Make new keys although some were made before and are lost. Never once anything was sent or heard.
-    #[arg(long)]
-    replace: bool,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -126,7 +117,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Release(holder) => signing_key(Role::Release, holder, global),
         What::Verification(holder) => signing_key(Role::Verification, holder, global),
         What::Flight(holder) => signing_key(Role::Flight, holder, global),
-        What::Link(link) => link_keys(link, global),
+        What::Link(args) => link::make(args, global),
+        What::LinkEpoch(args) => link::take(args, global),
         What::Keyset(first) => key_set(&first.keyset, first.replace, global),
         What::Successor(keyset) => successor::draft(&keyset.threshold, keyset.dry_run, global),
         What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),
@@ -206,45 +198,8 @@ fn public_text(key: &SigningKey) -> Result<String> {
         .map_err(|e| Error::new(Kind::Internal, format!("cannot write the public key: {e}")))
 }
 
-fn link_keys(args: &Link, global: &Global) -> Result<()> {
-    let mission = Mission::open(global)?;
-    let path = mission.path("keys/link.key");
-    let mut ledger = mission.ledger()?;
-    let known = ledger.link_keys()?;
-    // A run that was cut off before the ledger knew them.
-    let is_half_done = known.is_none() && path.symlink_metadata().is_ok();
-    if !is_half_done {
-        atomic::refuse_existing(&path)?;
-    }
-    if known.is_some() {
-        replaceable("link keys", args.replace, &ledger, &path)?;
-    }
-    if !args.dry_run {
-        let made = match is_half_done {
-            true => read_link_keys(&path)?,
-            false => keys::link_keys(&entropy::<512>()?),
-        };
-        // Named before the ledger knows them: it must never know keys that nobody has.
-        if !is_half_done {
-            let text = keys::link_keys_to_text(&made);
-            atomic::create(&path, text.as_bytes(), Access::Private)?;
-        }
-        let print = fingerprint(&made);
-        let what = json!({ "fingerprint": to_hex(&print) });
-        ledger.step(&global.actor(), "keygen link", |step| {
-            step.add_link_keys(&print)?;
-            Ok(((), what))
-        })?;
-    }
-    out::result(&format!("{}\n", path.display()))?;
-    out::message(
-        "Burn these keys into the vehicle before launch, and back them up: whoever has them can make it listen.",
-    );
-    Ok(())
-}
-
 /// Refuses to make link keys or the key set anew where the vehicle may have the ones before.
-fn replaceable(what: &str, replace: bool, ledger: &Ledger, path: &Path) -> Result<()> {
+pub fn replaceable(what: &str, replace: bool, ledger: &Ledger, path: &Path) -> Result<()> {
     let (what, hint) = if !ledger.sent()?.is_empty() || !ledger.reports()?.is_empty() {
         (
             format!("the {what} of this mission were made before, and are in use"),

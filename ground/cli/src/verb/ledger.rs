@@ -106,8 +106,8 @@ fn verify(mission: &Mission, head: Option<&str>, json: bool) -> Result<()> {
     if !ledger.key_sets()?.is_empty() {
         mission.key_sets()?;
     }
-    if ledger.link_keys()?.is_some() && mission.path("keys/link.key").exists() {
-        mission.link_keys()?;
+    if ledger.link_keys()?.is_some() {
+        mission.held_link_keys()?;
     }
     let Chain { decisions, head } = chain;
     if json {

@@ -11,6 +11,7 @@ mod ingest;
 mod inspect;
 mod keygen;
 mod ledger;
+mod link;
 mod man;
 mod new;
 mod plan;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, PlannedFrame};
 use lightday_station::tracker::Alarm;
-use lightday_trust::{Direction, FrameKey};
+use lightday_trust::FrameKey;
 use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
 use serde_json::json;
 
@@ -326,7 +326,7 @@ fn frame_keys(
             (ObjectKind::Command, None) => switched_epoch(file)?,
             _ => None,
         };
-        Ok(link_keys.frame_key(mission.profile.vehicle, Direction::Up, own.unwrap_or(epoch)))
+        mission.uplink_key(&link_keys, own.unwrap_or(epoch))
     });
     keys.collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lightday_station::keys;
+use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
 use lightday_wire::report::{self, Report, RunningCode, SlotReport};
 use lightday_wire::{
@@ -228,8 +228,9 @@ pub fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)
     };
     change(&mut report);
     let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
-    let key = keys::link_keys_from_text(&text).unwrap();
+    let key = HeldKeys::from_text(&text).unwrap();
     let key = key.frame_key(VehicleId(1), Direction::Down, Epoch::default());
+    let key = key.unwrap();
     let mut body = [0; 128];
     let body = canon::encode(&report, &mut body).unwrap();
     let mut frame = vec![0; report::REPORT_LEN];
