@@ -329,6 +329,8 @@ fn write(
     let pending = Pending::write(path, &bytes, Access::Public)?;
     let base = bundle.context().base.map(|b| b.digest.0);
     let mut what = result.clone();
+    // The mission may move to another place.
+    what["file"] = json!(mission.relative(path));
     what["sha256"] = json!(to_hex(&row.sha256));
     ledger.step(&global.actor(), "build", |step| {
         step.expect_number(ObjectKind::Bundle, number)?;

@@ -267,9 +267,14 @@ fn warn_unreported(action: &Action, mission: &Mission, ledger: &Ledger) -> Resul
 }
 
 fn later_epoch(epoch: u8) -> Result<Epoch> {
-    Epoch::new(epoch).filter(|e| e.get() > 0).ok_or_else(|| {
+    let later = Epoch::new(epoch).filter(|e| e.get() > 0).ok_or_else(|| {
         Error::new(Kind::Usage, format!("{epoch} is no later epoch"))
             .field("epoch")
             .hint("epochs are 1 to 15 and only go up")
-    })
+    })?;
+    out::message(format_args!(
+        "note: all link epochs below {epoch} are left for good; {} are left after it",
+        Epoch::COUNT - 1 - usize::from(epoch)
+    ));
+    Ok(later)
 }

@@ -126,7 +126,14 @@ fn document(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
 }
 
 fn frames(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
-    let packets = packets::split(path, bytes)?;
+    let packets = packets::split(path, bytes).map_err(|e| {
+        match path.extension().is_some_and(|e| e == "frames") {
+            true => e,
+            false => e.hint(
+                "taken for frames, since it begins as no bundle (.ldb) and no document (.ldd): copy it again in binary mode, or name another file",
+            ),
+        }
+    })?;
     if packets.is_empty() {
         return Err(Error::input(path, "the file is empty")
             .hint("give a bundle, a document, or a file of frames or reports"));

@@ -149,6 +149,10 @@ fn refuse_occupied(dir: &Path) -> Result<()> {
     let occupied = match fs::read_dir(dir) {
         Ok(mut entries) => entries.next().is_some(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Error::io(dir, &e)
+                .hint("a file has this name, or one above it: name a new directory"));
+        }
         Err(e) => return Err(Error::io(dir, &e)),
     };
     if occupied {
