@@ -10,7 +10,9 @@
 
 use std::fmt;
 
-use lightday_wire::{Refusal, RevertCause};
+use lightday_station::bundle::Bundle;
+use lightday_station::profile::Profile;
+use lightday_wire::{CodecId, Refusal, RevertCause};
 
 use crate::ending::Ending;
 use crate::ground::Intent;
@@ -125,18 +127,37 @@ pub struct Act {
 /// # Errors
 /// [`ScenarioError`] if the images do not go together.
 pub fn play(images: &Images, seed: u64) -> Result<Vec<Act>, ScenarioError> {
+    let mut bundle = None;
     SCRIPTS
         .iter()
-        .map(|script| act(script, images, seed))
+        .map(|script| act(script, images, seed, &mut bundle))
         .collect()
 }
 
-fn act(script: &Script, images: &Images, seed: u64) -> Result<Act, ScenarioError> {
+/// The board of the demonstration: a microcontroller with 16 KiB of RAM for the decoder.
+fn board(profile: &mut Profile) {
+    profile.decoder.ram = 16 << 10;
+    profile.decoder.codecs = vec![CodecId::Store, CodecId::Model];
+}
+
+/// Plays an act with the bundle of the acts before it, which bring the same.
+fn act(
+    script: &Script,
+    images: &Images,
+    seed: u64,
+    bundle: &mut Option<Bundle>,
+) -> Result<Act, ScenarioError> {
     let Some(mut scenario) = scenario(script.scenario, images.clone()) else {
         unreachable!("every script names a scenario; the tests play them all")
     };
     scenario.lost_passes.extend(script.lost_pass);
-    let mission = Prepared::<4, 4096>::new(scenario)?.run(seed, Keep::Headlines);
+    board(&mut scenario.profile);
+    let prepared = match bundle.take() {
+        Some(bundle) => Prepared::<4, 4096>::with_bundle(scenario, bundle)?,
+        None => Prepared::new(scenario)?,
+    };
+    *bundle = Some(prepared.bundle().clone());
+    let mission = prepared.run(seed, Keep::Headlines);
     let refused = mission.refused_bundle;
     let mut outcome = mission.on_board.to_string();
     let mut is_as_it_should = mission.on_board == script.ends

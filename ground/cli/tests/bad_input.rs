@@ -350,7 +350,7 @@ fn a_document_of_another_mission_is_refused() {
     // A number must never mean two things.
     ours.edit(
         "mission.toml",
-        "codecs = [\"store\", \"bsdiff-zstd\"]",
+        "codecs = [\"store\", \"model\"]",
         "codecs = [\"store\"]",
     );
     let copy = Mission::new("copy");

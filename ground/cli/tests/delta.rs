@@ -405,12 +405,6 @@ fn an_elf_file_is_its_flat_image_unless_it_is_taken_raw() {
 #[test]
 fn build_takes_the_model_where_the_vehicle_decodes_it() {
     let mission = Mission::new("delta-build");
-    mission.edit(
-        "mission.toml",
-        "codecs = [\"store\", \"bsdiff-zstd\"]",
-        "codecs = [\"store\", \"model\"]",
-    );
-    mission.edit("mission.toml", "ram = \"1MiB\"", "ram = \"64KiB\"");
     mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
     let shown = mission.ok("inspect bundles/1.ldb").out;
     assert!(

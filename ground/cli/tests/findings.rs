@@ -133,15 +133,11 @@ fn a_base_that_is_not_used_is_said() {
     let words: Vec<&str> = example.split_whitespace().skip(1).collect();
     let built = run_args(&m, &words);
     assert_eq!(built.code, 0, "{}", built.err);
-    assert!(built.out.contains("bsdiff-zstd"), "{}", built.out);
+    assert!(built.out.contains("model"), "{}", built.out);
     assert!(!built.err.contains("note:"), "{}", built.err);
 
     let text = fs::read_to_string(m.join("mission.toml")).unwrap();
-    let store = text.replacen(
-        "codecs = [\"store\", \"bsdiff-zstd\"]",
-        "codecs = [\"store\"]",
-        1,
-    );
+    let store = text.replacen("codecs = [\"store\", \"model\"]", "codecs = [\"store\"]", 1);
     assert_ne!(text, store);
     fs::write(m.join("mission.toml"), store).unwrap();
     let built = run_args(&m, &words);

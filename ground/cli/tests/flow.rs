@@ -29,7 +29,7 @@ fn from_an_empty_directory_to_a_signed_bundle() {
         .json();
     assert_eq!(
         (&built["number"], &built["codec"]),
-        (&1.into(), &"bsdiff-zstd".into())
+        (&1.into(), &"model".into())
     );
     assert!(built["payload_bytes"].as_u64().unwrap() < 400, "{built}");
 

@@ -26,6 +26,8 @@ pub struct Hints {
     pub base_address: Option<u64>,
     /// Load address of the new image.
     pub new_address: Option<u64>,
+    /// Load address of both where neither file says it nor the bytes show it.
+    pub likely_address: u64,
     /// How hard to search, 1 to 9.
     pub effort: u8,
 }
@@ -36,6 +38,7 @@ impl Default for Hints {
             isa: None,
             base_address: None,
             new_address: None,
+            likely_address: 0,
             effort: encode::ModelOptions::EFFORT,
         }
     }
@@ -57,11 +60,10 @@ impl Hints {
     #[must_use]
     pub fn on(profile: &Profile, base: Option<&Image>, new: &Image) -> Self {
         let known = Self::of(base, new);
-        let address = Some(profile.memory.load_address.any());
         Self {
             isa: known.isa.or(profile.arch.map(isa_of)),
-            base_address: known.base_address.or(address),
-            new_address: known.new_address.or(address),
+            // A raw image may be linked elsewhere than it is kept: what its pointers say goes before.
+            likely_address: profile.memory.load_address.any(),
             ..known
         }
     }
@@ -193,6 +195,7 @@ fn model(
     // One address is better than two different ones.
     options.old_base = hints.base_address.or(hints.new_address);
     options.new_base = hints.new_address.or(hints.base_address);
+    options.likely_base = hints.likely_address;
     options.effort = hints.effort;
     let payload = match encode::model(old, new, &options) {
         Ok(patch) => patch.payload,

@@ -61,6 +61,16 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
     /// # Errors
     /// [`ScenarioError`].
     pub fn new(scenario: Scenario) -> Result<Self, ScenarioError> {
+        let bundle = bundle(&scenario, &Crew::new(CREW_SEED, 2))?;
+        Self::with_bundle(scenario, bundle)
+    }
+
+    /// Prepares a scenario with the bundle of another one that has the same images, profile and options: a good
+    /// patch takes seconds to search.
+    ///
+    /// # Errors
+    /// [`ScenarioError`].
+    pub fn with_bundle(scenario: Scenario, bundle: Bundle) -> Result<Self, ScenarioError> {
         let profile = &scenario.profile;
         profile.check().map_err(ScenarioError::Profile)?;
         let (granule, erase) = (profile.memory.program_granule, profile.memory.erase_block);
@@ -73,7 +83,6 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
         // The factory's keys stay behind: the first images are proven under key set 1, flight has 2.
         let factory = Crew::new(CREW_SEED + 1, 1);
         let crew = Arc::new(Crew::new(CREW_SEED, 2));
-        let bundle = bundle(&scenario, &crew)?;
         let (session, objects) = session(&scenario, &crew, &bundle)?;
         let key = crew
             .link_keys()

@@ -444,12 +444,12 @@ mod tests {
                 "field `link.tag_len`: a tag of 7 bytes",
             ),
             (
-                "codecs = [\"store\", \"bsdiff-zstd\"]",
+                "codecs = [\"store\", \"model\"]",
                 "codecs = [\"zip\"]",
                 "field `decoder.codecs`",
             ),
             (
-                "codecs = [\"store\", \"bsdiff-zstd\"]",
+                "codecs = [\"store\", \"model\"]",
                 "codecs = []",
                 "field `decoder.codecs`: must contain",
             ),

@@ -92,6 +92,7 @@ impl Options {
             base_address: self.old_base.or(known.base_address),
             new_address: self.new_base.or(known.new_address),
             effort: self.effort,
+            ..known
         }
     }
 }

@@ -236,7 +236,7 @@ fn sample(mut all: Vec<u64>) -> Vec<u64> {
 }
 
 /// The load address on which most pointers and places that they may point to agree.
-pub(crate) fn base(isa: Isa, image: &[u8]) -> u64 {
+pub(crate) fn base(isa: Isa, image: &[u8]) -> Option<u64> {
     let mut from = pointers(isa, image);
     if isa == Isa::Thumb {
         // Pointers to functions have their lowest bit set.
@@ -257,10 +257,8 @@ pub(crate) fn base(isa: Isa, image: &[u8]) -> u64 {
     let best = votes
         .iter()
         .max_by_key(|(base, count)| (**count, core::cmp::Reverse(**base)));
-    match best {
-        Some((base, count)) if *count >= LEAST_VOTES => *base,
-        _ => 0,
-    }
+    best.filter(|(_, count)| **count >= LEAST_VOTES)
+        .map(|(base, _)| *base)
 }
 
 /// The RAM that variables lie in: the 1 MiB of addresses outside the image that code makes most often.

@@ -41,6 +41,8 @@ pub struct ModelOptions {
     pub old_base: Option<u64>,
     /// Load address of the new image.
     pub new_base: Option<u64>,
+    /// Load address of both where nobody says it and the bytes of the old image do not show it.
+    pub likely_base: u64,
     /// First address and length in bytes of the RAM that the variables lie in.
     pub ram_range: Option<(u64, u64)>,
     /// How hard to search, 1 to 9.
@@ -59,6 +61,7 @@ impl ModelOptions {
             isa: None,
             old_base: None,
             new_base: None,
+            likely_base: 0,
             ram_range: None,
             effort: Self::EFFORT,
         }

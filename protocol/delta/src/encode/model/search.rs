@@ -197,7 +197,8 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
         all.push(header);
     }
     let isa = options.isa.unwrap_or_else(|| detect::isa(old));
-    let old_base = options.old_base.unwrap_or_else(|| detect::base(isa, old));
+    let found = || detect::base(isa, old).unwrap_or(options.likely_base);
+    let old_base = options.old_base.unwrap_or_else(found);
     let new_base = options.new_base.unwrap_or(match options.old_base {
         Some(base) => base,
         None => old_base,
