@@ -263,11 +263,14 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         panic!("the agent never comes to rest");
     }
 
-    /// Lets time pass, with all that falls due in it.
+    /// Lets time pass, with all that falls due in it, or as much of it as there is power.
     pub fn wait_s(&mut self, seconds: u64) {
         let until = self.now_ms + seconds * 1000;
         loop {
             self.settle();
+            if !self.flash.is_powered() {
+                return;
+            }
             let due = self.agent.as_ref().map_or(u64::MAX, |a| a.poll_timeout().0);
             let deadline = self.supervisor.deadline().map_or(u64::MAX, |d| d.0);
             let next = due.min(deadline).max(self.now_ms);

@@ -45,9 +45,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         installed.is_some_and(|i| i.load_and_go && i.is_signed)
     }
 
-    /// Stores an authorization with the image that it is for, and arms the image in the step after that.
-    /// It arms once: one that lapsed, or was aborted, is in the trailer and not begun any more.
-    /// Returns whether there is more to do.
+    /// Arms an image by a kept authorization: the record says so first, and the papers follow into the
+    /// trailer. So one that lies in a trailer is used up, whatever was heard since, and one that power kept
+    /// from getting there is taken up again. Returns whether there is more to do.
     fn arm_by<F: NorFlash>(
         &mut self,
         now: Now,
@@ -57,40 +57,49 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     ) -> bool {
         let number = authorized.number;
         let stored = self.newest_in_trailer(flash, slot);
+        if !self.is_usable(number, stored) {
+            return false;
+        }
+        // One cell for the papers, and one for the Confirm: a trial without it could not be won.
+        if self.trailer(slot).free(flash) < 2 {
+            self.drop_papers(now, slot, number, Refusal::TrailerFull);
+            return false;
+        }
         let verdict = self.record.verdict(ObjectKind::Authorization);
-        let is_begun = verdict.number == number && verdict.stage == Stage::Started;
-        if verdict.number == number && verdict.stage == Stage::Failed {
-            return false;
-        }
-        // One cell for what is stored now, and one for the Confirm: a trial without it could not be won.
-        let is_stored = stored == Some(number);
-        if self.trailer(slot).free(flash) < if is_stored { 1 } else { 2 } {
-            if verdict.number == number {
-                self.authorization_verdict(number, Stage::Failed, Refusal::TrailerFull);
-                self.commit_due = true;
-                self.report_due = now.elapsed;
-            }
-            return false;
-        }
-        if stored.is_none_or(|stored| stored < number) {
-            let papers = Entry::Authorized {
-                number,
-                envelope: &authorized.envelope,
-            };
-            if self.trailer(slot).append(flash, papers).is_ok() {
-                // The record says from here on that the papers are there to be used.
-                self.authorization_verdict(number, Stage::Started, Refusal::None);
-                return true;
-            }
-            self.authorization_verdict(number, Stage::Failed, Refusal::FlashFault);
-            return false;
-        }
-        if is_stored && is_begun {
+        let is_said = verdict.number == number && verdict.stage == Stage::Done;
+        if !is_said || self.record.slot(slot).state != SlotState::Armed {
             let before = self.record.clone();
+            // Power may have failed when it was kept already and its number was not used up yet.
+            self.record.raise_next(ObjectKind::Authorization, number);
             self.authorization_verdict(number, Stage::Done, Refusal::None);
             return self.arm(now, flash, slot, before);
         }
-        false
+        let papers = Entry::Authorized {
+            number,
+            envelope: &authorized.envelope,
+        };
+        if self.trailer(slot).append(flash, papers).is_err() {
+            self.drop_papers(now, slot, number, Refusal::FlashFault);
+            return false;
+        }
+        self.refresh_facts(flash);
+        self.activation_retry = now.elapsed;
+        true
+    }
+
+    /// The papers cannot be stored. What older ones armed stays armed by them; without any it waits for new
+    /// ones. The verdict on another authorization stays, unless there is this to be told.
+    fn drop_papers(&mut self, now: Now, slot: SlotId, number: ObjectNumber, why: Refusal) {
+        let is_armed = self.record.slot(slot).state == SlotState::Armed;
+        let is_bare = is_armed && self.armed.is_none() && !self.is_load_and_go(slot);
+        if is_bare {
+            self.record.slot_mut(slot).state = SlotState::Verified;
+        }
+        if is_bare || self.record.verdict(ObjectKind::Authorization).number == number {
+            self.authorization_verdict(number, Stage::Failed, why);
+            self.commit_due = true;
+            self.report_due = now.elapsed;
+        }
     }
 
     fn authorization_verdict(&mut self, number: ObjectNumber, stage: Stage, refusal: Refusal) {

@@ -182,7 +182,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             Action::Confirm { image } => self.confirm(platform.flash, object, image),
             Action::Abort { kind, number } => self.abort(platform.flash, kind, number),
             Action::Rollback { image } => self.rollback(platform.flash, object, image),
-            Action::BootGolden => Ok(self.boot_golden()),
+            Action::BootGolden => {
+                // The record has room for one verdict: those before it are given up by being forgotten. If
+                // that fails, golden boots all the same.
+                let _ = self.forget_pending(platform.flash);
+                Ok(self.boot_golden())
+            }
             Action::ReportRequest => Ok(Outcome::Done),
             Action::RegionDigest {
                 region,
@@ -322,7 +327,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if let Some(slot) = self.record_armed_slot().filter(|_| is_meant) {
             self.record.slot_mut(slot).state = SlotState::Verified;
         }
-        if self.record.verdict(ObjectKind::Authorization).number <= number {
+        // All that wait are forgotten, those of a higher number too.
+        let latest = self.record.verdict(ObjectKind::Authorization);
+        if latest.number <= number || latest.stage == Stage::Started {
             self.give_up_authorization();
         }
     }

@@ -147,17 +147,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         on_board || is_expected
     }
 
-    /// Whether an authorization may still arm: it is newer than the one in the trailer, or is that one and
-    /// was begun. One that lapsed, or was aborted, arms nothing any more.
+    /// Whether an authorization may still arm: it is newer than the newest in the slot's trailer. One that is
+    /// there has armed; if it lapsed since, or was aborted, it arms nothing any more.
     pub(crate) fn is_usable(&self, number: ObjectNumber, stored: Option<ObjectNumber>) -> bool {
         let verdict = self.record.verdict(ObjectKind::Authorization);
-        let is_latest = verdict.number == number;
-        if stored == Some(number) {
-            is_latest && verdict.stage == Stage::Started
-        } else {
-            stored.is_none_or(|stored| stored < number)
-                && !(is_latest && verdict.stage == Stage::Failed)
-        }
+        let has_failed = verdict.number == number && verdict.stage == Stage::Failed;
+        stored.is_none_or(|stored| stored < number) && !has_failed
     }
 
     /// Forgets the authorizations that are kept.

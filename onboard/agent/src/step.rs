@@ -1,5 +1,6 @@
-//! Whose turn it is: one step of the first thing that is due. Commands come before symbols, symbols before
-//! the long work of solving and patching, so that an abort is never kept waiting by what it aborts.
+//! Whose turn it is: one step of the first thing that is due. An arming that is begun ends first; commands
+//! come before symbols, symbols before the long work of solving and patching, so that an abort is never kept
+//! waiting by what it aborts.
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::Supervisor;
@@ -34,7 +35,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         now: Now,
         platform: &mut Platform<'_, F, S, A>,
     ) {
-        if let Some(object) = self.inbox.take() {
+        if self.arm_due {
+            // What was begun of an arming ends before another document is looked at: two or three steps.
+            self.arm_step(now, platform.flash);
+        } else if let Some(object) = self.inbox.take() {
             self.execute(now, platform, &object);
         } else if self.staging.is_scanning() {
             self.scan(platform.flash);
@@ -47,8 +51,6 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         } else if self.commit_due {
             self.commit_due = false;
             let _ = self.commit(platform.flash);
-        } else if self.arm_due {
-            self.arm_step(now, platform.flash);
         } else if now.elapsed >= self.health_due {
             self.check_health(now, platform);
         } else if now.elapsed >= self.record_due {
