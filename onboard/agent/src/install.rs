@@ -81,7 +81,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let next = match state {
             Install::Idle => Ok(Install::Idle),
             Install::Recheck => self.rechecked(now, flash),
-            Install::Judge => self.solved(flash),
+            Install::Judge => self.solved(now, flash),
             Install::EraseBlock(at) => self.erase_block(flash, at),
             Install::Solve(solver) => self.solve(flash, solver),
             Install::Payload(hashing) => self.payload(flash, hashing),
@@ -153,7 +153,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// Judges the block and begins to hash its payload.
-    fn solved<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
+    fn solved<F: NorFlash>(&mut self, now: Now, flash: &mut F) -> Result<Install, Refusal> {
         let named = self.staging.named().ok_or(Refusal::Superseded)?;
         let block = self.config.map.block;
         let room = named.shape.block_len();
@@ -167,9 +167,17 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             Ok(admitted) => admitted,
             Err(Objection::NotYet(why)) => {
                 self.reception = Reception::Waiting(why);
+                // It was solved to be judged, not to be patched: waiting wears out no attempt.
+                self.record.patch_attempts = self.record.patch_attempts.saturating_sub(1);
+                self.commit_due = true;
+                self.report_due = now.elapsed;
                 return Ok(Install::Idle);
             }
-            Err(Objection::Refused(why)) => return Err(why),
+            Err(Objection::Refused(why)) => {
+                // Signed, as an early verdict would have found it: its number is used up.
+                self.end_bundle(now, flash, named.number, why, true);
+                return Ok(Install::Idle);
+            }
             Err(objection) => {
                 // What the first symbols proved, the block does not hold.
                 self.reception = Reception::Unjudged;

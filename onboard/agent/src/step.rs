@@ -151,7 +151,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                 self.reception = Reception::Admitted(admitted);
                 self.report_due = now.elapsed;
             }
-            Err(Objection::Incomplete) => {}
+            Err(Objection::Incomplete) => {
+                // It waits by a verdict from the solved block; only that can tell whether it still has to.
+                if matches!(self.reception, Reception::Waiting(_)) {
+                    self.reception = Reception::Unjudged;
+                }
+            }
             Err(Objection::NotYet(why)) => {
                 self.reception = Reception::Waiting(why);
                 self.report_due = now.elapsed;
@@ -162,7 +167,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// Ends a reception with a refusal. Only what was signed uses its number up, and is written.
-    fn end_bundle<F: NorFlash>(
+    pub(crate) fn end_bundle<F: NorFlash>(
         &mut self,
         now: Now,
         flash: &mut F,
