@@ -23,7 +23,7 @@ use crate::digest::RegionDigest;
 use crate::documents::Authorized;
 use crate::install::Install;
 use crate::platform::{Application, DecoderRam, Health, Now, Platform};
-use crate::small::{SmallObject, SmallReception};
+use crate::small::{SmallObject, SmallReceptions};
 use crate::staging::Staging;
 use crate::upkeep;
 
@@ -86,7 +86,7 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) decoder_ram: R,
     /// A symbol that waits to be logged.
     pub(crate) symbol: Option<(FrameHeader, Vec<u8, MAX_SYMBOL_LEN>)>,
-    pub(crate) small: [SmallReception; 3],
+    pub(crate) small: SmallReceptions,
     /// A complete small object that waits to be carried out.
     pub(crate) inbox: Option<SmallObject>,
     /// The bundle in reception is to be judged.
@@ -171,7 +171,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             work: [0; W],
             decoder_ram,
             symbol: None,
-            small: Default::default(),
+            small: SmallReceptions::default(),
             inbox: None,
             judge_due: false,
             // A reset may have come between an image's verification and its arming.
@@ -261,9 +261,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     fn accept_small(&mut self, frame: &AuthenticFrame<'_>) -> Option<()> {
-        let place = frame.header().kind.uplink_index()?.checked_sub(1)?;
         if self.inbox.is_none() {
-            self.inbox = self.small.get_mut(place)?.accept(frame);
+            let next = self.record.next_number(frame.header().kind);
+            self.inbox = self.small.accept(frame, next);
         }
         Some(())
     }

@@ -1,5 +1,12 @@
 //! Reception of small objects (authorization, command, key set) in RAM. A reset loses at most a minute of
 //! link; the report shows it. Nothing is written to flash before signatures hold.
+//!
+//! Who stole the link key may begin any reception, and need not end it. So each kind has a place of its own,
+//! and all share a spare one: of the two, a new object takes the one that got no symbol for longer. Any K
+//! frames of an object in a row complete it, and one forged frame between any two of ours takes only the place
+//! of the one before it. An epoch switch has its kind's place for itself.
+
+use core::cmp::Ordering;
 
 use heapless::Vec;
 use lightday_fec::{BlockShape, Solver, SymbolIo};
@@ -22,33 +29,84 @@ pub(crate) struct SmallObject {
     pub(crate) bytes: Vec<u8, MAX_LEN>,
 }
 
-/// The reception of one kind.
+/// The receptions: one of each kind, and one that any kind may take.
 #[derive(Debug, Default)]
-pub(crate) struct SmallReception {
+pub(crate) struct SmallReceptions {
+    own: [SmallReception; 3],
+    spare: SmallReception,
+    /// Counts the symbols that were taken.
+    symbols: u32,
+}
+
+impl SmallReceptions {
+    /// Takes a symbol; the object, once it is complete. `next` is the next number accepted of its kind.
+    pub(crate) fn accept(
+        &mut self,
+        frame: &AuthenticFrame<'_>,
+        next: ObjectNumber,
+    ) -> Option<SmallObject> {
+        if frame.header().k == 1 {
+            // Complete as it is: it takes nobody's place.
+            let mut single = SmallReception::default();
+            single.begin(frame)?;
+            return single.take(frame, 0);
+        }
+        let place = frame.header().kind.uplink_index()?.checked_sub(1)?;
+        let own = self.own.get_mut(place)?;
+        self.symbols = self.symbols.wrapping_add(1);
+        let reception = if own.is_same_object(frame) {
+            own
+        } else if self.spare.is_same_object(frame) {
+            &mut self.spare
+        } else {
+            let reception = if own.gives_way(frame, next, &self.spare) {
+                own
+            } else {
+                &mut self.spare
+            };
+            reception.begin(frame)?;
+            reception
+        };
+        reception.take(frame, self.symbols)
+    }
+}
+
+/// The reception of one object.
+#[derive(Debug, Default)]
+struct SmallReception {
     /// The frame that began it: its index counts for nothing.
     header: Option<FrameHeader>,
+    /// When it got its last symbol, in symbols taken by all.
+    latest: u32,
     symbol_len: usize,
     order: Vec<u16, MAX_SYMBOLS>,
     symbols: Vec<u8, MAX_LEN>,
 }
 
 impl SmallReception {
-    /// Takes a symbol; the object, once it is complete. Symbols that do not fit the reception are
-    /// dropped: an object of one symbol, a later epoch or a higher number replaces it.
-    pub(crate) fn accept(&mut self, frame: &AuthenticFrame<'_>) -> Option<SmallObject> {
-        let header = frame.header();
-        if !self.is_same_object(frame) {
-            let current = self.header.map(|h| (h.epoch, h.number));
-            if header.k != 1 && current >= Some((header.epoch, header.number)) {
-                return None;
-            }
-            self.begin(frame)?;
+    /// Whether a kind's own reception gives way to another object, or the spare one does. What comes under
+    /// an older key never takes the place of what comes under a later one: that is the way out of a stolen
+    /// key, and not in the thief's hands.
+    fn gives_way(&self, frame: &AuthenticFrame<'_>, next: ObjectNumber, spare: &Self) -> bool {
+        let Some(own) = self.header.filter(|own| own.number >= next) else {
+            return true;
+        };
+        match own.epoch.cmp(&frame.header().epoch) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => spare.header.is_some() && self.latest < spare.latest,
         }
+    }
+
+    /// Takes a symbol of its object; the object, once it is complete.
+    fn take(&mut self, frame: &AuthenticFrame<'_>, now: u32) -> Option<SmallObject> {
+        let header = frame.header();
         if self.order.contains(&header.index) {
             return None;
         }
         self.symbols.extend_from_slice(frame.symbol()).ok()?;
         self.order.push(header.index).ok()?;
+        self.latest = now;
         if self.order.len() < usize::from(header.k) {
             return None;
         }
@@ -67,7 +125,8 @@ impl SmallReception {
         let header = frame.header();
         self.symbol_len == frame.symbol().len()
             && self.header.is_some_and(|h| {
-                h.number == header.number && h.k == header.k && h.epoch == header.epoch
+                (h.kind, h.number, h.k, h.epoch)
+                    == (header.kind, header.number, header.k, header.epoch)
             })
     }
 

@@ -13,7 +13,7 @@ use lightday_wire::{
 use crate::agent::Agent;
 use crate::command::Outcome;
 use crate::platform::DecoderRam;
-use crate::small::SmallObject;
+use crate::small::{SmallObject, SmallReceptions};
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Link epochs only go up, and the switch must come under the key of the epoch that it names.
@@ -24,7 +24,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.record.epoch = epoch;
         // Whoever had the old key may have sent some of these symbols.
         self.drop_reception();
-        self.small = Default::default();
+        self.small = SmallReceptions::default();
         Ok(())
     }
 
