@@ -5,8 +5,12 @@
 //! |---|---|---|
 //! | refused, failed | nobody signed for it, or its symbols were polluted | signed, and final |
 //! | receiving, accepted | a bundle is on its way, a command is carried out | received |
-//! | started, done | received | received |
+//! | started | K symbols of a bundle are there, ours or not; a command is carried out | received |
+//! | done | received | received |
 //! | about another number | not heard of | past; of a key set: received |
+//!
+//! A bundle is started once it is complete under an envelope that holds. The envelope is ours; whether its
+//! payload is shows at the digest, and then the number is passed. So until then it is not over.
 
 use lightday_wire::report::Report;
 use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage, Verdict};
@@ -53,9 +57,9 @@ pub(crate) fn outcome(report: &Report, kind: ObjectKind, number: ObjectNumber) -
         Some(v) => match v.stage {
             Stage::Refused => Outcome::Refused(v.refusal),
             Stage::Failed => Outcome::Failed(v.refusal),
-            Stage::Started | Stage::Done => Outcome::Received,
-            // The early verdict on a bundle: its envelope is on board, its payload is still coming.
-            Stage::Accepted if !is_bundle => Outcome::Received,
+            Stage::Done => Outcome::Received,
+            // The verdict on a bundle's envelope: the payload is still coming, or nobody knows yet whose it is.
+            Stage::Accepted | Stage::Started if !is_bundle => Outcome::Received,
             _ if is_past => Outcome::Received,
             _ => Outcome::Sending,
         },

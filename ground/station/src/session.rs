@@ -5,10 +5,11 @@
 //! was on its way then counts as sent, and more is sent only for what it will likely not mend.
 //!
 //! A refusal of our number may be that of a forgery, by somebody who stole the link key. One that the
-//! frames of ours that can have been there did not bring about ends nothing.
+//! frames of ours that can have been there did not bring about ends nothing. Nor does a bundle that is
+//! started: the envelope may be ours, and the payload anything.
 //!
 //! ```text
-//!                  report: next number passed, or verdict          ┌──────────────────────┐
+//!                  report: next number passed, or done             ┌──────────────────────┐
 //!  ┌─────────┐ ──────────────────────────────────────────────────> │ Received             │
 //!  │ Sending │     report: refused, failed, and that may be ours    ├──────────────────────┤
 //!  └─────────┘ ──────────────────────────────────────────────────> │ Refused, Failed (why)│
@@ -435,7 +436,10 @@ impl UplinkSession {
             changed |= !queued.is_sending();
             let is_it = queued.object.kind() == ObjectKind::Bundle
                 && report.bundle.number == queued.object.number()
-                && matches!(report.bundle.stage, Stage::Receiving | Stage::Accepted);
+                && matches!(
+                    report.bundle.stage,
+                    Stage::Receiving | Stage::Accepted | Stage::Started
+                );
             let k = u32::from(queued.object.k());
             queued.needed = if is_it {
                 // A forgery in reception under our number may need fewer than ours does.

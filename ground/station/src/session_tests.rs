@@ -285,6 +285,48 @@ fn what_too_few_of_our_frames_can_have_caused_is_not_ours() {
 }
 
 #[test]
+fn a_bundle_that_is_started_is_ours_once_its_number_was_passed() {
+    let (mut session, sent, heard_at) = sent_bundle();
+    let k = usize::from(session.progress().next().unwrap().k);
+    // Our own envelope, filled up with garbage: admitted, complete, and not what we sent.
+    let started = on_bundle(Stage::Started, Refusal::None);
+    for arrived in [0, k - 1] {
+        let changed = session.handle_report(&started, heard_at(&sent, arrived));
+        assert_eq!(changed, Ok(false));
+        assert_eq!(first_outcome(&session), Outcome::Sending, "{arrived}");
+        let needed = session.progress().next().unwrap().needed;
+        assert_eq!(needed as usize, k - arrived);
+    }
+    // What became of it says nothing of ours, which is on its way.
+    let failed = on_bundle(Stage::Failed, Refusal::PayloadDigest);
+    session
+        .handle_report(&failed, heard_at(&sent, k - 1))
+        .unwrap();
+    assert_eq!(first_outcome(&session), Outcome::Sending);
+    // Where all of ours may be there, nothing more is sent, and it is not over yet.
+    session
+        .handle_report(&started, heard_at(&sent, sent.len()))
+        .unwrap();
+    assert_eq!(first_outcome(&session), Outcome::Sending);
+    let progress = session.progress().next().unwrap();
+    assert_eq!((progress.needed, progress.planned), (0, 0));
+    let mut done = on_bundle(Stage::Done, Refusal::None);
+    done.next[0] = number(4);
+    let changed = session.handle_report(&done, heard_at(&sent, sent.len()));
+    assert_eq!(changed, Ok(true));
+    assert_eq!(first_outcome(&session), Outcome::Received);
+}
+
+#[test]
+fn a_bundle_that_is_started_has_its_number_passed_before_it_counts_as_received() {
+    let (mut session, sent, heard_at) = sent_bundle();
+    let mut started = on_bundle(Stage::Started, Refusal::None);
+    started.next[0] = number(4);
+    session.handle_report(&started, heard_at(&sent, 0)).unwrap();
+    assert_eq!(first_outcome(&session), Outcome::Received);
+}
+
+#[test]
 fn silence_is_answered_by_fresh_parity_in_every_later_pass() {
     let mut planned = session(0.0, Persistence::Planned);
     let mut until = session(0.0, Persistence::UntilReport);
