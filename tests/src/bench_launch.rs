@@ -25,6 +25,8 @@ pub struct Outfit {
     pub slot: u32,
     /// Bytes of RAM for decoders.
     pub decoder_ram: usize,
+    /// How many of verification and of flight must sign.
+    pub signers: (u8, u8),
 }
 
 impl Default for Outfit {
@@ -33,6 +35,7 @@ impl Default for Outfit {
             first: first_image(),
             slot: 16_384,
             decoder_ram: 0,
+            signers: (1, 2),
         }
     }
 }
@@ -57,7 +60,8 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         };
         let geometry = [WRITE, ERASE].map(|len| u32::try_from(len).expect("small"));
         let layout = Layout::new(geometry[0], geometry[1], sizes);
-        let mut ground = Ground::new(Staff::new(1, 1));
+        let (verification, flight) = outfit.signers;
+        let mut ground = Ground::new(Staff::with_thresholds(1, 1, verification, flight));
         ground.granule = u16::try_from(WRITE.max(2)).expect("small");
         let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
         let config = Config {

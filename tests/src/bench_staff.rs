@@ -28,18 +28,27 @@ impl Staff {
     /// Never: the staff makes a valid key set.
     #[must_use]
     pub fn new(seed: u8, version: u16) -> Self {
+        Self::with_thresholds(seed, version, 1, 2)
+    }
+
+    /// The same, with so many of verification and of flight who must sign.
+    ///
+    /// # Panics
+    /// If these make no valid key set.
+    #[must_use]
+    pub fn with_thresholds(seed: u8, version: u16, verification: u8, flight: u8) -> Self {
         let mut file = KeySetFile::new(version);
         file.thresholds = Thresholds {
             root: 2,
             release: 1,
-            verification: 1,
-            flight: 2,
+            verification,
+            flight,
         };
         let roles = [
             (Role::Root, 3u8),
             (Role::Release, 2),
-            (Role::Verification, 2),
-            (Role::Flight, 3),
+            (Role::Verification, verification.max(2)),
+            (Role::Flight, flight.max(3)),
         ];
         let mut keys = Vec::new();
         for (role, count) in roles {

@@ -2,6 +2,7 @@
 
 use lightday_sim::flash::CutForm;
 use lightday_tests::bench_ground::Built;
+use lightday_tests::bench_launch::Outfit;
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::report::flags;
 use lightday_wire::{
@@ -189,6 +190,23 @@ fn an_authorization_for_another_image_vehicle_or_unknown_bundle_arms_nothing() {
         Refusal::SignatureMissing
     );
     assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
+fn an_authorization_that_fits_no_trailer_is_refused_and_not_kept_in_vain() {
+    for (signers, refusal) in [((2, 3), Refusal::None), ((3, 3), Refusal::StagingTooSmall)] {
+        let mut bench = Bench::launch_with(Outfit {
+            signers,
+            ..Outfit::default()
+        });
+        let built = bench.ground.bundle(&image(2, 1500), 2);
+        let window = Some((bench.time_s(), bench.time_s() + 1_000_000));
+        authorize(&mut bench, &built, window, None);
+        assert_eq!(bench.report().authorization.refusal, refusal, "{signers:?}");
+        bench.deliver_all(&built.object);
+        let is_armed = bench.state(SlotId::B) == SlotState::Trial;
+        assert_eq!(is_armed, refusal == Refusal::None, "{signers:?}");
+    }
 }
 
 #[test]

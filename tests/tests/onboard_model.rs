@@ -56,6 +56,7 @@ impl Step {
             first: self.old.clone(),
             slot: self.new.len() as u32 + 4096,
             decoder_ram: decoder_ram as usize,
+            ..Outfit::default()
         })
     }
 

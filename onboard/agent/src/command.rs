@@ -6,8 +6,8 @@ use lightday_boot::trailer::Entry;
 use lightday_boot::{Supervisor, Trial, keys};
 use lightday_wire::report::Verdict;
 use lightday_wire::{
-    Action, Command, CommandContext, Digest, Envelope, Location, ObjectKind, ObjectNumber, Refusal,
-    RevertCause, SlotId, SlotState, Stage,
+    Action, Command, CommandContext, Digest, Envelope, Location, MAX_ENVELOPE_LEN, ObjectKind,
+    ObjectNumber, Refusal, RevertCause, SlotId, SlotState, Stage,
 };
 
 use crate::agent::{Agent, Reception};
@@ -444,6 +444,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let is_expected = document.bundle >= self.record.next_number(ObjectKind::Bundle);
         if !is_on_board && !is_expected {
             return Err(Refusal::UnknownImage);
+        }
+        if envelope.encoded_len() > MAX_ENVELOPE_LEN {
+            // No trailer would take it: kept, it would be waited for in vain.
+            return Err(Refusal::StagingTooSmall);
         }
         self.keep_pending(flash, object.number, bytes(object))?;
         Ok(Outcome::Started)

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use lightday_station::signed::{Drafted, Signed};
 use lightday_trust::digest::sha256;
+use lightday_wire::envelope::SIGNATURE_LEN;
 use lightday_wire::{ObjectKind, ObjectNumber};
 use serde_json::Value;
 
@@ -11,6 +13,10 @@ use crate::Global;
 use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, ObjectRow};
+use crate::mission::keys::bad_key;
+
+/// Bytes of the longest envelope of a key set that a vehicle keeps for its loader.
+pub const MAX_KEY_SET_LEN: usize = 1008;
 
 /// A document that is ready to be written.
 pub struct Draft {
@@ -69,4 +75,35 @@ impl Draft {
 /// A document that is longer than any may be: no verb drafts one.
 pub fn too_long() -> Error {
     Error::new(Kind::Internal, "the document is longer than any may be")
+}
+
+/// Refuses a document whose envelope, with all signatures that the key set asks for, is longer than a vehicle
+/// takes. Before there is a key set, nobody knows how many those are.
+///
+/// # Errors
+/// [`Kind::Refused`], and those of reading the key set.
+pub fn check_len<T: Drafted>(
+    document: &Signed<T>,
+    limit: usize,
+    mission: &Mission,
+    hint: &str,
+) -> Result<()> {
+    let path = mission.path("keys/keyset.toml");
+    if !path.exists() {
+        return Ok(());
+    }
+    let keys = mission.key_set()?.key_set();
+    let keys = keys.map_err(|e| bad_key(&path, &e))?;
+    let missing: usize = document.missing(&keys).iter().map(|(_, n)| n).sum();
+    let len = document.envelope_bytes().len() + missing * SIGNATURE_LEN;
+    if len <= limit {
+        return Ok(());
+    }
+    let what = format!(
+        "the envelope has {len} B with the {missing} signatures that it needs, the vehicle takes {limit} B"
+    );
+    Err(Error::new(Kind::Refused, what)
+        .file(&path)
+        .field("thresholds")
+        .hint(hint))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lightday_station::document::Draft;
 use lightday_wire::{
-    Authorization, AuthorizationContext, Digest, ObjectKind, ObjectNumber, Window,
+    Authorization, AuthorizationContext, Digest, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber, Window,
 };
 use serde_json::json;
 
@@ -98,6 +98,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         evidence_root: root,
     };
     let draft = Draft::new(context, authorization).ok_or_else(drafts::too_long)?;
+    let hint = "ask for fewer signatures of verification and flight in the key set (`lightday keygen successor`), or leave out --expires, or --opens and --closes";
+    drafts::check_len(&draft, MAX_ENVELOPE_LEN, &mission, hint)?;
     let bytes = draft.to_bytes();
     let artifact = Artifact::Authorization(draft);
     let mut says = describe::says(&artifact);

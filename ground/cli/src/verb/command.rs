@@ -2,7 +2,8 @@
 
 use lightday_station::document::Draft;
 use lightday_wire::{
-    Action, Command, CommandContext, Epoch, Location, ObjectKind, ObjectNumber, Region, SlotId,
+    Action, Command, CommandContext, Epoch, Location, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber,
+    Region, SlotId,
 };
 
 use crate::Global;
@@ -140,6 +141,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         number,
     };
     let draft = Draft::new(context, Command { action }).ok_or_else(drafts::too_long)?;
+    let hint = "ask for fewer signatures in the key set (`lightday keygen successor`)";
+    drafts::check_len(&draft, MAX_ENVELOPE_LEN, &mission, hint)?;
     let bytes = draft.to_bytes();
     let artifact = Artifact::Command(draft);
     let says = describe::says(&artifact);

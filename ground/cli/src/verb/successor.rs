@@ -39,6 +39,8 @@ pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Resul
         number,
     };
     let draft = Draft::new(context, next).ok_or_else(drafts::too_long)?;
+    let hint = "take public keys out of keys/, or ask for fewer signatures of root";
+    drafts::check_len(&draft, drafts::MAX_KEY_SET_LEN, &mission, hint)?;
     let bytes = draft.to_bytes();
     let artifact = Artifact::KeySet(draft);
     let says = describe::says(&artifact);
