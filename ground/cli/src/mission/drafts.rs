@@ -53,7 +53,6 @@ impl Draft {
         global: &Global,
     ) -> Result<()> {
         let path = self.path(mission);
-        atomic::refuse_existing(&path)?;
         let pending = Pending::write(&path, &self.bytes, Access::Public)?;
         let row = ObjectRow {
             kind: self.kind,
@@ -64,6 +63,8 @@ impl Draft {
         };
         ledger.step(&global.actor(), verb, |step| {
             step.expect_number(self.kind, self.number)?;
+            // Only now: a file of another command that had this number until then says nothing.
+            atomic::refuse_existing(&path)?;
             step.add_object(&row, &self.bytes)?;
             step.add_document(self.kind, self.number, &self.says.to_string())?;
             Ok(((), self.says.clone()))

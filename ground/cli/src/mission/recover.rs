@@ -46,6 +46,20 @@ impl Files {
         if !replaces {
             atomic::refuse_existing(path)?;
         }
+        self.aside(mission, path, bytes, replaces)
+    }
+
+    /// As [`Self::add`], for a step that looks itself whether the name of a new file is free.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn aside(
+        &mut self,
+        mission: &Mission,
+        path: &Path,
+        bytes: &[u8],
+        replaces: bool,
+    ) -> Result<()> {
         let pending = Pending::write(path, bytes, Access::Public)?;
         let file = mission.relative(path);
         // A file that leaves the mission is kept under uplink/ if its own name was never given.
@@ -83,7 +97,12 @@ impl Files {
                 true => pending.replace().map_err(kept)?,
                 false => name_kept(pending, &unnamed.bytes)?,
             }
-            ledger.settle(&unnamed.file)?;
+            match ledger.settle(&unnamed.file) {
+                // The step is done, and the file has its name: whoever finds the ledger busy now must not be
+                // told to repeat the command. The next verb settles it.
+                Err(_) if !unnamed.replaces => {}
+                settled => settled?,
+            }
         }
         Ok(())
     }

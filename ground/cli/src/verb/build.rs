@@ -325,7 +325,6 @@ fn write(
         sha256: sha256(&bytes).0,
         made_s: global.now_s(),
     };
-    crate::atomic::refuse_existing(path)?;
     let pending = Pending::write(path, &bytes, Access::Public)?;
     let base = bundle.context().base.map(|b| b.digest.0);
     let mut what = result.clone();
@@ -334,6 +333,8 @@ fn write(
     what["sha256"] = json!(to_hex(&row.sha256));
     ledger.step(&global.actor(), "build", |step| {
         step.expect_number(ObjectKind::Bundle, number)?;
+        // Only now: a file of another build that had this number until then says nothing.
+        crate::atomic::refuse_existing(path)?;
         step.add_object(&row, &bytes)?;
         step.add_bundle(number, bundle.manifest(), base)?;
         Ok(((), what))

@@ -124,8 +124,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let written = write(&planned, &frames, &going, &mission)?;
     if !args.dry_run {
         let mut files = Files::new();
-        files.add(&mission, &path, &written.bytes, false)?;
-        files.add(&mission, &schedule, written.schedule.as_bytes(), false)?;
+        // Whether the names are free still is seen in the step, where nobody comes between.
+        files.aside(&mission, &path, &written.bytes, false)?;
+        files.aside(&mission, &schedule, written.schedule.as_bytes(), false)?;
         let before = Before {
             sent: sent.len(),
             names: [&path, &schedule],
