@@ -1,9 +1,9 @@
 //! The contexts: what flags and bytes are predicted from, best first. A network takes as many of the
 //! front as its RAM allows.
 
-use super::layout::CLASS;
+use super::layout::{BYTE_CONTEXTS, CLASS, FLAG_CONTEXTS};
 use super::map::Segment;
-use super::net::{MAX_CONTEXTS, hash};
+use super::net::hash;
 use super::predict::{MAX_UNIT, Prediction};
 use super::walk::Walk;
 
@@ -24,7 +24,7 @@ impl Walk<'_> {
         part: u32,
         hits: u32,
         so_far: [u8; MAX_UNIT],
-    ) -> [u32; MAX_CONTEXTS] {
+    ) -> [u32; FLAG_CONTEXTS] {
         let prediction = setting.prediction;
         let unit = &prediction.unit;
         let class = u32::from(unit.class);
@@ -45,7 +45,7 @@ impl Walk<'_> {
         let to_start = log2(setting.at.wrapping_sub(setting.segment.new));
         let to_end = log2(setting.segment.end().wrapping_sub(setting.at));
         let target = unit.reference.map_or(0, |r| r.target as u32);
-        let coded = self.state.coded as u32;
+        let coded = self.state.history.coded as u32;
         let quality = prediction.quality;
         let other = u32::from(prediction.other.is_some());
         [
@@ -60,7 +60,6 @@ impl Walk<'_> {
             hash(&[40, expected, setting.following, part]),
             hash(&[41, expected, coded & 0xFFFF, part]),
             hash(&[42, setting.before, whole, part]),
-            hash(&[43, self.state.hits & 0xFF, kind, log2(self.state.run)]),
         ]
     }
 
@@ -72,12 +71,12 @@ impl Walk<'_> {
         number: usize,
         expected: u8,
         so_far: [u8; MAX_UNIT],
-    ) -> [u32; MAX_CONTEXTS] {
+    ) -> [u32; BYTE_CONTEXTS] {
         let unit = &setting.prediction.unit;
         let class = usize::from(unit.class);
         let kind = u32::from(unit.class) << 4 | number as u32;
         let e = u32::from(expected);
-        let coded = self.state.coded as u32;
+        let coded = self.state.history.coded as u32;
         let fix = self.classes.get(class * CLASS + 1).copied().unwrap_or(0);
         let target = unit.reference.map_or(0, |r| r.target as u32);
         [
@@ -90,28 +89,25 @@ impl Walk<'_> {
             hash(&[6, e, coded & 0xFF, number as u32]),
             hash(&[7, coded & 0xFF_FFFF]),
             hash(&[8, target, number as u32]),
-            hash(&[9, coded >> 8 & 0xFFFF, kind]),
-            hash(&[10, coded >> 8 & 0xFF, e]),
-            hash(&[11, setting.following, number as u32]),
         ]
     }
 
-    /// The contexts of a literal byte at this place in its word.
-    pub(super) fn literal_hashes(&self, place: u32) -> [u32; MAX_CONTEXTS] {
-        let coded = self.state.coded as u32;
+    /// The contexts of a literal byte.
+    pub(super) fn literal_hashes(&self) -> [u32; BYTE_CONTEXTS] {
+        let history = &self.state.history;
+        let coded = history.coded as u32;
+        let phase = u32::from(history.phase);
+        let [last, before] = history.operations.map(u32::from);
         [
-            hash(&[16, place]),
-            hash(&[17, coded & 0xFF, place]),
+            hash(&[16, phase]),
+            hash(&[17, coded & 0xFF, phase]),
             hash(&[18, coded & 0xFFFF]),
-            hash(&[19, coded & 0xFF_FFFF]),
-            hash(&[20, coded >> 8 & 0xFF, place]),
-            hash(&[21, coded >> 8 & 0xFFFF, place]),
-            hash(&[22, coded]),
-            hash(&[23, coded >> 16 & 0xFF, coded & 0xFF, place]),
-            hash(&[24, (self.state.coded >> 24) as u32 & 0xFF, place]),
-            hash(&[25, coded, (self.state.coded >> 32) as u32 & 0xFF]),
-            hash(&[26, u32::from(self.state.last_class), coded & 0xFF]),
-            hash(&[27, coded & 0xF0F0_F0F0]),
+            hash(&[19, history.so_far, phase, last]),
+            hash(&[20, coded & 0xFF_FFFF]),
+            hash(&[21, coded >> 8 & 0xFF, phase]),
+            hash(&[22, history.so_far, phase, last, before]),
+            hash(&[23, coded]),
+            hash(&[24, coded >> 8 & 0xFFFF, phase]),
         ]
     }
 }

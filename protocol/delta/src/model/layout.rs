@@ -19,11 +19,38 @@ pub(crate) const RECENT: usize = 256;
 /// Bytes kept for each class of unit.
 pub(crate) const CLASS: usize = 4;
 
+/// Most contexts of a flag.
+pub(crate) const FLAG_CONTEXTS: usize = 11;
+
+/// Most contexts of a byte.
+pub(crate) const BYTE_CONTEXTS: usize = 9;
+
 /// Weight sets of the flags: a class each, and the bytes of a missed unit.
 pub(crate) const FLAG_SETS: usize = CLASSES + 8;
 
-/// Weight sets of the bytes: eight bits in four modes.
-pub(crate) const BYTE_SETS: usize = 64;
+/// Weight sets of the bytes by bit: eight bits in eight modes, four of missed bytes and four of literals.
+pub(crate) const BYTE_MODES: usize = 64;
+
+/// All weight sets of the bytes: behind those by bit, one for each upper half of the byte before, for missed
+/// bytes and for literals.
+pub(crate) const BYTE_SETS: usize = BYTE_MODES + 32;
+
+/// The weight that flags start with, 0.2; there are weights for the most contexts.
+const FLAG_START: [i16; 2 * FLAG_CONTEXTS + 1] = [1638; 2 * FLAG_CONTEXTS + 1];
+
+/// Weights that bytes start with, for four, six and nine contexts: half of what training on 13 pairs came to, since
+/// two sets add up. Of each context first that of its logit, then that of its distance from one half; last
+/// that of the constant.
+const BYTE_START: [&[i16]; 3] = [
+    &[1827, 1760, 1482, 1259, 1313, 1227, 1538, 1427, -1222],
+    &[
+        1398, 1312, 977, 786, 961, 901, 1280, 1201, 1000, 910, 740, 558, -838,
+    ],
+    &[
+        1184, 1114, 765, 534, 743, 695, 954, 912, 658, 595, 549, 333, 954, 1002, 636, 723, 420,
+        489, -601,
+    ],
+];
 
 /// The sizes of all that lies in RAM, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +64,13 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout for this many bytes.
     pub(crate) const fn of(ram: u32) -> Self {
-        let (flags, bytes, pairs) = match ram {
-            0..0x8000 => (6, 4, 64),
-            0x8000..0x2_0000 => (8, 6, 128),
-            _ => (11, 9, 256),
+        let [small, medium, large] = BYTE_START;
+        let (flags, bytes, start, pairs) = match ram {
+            0..0x8000 => (6, 4, small, 64),
+            0x8000..0x2_0000 => (8, 6, medium, 128),
+            _ => (FLAG_CONTEXTS, BYTE_CONTEXTS, large, 256),
         };
+        let (flag_start, _) = FLAG_START.split_at(2 * flags + 1);
         Self {
             flags: Shape {
                 contexts: flags,
@@ -50,6 +79,7 @@ impl Layout {
                     floor: 8,
                 },
                 limit: 12,
+                start: flag_start,
             },
             bytes: Shape {
                 contexts: bytes,
@@ -58,6 +88,7 @@ impl Layout {
                     floor: 12,
                 },
                 limit: 13,
+                start,
             },
             code_pairs: pairs,
             ram_pairs: pairs,

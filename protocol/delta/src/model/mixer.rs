@@ -1,6 +1,7 @@
 //! Mixing of logits by a weight set that learns online (gated linear network of one layer).
 //!
-//! Weights are `i16` in 1/8192, at most 4 in size, in sets of which one is selected by context.
+//! Weights are `i16` in 1/8192, at most 4 in size, in sets of which context selects one or two. Those of two
+//! sets add up: the second, which fewer contexts share, learns what is common sooner.
 
 use super::random::Random;
 use super::tables::{LOGIT_MAX, squash};
@@ -11,9 +12,6 @@ pub(crate) const WEIGHT: usize = 2;
 /// Most inputs of a mixer.
 pub(crate) const MAX_INPUTS: usize = 32;
 
-/// The weight that a mixer starts with: 0.2.
-const START: i16 = 1638;
-
 /// How fast a mixer learns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -23,10 +21,11 @@ pub(crate) struct Pace {
     pub floor: u32,
 }
 
-/// Sets weights to their start.
-pub(crate) fn clear(weights: &mut [u8]) {
-    for weight in weights.chunks_exact_mut(WEIGHT) {
-        weight.copy_from_slice(&START.to_le_bytes());
+/// Gives each set of weights this start.
+pub(crate) fn clear(weights: &mut [u8], start: &[i16]) {
+    let start = start.iter().cycle();
+    for (weight, start) in weights.chunks_exact_mut(WEIGHT).zip(start) {
+        weight.copy_from_slice(&start.to_le_bytes());
     }
 }
 
@@ -60,14 +59,15 @@ impl<'a> Mixer<'a> {
         all.get(..size).unwrap_or_default()
     }
 
-    /// The logit of a 1, in 1/256.
-    pub(crate) fn mix(&self, set: usize, inputs: &[i32]) -> i32 {
-        let (weights, _) = self.set(set).as_chunks::<WEIGHT>();
-        let sum: i64 = weights
-            .iter()
-            .zip(inputs)
-            .map(|(w, x)| i64::from(i16::from_le_bytes(*w)) * i64::from(*x))
-            .sum();
+    /// The logit of a 1, in 1/256: the sum over these sets.
+    pub(crate) fn mix(&self, sets: &[usize], inputs: &[i32]) -> i32 {
+        let mut sum = 0_i64;
+        for set in sets {
+            let (weights, _) = self.set(*set).as_chunks::<WEIGHT>();
+            for (weight, x) in weights.iter().zip(inputs) {
+                sum += i64::from(i16::from_le_bytes(*weight)) * i64::from(*x);
+            }
+        }
         (sum >> 13).clamp(-i64::from(LOGIT_MAX), i64::from(LOGIT_MAX)) as i32
     }
 

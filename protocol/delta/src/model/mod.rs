@@ -28,6 +28,7 @@
 pub(crate) mod coder;
 pub(crate) mod contexts;
 pub(crate) mod header;
+mod history;
 pub(crate) mod ints;
 pub mod isa;
 pub(crate) mod layout;

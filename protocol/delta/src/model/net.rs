@@ -1,6 +1,7 @@
 //! A predictor of bits: hashed contexts into slots, their logits into a mixer.
 
 use super::coder::Coder;
+use super::layout::FLAG_CONTEXTS;
 use super::mixer::{MAX_INPUTS, Mixer, Pace, WEIGHT, probability};
 use super::old::Old;
 use super::random::Random;
@@ -8,7 +9,7 @@ use super::slots::{Index, Slots};
 use crate::DecodeError;
 
 /// Most contexts of a network.
-pub(crate) const MAX_CONTEXTS: usize = 12;
+const MAX_CONTEXTS: usize = FLAG_CONTEXTS;
 
 /// Inputs of the mixer beside two a context: the constant one.
 const EXTRA: usize = 1;
@@ -30,6 +31,8 @@ pub(crate) struct Shape {
     pub pace: Pace,
     /// Highest step of a slot's count.
     pub limit: u8,
+    /// The weights that each set of the mixer starts with.
+    pub start: &'static [i16],
 }
 
 /// A network over bytes that the caller lends.
@@ -64,13 +67,13 @@ impl<'a> Net<'a> {
         self.contexts
     }
 
-    /// Codes a bit under the contexts with these hashes, mixed by the weights of `set`, and learns it.
+    /// Codes a bit under the contexts with these hashes, mixed by the weights of `sets`, and learns it.
     pub(crate) fn bit<C: Coder>(
         &mut self,
         coder: &mut C,
         old: &mut Old<'_>,
         random: &mut Random,
-        (hashes, set): (&[u32], usize),
+        (hashes, sets): (&[u32], &[usize]),
         bit: bool,
     ) -> Result<bool, DecodeError> {
         let mut found = [Index::default(); MAX_CONTEXTS];
@@ -84,11 +87,13 @@ impl<'a> Net<'a> {
         if let Some(bias) = inputs.get_mut(hashes.len() * 2) {
             *bias = BIAS;
         }
-        let logit = self.mixer.mix(set, &inputs);
+        let logit = self.mixer.mix(sets, &inputs);
         let p = probability(logit);
         let bit = coder.bit(old, p, bit)?;
         let error = (i32::from(bit) << 16) - p.cast_signed();
-        self.mixer.learn(set, &inputs, error, random);
+        for set in sets {
+            self.mixer.learn(*set, &inputs, error, random);
+        }
         self.mixer.count();
         for (index, _) in found.iter().zip(hashes) {
             self.slots.update(*index, bit, random);

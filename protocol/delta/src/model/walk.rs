@@ -3,11 +3,12 @@
 use super::coder::{Coder, Part};
 use super::contexts::{Setting, word_of};
 use super::header::Header;
+use super::history::History;
 use super::isa::{CLASSES, Isa, words};
-use super::layout::{BYTE_SETS, CLASS, FLAG_SETS, Layout, Parts, RECENT};
+use super::layout::{BYTE_CONTEXTS, BYTE_MODES, CLASS, FLAG_SETS, Layout, Parts, RECENT};
 use super::learn::{Fill, Learned};
 use super::map::{Cursor, Sealed, Segment, Size};
-use super::net::{MAX_CONTEXTS, Net, hash};
+use super::net::{Net, hash};
 use super::old::Old;
 use super::predict::{MAX_UNIT, Prediction, Sources, quality};
 use super::random::Random;
@@ -31,14 +32,12 @@ pub(crate) struct State {
     byte_decisions: u32,
     /// Offset in the new image of the next unit.
     at: u32,
-    /// The last bytes in the order of coding.
-    pub(super) coded: u64,
+    pub(super) history: History,
     /// Whether the last units were as predicted, newest in the lowest bit.
     pub(super) hits: u32,
     /// Units since the last miss.
     pub(super) run: u32,
     pub(super) last_unit: u32,
-    pub(super) last_class: u8,
 }
 
 /// A walk on its way.
@@ -58,6 +57,7 @@ pub(crate) struct Walk<'a> {
 impl State {
     /// A walk at the start of the image, over RAM that holds a map of this size.
     pub(crate) fn new(header: Header, map: Size, ram: &mut [u8]) -> Self {
+        let layout = Layout::of(ram.len() as u32);
         let parts = Parts::of(ram, map);
         for part in [
             parts.recent,
@@ -68,8 +68,8 @@ impl State {
         ] {
             part.fill(0);
         }
-        mixer::clear(parts.flag_weights);
-        mixer::clear(parts.byte_weights);
+        mixer::clear(parts.flag_weights, layout.flags.start);
+        mixer::clear(parts.byte_weights, layout.bytes.start);
         slots::clear(parts.flag_slots);
         slots::clear(parts.byte_slots);
         let mut cursor = Cursor::default();
@@ -86,11 +86,10 @@ impl State {
             flag_decisions: 0,
             byte_decisions: 0,
             at: 0,
-            coded: 0,
+            history: History::default(),
             hits: 0,
             run: 0,
             last_unit: 0,
-            last_class: 0,
         }
     }
 }
@@ -211,9 +210,10 @@ impl<'a> Walk<'a> {
         let set = usize::from(prediction.unit.class) % CLASSES;
         coder.part(Part::Flags, self.state.at);
         let hashes = self.flag_hashes(&setting, 0, 0, [0; MAX_UNIT]);
+        self.state.history.start(0);
         let hit = self
             .flags
-            .bit(coder, old, &mut self.state.random, (&hashes, set), hit)?;
+            .bit(coder, old, &mut self.state.random, (&hashes, &[set]), hit)?;
         let mut by_other = false;
         if hit {
             actual = prediction.new;
@@ -221,9 +221,9 @@ impl<'a> Walk<'a> {
             let same = actual.get(..len) == other.get(..len);
             let hashes = self.flag_hashes(&setting, 9, 0, [0; MAX_UNIT]);
             let set = FLAG_SETS - 1;
-            let same = self
-                .flags
-                .bit(coder, old, &mut self.state.random, (&hashes, set), same)?;
+            let same =
+                self.flags
+                    .bit(coder, old, &mut self.state.random, (&hashes, &[set]), same)?;
             by_other = same;
             actual = if same {
                 other
@@ -268,7 +268,7 @@ impl<'a> Walk<'a> {
                     coder,
                     old,
                     &mut self.state.random,
-                    (&hashes, set),
+                    (&hashes, &[set]),
                     byte == expected,
                 )?
             };
@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
             if let Some(place) = bytes.get_mut(index) {
                 *place = byte;
             }
-            self.state.coded = self.state.coded << 8 | u64::from(byte);
+            self.state.history.push(self.state.header.isa, byte);
         }
         Ok(bytes)
     }
@@ -310,11 +310,14 @@ impl<'a> Walk<'a> {
         &mut self,
         coder: &mut C,
         old: &mut Old<'_>,
-        contexts: &[u32; MAX_CONTEXTS],
-        sets: usize,
+        contexts: &[u32; BYTE_CONTEXTS],
+        mode: usize,
         actual: u8,
         not: Option<u8>,
     ) -> Result<u8, DecodeError> {
+        // The second weight set knows of bits no more than the half of the byte before.
+        let last = self.state.history.coded as usize & 0xFF;
+        let second = BYTE_MODES + (last >> 4) + (mode & 4) * 4;
         let mut node = 1_u32;
         for depth in (0..8).rev() {
             let bit = actual >> depth & 1 == 1;
@@ -323,14 +326,19 @@ impl<'a> Walk<'a> {
             let bit = match known {
                 Some(not) => not & 1 == 0,
                 None => {
-                    let mut hashes = [0; MAX_CONTEXTS];
+                    let mut hashes = [0; BYTE_CONTEXTS];
                     let used = self.bytes.contexts();
                     for (to, from) in hashes.iter_mut().zip(contexts).take(used) {
                         *to = hash(&[*from, node]);
                     }
-                    let set = (sets * 8 + depth) % BYTE_SETS;
-                    self.bytes
-                        .bit(coder, old, &mut self.state.random, (&hashes, set), bit)?
+                    let set = (mode * 8 + depth) % BYTE_MODES;
+                    self.bytes.bit(
+                        coder,
+                        old,
+                        &mut self.state.random,
+                        (&hashes, &[set, second]),
+                        bit,
+                    )?
                 }
             };
             node = node << 1 | u32::from(bit);
@@ -349,16 +357,20 @@ impl<'a> Walk<'a> {
         let address = self.state.header.new.address(self.state.at) as u32;
         let whole = address.is_multiple_of(granule) && end.wrapping_sub(self.state.at) >= granule;
         let len = if whole { granule as usize } else { 1 };
+        if !whole {
+            self.state.history.start(address as u8 & 3);
+        } else if granule == 4 {
+            self.state.history.start(0);
+        }
         let mut bytes = [0; MAX_UNIT];
         coder.part(Part::Literals, self.state.at);
         for number in 0..len {
             let index = self.order(number, len);
             let at = self.state.at.wrapping_add(index as u32);
-            let place = self.state.header.new.address(at) as u32 & 3;
-            let contexts = self.literal_hashes(place);
-            let actual = coder.truth(at);
-            let byte = self.byte(coder, old, &contexts, 4 + place as usize, actual, None)?;
-            self.state.coded = self.state.coded << 8 | u64::from(byte);
+            let contexts = self.literal_hashes();
+            let mode = 4 + usize::from(self.state.history.phase);
+            let byte = self.byte(coder, old, &contexts, mode, coder.truth(at), None)?;
+            self.state.history.push(self.state.header.isa, byte);
             if let Some(place) = bytes.get_mut(index) {
                 *place = byte;
             }
@@ -403,15 +415,15 @@ impl<'a> Walk<'a> {
             0
         };
         self.state.last_unit = word_of(*actual);
-        self.state.last_class = prediction.unit.class;
         if hit || by_other {
             let len = usize::from(prediction.unit.len);
             for number in 0..len {
                 let index = self.order(number, len);
                 let byte = actual.get(index).copied().unwrap_or(0);
-                self.state.coded = self.state.coded << 8 | u64::from(byte);
+                self.state.history.push(self.state.header.isa, byte);
             }
         }
+        self.state.history.start(0);
     }
 
     /// Learns where the unit's target really has gone.
