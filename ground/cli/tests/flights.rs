@@ -141,6 +141,11 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
     assert_eq!(after["state"]["twin"], "not compared");
     let shown = mission.ok("status --at 2026-12-02T12:00:00Z").out;
     assert!(shown.contains("expected now (twin)"), "{shown}");
+    // Frames that never left the antenna are not expected.
+    mission.ok("uplink --unsent uplink/1.frames --at 2026-12-02T12:00:00Z");
+    let unsent = status("2026-12-02T12:00:00Z");
+    assert_eq!(unsent["expected"]["bundle"], "none yet", "{unsent}");
+    assert_eq!(unsent["expected"]["running"], "A");
     mission.edit(
         "mission.toml",
         "golden = \"old.bin\"",

@@ -1,7 +1,7 @@
 //! Facts: objects, signatures, what was sent, reports, and the next numbers.
 
 use lightday_wire::{ObjectKind, ObjectNumber, Role};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Ledger, Step};
 use crate::error::{Error, Kind, Result};
@@ -76,7 +76,31 @@ pub struct SentRow {
     pub ends_s: u64,
     /// The file of frames.
     pub file: String,
+    /// When it was said that none of them was transmitted, Unix seconds.
+    pub unsent_s: Option<u64>,
 }
+
+impl SentRow {
+    /// Whether the symbols left the antenna as planned, as far as the ground knows.
+    pub const fn went(&self) -> bool {
+        self.unsent_s.is_none()
+    }
+}
+
+/// An uplink as its decision tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkRow {
+    /// SHA-256 of the file of frames, in hexadecimal.
+    pub sha256: String,
+    /// When it was said that none of its frames was transmitted, Unix seconds.
+    pub unsent_s: Option<u64>,
+}
+
+/// The files whose frames were never transmitted, with the instant at which that was said. It is a decision
+/// and nothing else: the run stays in `sent` as it was written, and the chain keeps who took it back.
+const UNSENT: &str =
+    "SELECT json_extract(what, '$.unsent') AS file, min(at_s) AS at_s FROM decisions
+     WHERE verb = 'uplink' AND json_extract(what, '$.unsent') IS NOT NULL GROUP BY 1";
 
 /// A report as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +137,12 @@ fn number(value: i64) -> Option<ObjectNumber> {
 
 fn unsigned<T: TryFrom<i64>>(value: i64) -> Option<T> {
     T::try_from(value).ok()
+}
+
+/// An instant that may be missing.
+fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
+    let value: Option<i64> = row.get(at)?;
+    value.map(|_| column(row, at, unsigned)).transpose()
 }
 
 impl Step<'_> {
@@ -289,6 +319,14 @@ impl Step<'_> {
             .map_err(self.wrap())
     }
 
+    /// The uplink that wrote this file of frames, if one did.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn uplink_of(&self, file: &str) -> Result<Option<UplinkRow>> {
+        uplink_of(&self.transaction, file).map_err(self.wrap())
+    }
+
     /// Remembers a report; returns `false` if the very same bytes are known already.
     ///
     /// # Errors
@@ -306,6 +344,14 @@ impl Step<'_> {
 }
 
 impl Ledger {
+    /// As [`Step::uplink_of`].
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn uplink_of(&self, file: &str) -> Result<Option<UplinkRow>> {
+        uplink_of(&self.connection, file).map_err(self.wrap())
+    }
+
     /// The next number of a kind, without taking it.
     ///
     /// # Errors
@@ -372,14 +418,16 @@ impl Ledger {
         )
     }
 
-    /// Everything that was written for the uplink, in that order.
+    /// Everything that was written for the uplink, in that order, with what was never transmitted of it.
     ///
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn sent(&self) -> Result<Vec<SentRow>> {
-        let sql = "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file, object
-             FROM sent ORDER BY id";
-        self.rows(sql, |r| {
+        let sql = format!(
+            "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, s.file, object, u.at_s
+             FROM sent s LEFT JOIN ({UNSENT}) u ON u.file = s.file ORDER BY id"
+        );
+        self.rows(&sql, |r| {
             Ok(SentRow {
                 kind: column(r, 0, kind)?,
                 number: column(r, 1, number)?,
@@ -392,6 +440,7 @@ impl Ledger {
                 ends_s: column(r, 8, unsigned)?,
                 file: r.get(9)?,
                 object: r.get(10)?,
+                unsent_s: instant(r, 11)?,
             })
         })
     }
@@ -410,6 +459,21 @@ impl Ledger {
             })
         })
     }
+}
+
+fn uplink_of(connection: &Connection, file: &str) -> rusqlite::Result<Option<UplinkRow>> {
+    let sql = format!(
+        "SELECT json_extract(d.what, '$.sha256'), u.at_s FROM decisions d
+         LEFT JOIN ({UNSENT}) u ON u.file = ?1
+         WHERE d.verb = 'uplink' AND json_extract(d.what, '$.file') = ?1 ORDER BY d.seq DESC LIMIT 1"
+    );
+    let read = |row: &Row<'_>| {
+        Ok(UplinkRow {
+            sha256: row.get(0)?,
+            unsent_s: instant(row, 1)?,
+        })
+    };
+    connection.query_row(&sql, [file], read).optional()
 }
 
 fn object_row(row: &Row<'_>) -> rusqlite::Result<ObjectRow> {

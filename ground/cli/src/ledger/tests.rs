@@ -188,6 +188,7 @@ fn facts(scratch: &Scratch) -> Ledger {
                 starts_s: 10,
                 ends_s: 20,
                 file: "uplink/1.frames".to_owned(),
+                unsent_s: None,
             })?;
         }
         step.add_report(&ReportRow {

@@ -1,4 +1,5 @@
 //! The twin: the real agent on a simulated vehicle, fed with every frame that was sent, as if none got lost.
+//! Frames that never left the antenna (`lightday uplink --unsent`) it does not hear.
 //!
 //! What it expects is a hope with a date, never a proof: proofs come from reports. It begins as the vehicle was
 //! launched (`[twin]` of mission.toml) and lives through everything that the ledger knows.
@@ -256,7 +257,9 @@ fn frames(
     now_s: u64,
 ) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut frames = Vec::new();
-    for row in ledger.sent()?.iter().filter(|row| row.starts_s <= now_s) {
+    let sent = ledger.sent()?;
+    let left = |row: &&SentRow| row.went() && row.starts_s <= now_s;
+    for row in sent.iter().filter(left) {
         let object = object(mission, ledger, row)?;
         let epoch = Epoch::new(row.epoch).unwrap_or_default();
         let key = mission.uplink_key(link_keys, epoch)?;

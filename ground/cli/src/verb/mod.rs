@@ -19,6 +19,7 @@ mod rehearse;
 mod sign;
 mod status;
 mod successor;
+mod unsent;
 mod uplink;
 mod verify;
 

@@ -172,7 +172,8 @@ pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
     let mut passes = mission.passes()?;
     let sent = already_sent(mission)?;
     for pass in &mut passes {
-        let within = |s: &&SentRow| s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
+        let within =
+            |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
         let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
         pass.start_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
     }

@@ -122,7 +122,8 @@ fn columns(proven: &[Fact], hoped: &[Fact], expected: Option<&Expected>) -> Stri
 
 /// What to do where the vehicle is in another state than the twin.
 const DIFFERS: &str = "what was sent may have been lost, or gone up later than planned: see \"symbols needed\" \
-and send more with `lightday uplink`. If all of it arrived, somebody else commands the vehicle, or its record is \
+and send more with `lightday uplink`. Of a file that was never transmitted, say so with `lightday uplink \
+--unsent FILE`. If all of it arrived, somebody else commands the vehicle, or its record is \
 damaged: ask for another report with `lightday command report-request`, and send nothing that builds on the \
 expected state until the two agree";
 
@@ -179,7 +180,7 @@ fn bundles(ledger: &Ledger) -> Result<String> {
     Ok(format!("\n{table}"))
 }
 
-/// Objects that were never sent and still lack signatures.
+/// Objects of which nothing was transmitted, and what signatures they still lack.
 fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<String> {
     let path = mission.path("keys/keyset.toml");
     if !path.exists() {
@@ -191,7 +192,7 @@ fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<Stri
     let mut table = Table::headed(["not sent yet", "still to sign", "file"]);
     let mut any = false;
     for object in ledger.objects()? {
-        let same = |s: &&SentRow| (s.kind, s.number) == (object.kind, object.number);
+        let same = |s: &&SentRow| s.went() && (s.kind, s.number) == (object.kind, object.number);
         if sent.iter().any(|s| same(&s)) {
             continue;
         }
@@ -226,6 +227,7 @@ fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u6
         "first bit",
         "last bit",
         "seen in the report",
+        "file",
     ]);
     for s in sent {
         table.row([
@@ -235,6 +237,7 @@ fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u6
             show_instant(s.starts_s),
             show_instant(s.ends_s),
             seen(mission, s, last, now_s).to_owned(),
+            s.file.clone(),
         ]);
     }
     format!("\n{table}")
@@ -245,6 +248,7 @@ fn seen(mission: &Mission, sent: &SentRow, last: Option<&Proven>, now_s: u64) ->
     let light_s = mission.profile.link.light_time_s;
     let arrives_s = sent.ends_s.saturating_add(light_s);
     match last {
+        _ if !sent.went() => "never: not transmitted",
         _ if now_s < sent.starts_s => "not sent yet",
         _ if now_s < arrives_s => "no: still on its way",
         Some(proven) if proven.sent_s >= arrives_s => "yes",
@@ -279,6 +283,7 @@ fn to_json(
                 "kind": kind_name(s.kind), "number": s.number.get(), "epoch": s.epoch, "k": s.k,
                 "symbol_bytes": s.symbol_len, "first": s.first, "count": s.count,
                 "starts_s": s.starts_s, "ends_s": s.ends_s, "file": s.file,
+                "unsent_s": s.unsent_s,
                 "seen": seen(mission, s, last, now_s),
             })
         })

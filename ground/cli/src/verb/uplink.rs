@@ -8,7 +8,7 @@ use lightday_station::plan::{Plan, PlannedFrame};
 use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
 use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
@@ -19,8 +19,8 @@ use crate::mission::reports;
 use crate::mission::{Mission, packets};
 use crate::out;
 use crate::time::show_instant;
-use crate::verb::describe;
 use crate::verb::plan::{self, Ready};
+use crate::verb::{describe, unsent};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -28,14 +28,19 @@ use crate::verb::plan::{self, Ready};
 /// beside it lies a schedule (.csv) with the instant of each frame. Run it again for the same object and it
 /// writes fresh parity: any K frames will do, whichever were lost.
 ///
+/// If not one frame of such a file was transmitted (the pass was cancelled, the transmitter failed), --unsent
+/// says so: the next uplink plans as if that file had never been, and the twin does not expect it. If some of
+/// it went up, do not say so: run the uplink again, which brings fresh parity.
+///
 /// Examples:
 ///   lightday uplink bundles/7.ldb documents/auth-7.ldd
 ///   lightday uplink bundles/7.ldb --frames 40 --at 2026-12-03T06:00:00Z
+///   lightday uplink --unsent uplink/3.frames
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// What to send (.ldb, .ldd), fully signed.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "unsent")]
     files: Vec<PathBuf>,
     /// Only the first N frames of the plan.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -52,15 +57,28 @@ pub struct Args {
     /// Send although the passes do not reach the probability.
     #[arg(long)]
     best_effort: bool,
+    /// Remember that no frame of this file, which an earlier uplink wrote, was transmitted.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "frames", "probability", "epoch", "out", "best_effort"])]
+    unsent: Option<PathBuf>,
     /// Say what would be written, write nothing and remember nothing.
     #[arg(long)]
     dry_run: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let mut ledger = mission.ledger()?;
+    if let Some(file) = &args.unsent {
+        let how = unsent::How {
+            dry_run: args.dry_run,
+            json: args.json,
+        };
+        return unsent::run(file, how, &mission, &mut ledger, global);
+    }
     let ready = args
         .files
         .iter()
@@ -80,9 +98,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let stand_ins = ready
         .iter()
         .zip(&args.files)
-        .map(|(r, file)| {
-            what_is_needed(&r.object, file, last.as_ref(), next_index(&sent, &r.object))
-        })
+        .map(|(r, file)| what_is_needed(&r.object, file, last.as_ref(), went_up(&sent, &r.object)))
         .collect::<Result<Vec<_>>>()?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
@@ -103,24 +119,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             key,
         })
         .collect();
-    let path = match &args.out {
-        Some(path) => path.clone(),
-        None => fresh_path(&mission, &sent),
-    };
-    let schedule = path.with_extension("csv");
-    if schedule == path {
-        return Err(Error::new(
-            Kind::Usage,
-            "this is the name of the schedule that lies beside the frames",
-        )
-        .file(&path)
-        .hint("name the frames otherwise, such as --out FILE.frames"));
-    }
-    // A name of our own choice was free a moment ago; if another uplink took it since, the step below says so.
-    if args.out.is_some() {
-        crate::atomic::refuse_existing(&path)?;
-        crate::atomic::refuse_existing(&schedule)?;
-    }
+    let (path, schedule) = names(args.out.as_deref(), &mission, &sent)?;
     let written = write(&planned, &frames, &going, &mission)?;
     if !args.dry_run {
         let mut files = Files::new();
@@ -135,7 +134,50 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         remember(&mut ledger, &mission, &before, &written, &going, global)?;
         files.name(&ledger)?;
     }
+    if args.json {
+        return out::json(&json!({
+            "file": path.display().to_string(),
+            "schedule": schedule.display().to_string(),
+            "objects": written.runs.iter().map(run_json).collect::<Vec<_>>(),
+            "dry_run": args.dry_run,
+        }));
+    }
     tell(&written.runs, &path, &schedule, args.dry_run)
+}
+
+/// What the ledger's decision, and machines, are told of a run.
+pub fn run_json(run: &SentRow) -> Value {
+    json!({
+        "kind": kind_name(run.kind), "number": run.number.get(), "first": run.first, "count": run.count,
+        "epoch": run.epoch,
+    })
+}
+
+/// The files to write: the frames, and the schedule beside them.
+fn names(out: Option<&Path>, mission: &Mission, sent: &[SentRow]) -> Result<(PathBuf, PathBuf)> {
+    let path = out.map_or_else(|| fresh_path(mission, sent), Path::to_path_buf);
+    let schedule = path.with_extension("csv");
+    if schedule == path {
+        return Err(Error::new(
+            Kind::Usage,
+            "this is the name of the schedule that lies beside the frames",
+        )
+        .file(&path)
+        .hint("name the frames otherwise, such as --out FILE.frames"));
+    }
+    // A name of our own choice was free a moment ago; if another uplink took it since, the step says so.
+    if out.is_some() {
+        crate::atomic::refuse_existing(&path)?;
+        crate::atomic::refuse_existing(&schedule)?;
+        if had(mission, sent, &path) {
+            return Err(
+                Error::new(Kind::Refused, "an earlier uplink wrote frames under this name")
+                    .file(&path)
+                    .hint("choose another name with --out FILE: what `--unsent` says of a name is said of one uplink"),
+            );
+        }
+    }
+    Ok((path, schedule))
 }
 
 /// Names the files, and what they hold.
@@ -161,12 +203,23 @@ fn tell(runs: &[SentRow], path: &Path, schedule: &Path, dry_run: bool) -> Result
     Ok(())
 }
 
-/// The first symbol that was never sent: later uplinks bring fresh parity.
+/// The runs of an object that were transmitted. An index means the same content for the life of an object, so
+/// that the indices of those that never were may go up again.
+fn ours<'a>(sent: &'a [SentRow], object: &UplinkObject) -> impl Iterator<Item = &'a SentRow> {
+    let of = (object.kind(), object.number());
+    sent.iter()
+        .filter(move |s| s.went() && (s.kind, s.number) == of)
+}
+
+/// The first symbol behind all that were sent: later uplinks bring fresh parity.
 fn next_index(sent: &[SentRow], object: &UplinkObject) -> u32 {
-    let ours = sent
-        .iter()
-        .filter(|s| (s.kind, s.number) == (object.kind(), object.number()));
-    ours.map(|s| s.first + s.count).max().unwrap_or(0)
+    let ends = ours(sent, object).map(|s| s.first + s.count);
+    ends.max().unwrap_or(0)
+}
+
+/// How many symbols went up. Runs that never did leave gaps, so that it may be fewer than the next index.
+fn went_up(sent: &[SentRow], object: &UplinkObject) -> u32 {
+    ours(sent, object).map(|s| s.count).sum()
 }
 
 /// Refuses a file that is not the one that the ledger gave the number to: a number must never mean two things.
@@ -296,14 +349,16 @@ fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
 /// The name of the next file of frames: one that no uplink had, even if its file is gone.
 fn fresh_path(mission: &Mission, sent: &[SentRow]) -> PathBuf {
     let named = |n: u32| mission.path(format!("uplink/{n}.frames"));
-    let had = |p: &PathBuf| {
-        let file = mission.relative(p);
-        sent.iter().any(|s| s.file == file)
-    };
     (1..)
         .map(named)
-        .find(|p| !had(p) && !p.exists() && !p.with_extension("csv").exists())
+        .find(|p| !had(mission, sent, p) && !p.exists() && !p.with_extension("csv").exists())
         .unwrap_or_else(|| named(0))
+}
+
+/// Whether an earlier uplink wrote frames under this name, even if the file is gone.
+fn had(mission: &Mission, sent: &[SentRow], path: &Path) -> bool {
+    let file = mission.relative(path);
+    sent.iter().any(|s| s.file == file)
 }
 
 /// The uplink key of each object. A switch of the epoch travels under the new epoch's own key.
@@ -423,6 +478,7 @@ fn write(
                 ends_s: start_s,
                 file: String::new(),
                 object: going.ready.digest,
+                unsent_s: None,
             });
         run.count = index - run.first + 1;
         run.ends_s = (start_ms + air_ms).div_ceil(1000);
@@ -456,11 +512,7 @@ fn remember(
 ) -> Result<()> {
     let file = mission.relative(before.names[0]);
     let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
-    let objects: Vec<_> = written
-        .runs
-        .iter()
-        .map(|r| json!({ "kind": kind_name(r.kind), "number": r.number.get(), "first": r.first, "count": r.count, "epoch": r.epoch }))
-        .collect();
+    let objects: Vec<_> = written.runs.iter().map(run_json).collect();
     let what = json!({ "file": file, "sha256": sha256, "objects": objects });
     ledger.step(&global.actor(), "uplink", |step| {
         // Another uplink that came between would have the same symbols in the same file.
