@@ -204,7 +204,7 @@ fn reports_are_kept_and_show_in_the_status_with_their_age() {
     );
     let shown = mission.ok("status --at 2026-12-04T01:00:00Z").out;
     assert!(
-        shown.contains("23.0 h old") && shown.contains("last proven"),
+        shown.contains("23.0 h at least") && shown.contains("last proven"),
         "{shown}"
     );
 
@@ -251,7 +251,7 @@ fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
         "{shown}"
     );
     assert!(shown.contains("lightday command resync 1"), "{shown}");
-    assert!(shown.contains(": report 65541 left"), "{shown}");
+    assert!(shown.contains(": report 65541 is"), "{shown}");
     let status = mission.ok("status --json").json();
     assert_eq!(status["alarm"]["hint"], "lightday command resync 1");
     assert_eq!(status["proven"]["report"], "65541");

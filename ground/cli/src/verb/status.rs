@@ -18,8 +18,9 @@ use crate::verb::describe;
 
 /// Show what the vehicle last proved, with its age, and what the twin expects it to know now.
 ///
-/// What was proved is as old as the light time and the time since the report. Whatever was sent later than that
-/// cannot show in it yet. The twin (`[twin]` of mission.toml) lives through all that was sent as if no frame got
+/// What was proved is at least as old as the light time and the time since the report was taken in. Whatever was
+/// sent later than that cannot show in it yet. Beside the instant at which the ledger took the report in stands
+/// that of the vehicle's own clock, which the report carries. The twin (`[twin]` of mission.toml) lives through all that was sent as if no frame got
 /// lost: what it expects is a hope with a date, never a proof. The report's state digest is held against that
 /// of the twin as it was when the report left.
 ///
@@ -74,22 +75,68 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 
 fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
     let name = &mission.config.vehicle.name;
-    let light = show_duration(mission.profile.link.light_time_s as f64);
-    match last {
-        None => format!("{name}: nothing heard yet. Light time {light} one way.\n"),
-        Some(proven) => format!(
-            "{name}: report {} left the vehicle {} and was heard {}; what it proves is {} old.\nLight time {light} one way.{}\n",
-            proven.report.sequence,
-            show_instant(proven.sent_s),
-            show_instant(proven.received_s),
-            show_duration(proven.age_s(now_s) as f64),
-            if mission.profile.lease == lightday_station::profile::Lease::Cooperative {
-                " The lease is cooperative: no supervisor holds it."
-            } else {
-                ""
-            },
+    let light_s = mission.profile.link.light_time_s;
+    let light = show_duration(light_s as f64);
+    let Some(proven) = last else {
+        return format!("{name}: nothing heard yet. Light time {light} one way.\n");
+    };
+    let old = show_duration(proven.age_s(now_s) as f64);
+    let age = match age_light_times(light_s, proven, now_s) {
+        Some(times) => format!("{old} at least: {times:.2} light times of {light} one way"),
+        None => format!("{old} at least"),
+    };
+    let lease = match mission.profile.lease {
+        lightday_station::profile::Lease::Cooperative => {
+            "The lease is cooperative: no supervisor holds it.\n"
+        }
+        _ => "",
+    };
+    // A report may lie in a file for days before it is taken in: the light time bounds when it left, no more.
+    format!(
+        "{name}: report {} is the last that proved itself.\n  \
+           taken in     {}, as the ledger keeps it\n  \
+           left         {} at the latest: one light time ({light}) before it was taken in\n  \
+           onboard      {}\n  \
+           age          {age}\n{lease}",
+        proven.report.sequence,
+        show_instant(proven.received_s),
+        show_instant(proven.sent_s),
+        onboard_text(proven),
+    )
+}
+
+/// The age of what was proven, in light times; none where light takes no time.
+fn age_light_times(light_s: u64, proven: &Proven, now_s: u64) -> Option<f64> {
+    (light_s > 0).then(|| proven.age_s(now_s) as f64 / light_s as f64)
+}
+
+/// The onboard time that a report carries; 0 on the wire stands for none.
+fn onboard_clock(proven: &Proven) -> Option<u64> {
+    Some(proven.report.time_s.into()).filter(|at_s| *at_s != 0)
+}
+
+/// By how many seconds the onboard clock is ahead of the instant at which the report left at the latest.
+fn onboard_ahead_s(proven: &Proven) -> Option<i64> {
+    let clock_s = i64::try_from(onboard_clock(proven)?).ok()?;
+    Some(clock_s - i64::try_from(proven.sent_s).ok()?)
+}
+
+fn onboard_text(proven: &Proven) -> String {
+    let (Some(clock_s), Some(ahead_s)) = (onboard_clock(proven), onboard_ahead_s(proven)) else {
+        return "unknown: the vehicle does not know the time".to_owned();
+    };
+    let by = show_duration(ahead_s.unsigned_abs() as f64);
+    let beside = match ahead_s {
+        0 => "just that instant".to_owned(),
+        1.. => format!(
+            "{by} after that: it is fast, or the report was taken in under too early an instant"
         ),
-    }
+        _ => format!("{by} before that: the report was taken in late, or the clock is slow"),
+    };
+    format!(
+        "{} by the vehicle's own clock, {beside}",
+        show_instant(clock_s)
+    )
 }
 
 /// What was proven, and what is expected now.
@@ -295,7 +342,11 @@ fn to_json(
         "proven": by_name(proven),
         "proven_at_s": last.map(|p| p.sent_s),
         "heard_at_s": last.map(|p| p.received_s),
+        "onboard_clock_s": last.and_then(onboard_clock),
+        "onboard_clock_ahead_s": last.and_then(onboard_ahead_s),
         "age_s": last.map(|p| p.age_s(now_s)),
+        "age_light_times": last
+            .and_then(|p| age_light_times(mission.profile.link.light_time_s, p, now_s)),
         "bundles": bundles,
         "sent": sent,
         "next_numbers": next,
