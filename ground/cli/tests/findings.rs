@@ -238,6 +238,7 @@ fn commands_that_the_vehicle_would_refuse() {
         "{}",
         drafted.err
     );
+    mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     let first = mission.ok("authorize 1 --evidence evidence/1.json");
     assert!(!first.err.contains("warning"), "{}", first.err);
@@ -325,6 +326,7 @@ fn every_verb_says_what_comes_next() {
         &format!("plan bundles/1.ldb --at {START}"),
         "lightday uplink bundles/1.ldb",
     );
+    mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     next(
         "authorize 1 --evidence evidence/1.json",

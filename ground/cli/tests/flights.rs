@@ -47,11 +47,6 @@ fn the_demonstration_ends_as_it_should_and_twice_alike() {
 #[test]
 fn a_rehearsal_is_the_evidence_that_the_policy_asks_for() {
     let mission = Mission::with_bundle("rehearse");
-    mission.edit(
-        "mission.toml",
-        "require_rehearsal = false",
-        "require_rehearsal = true",
-    );
     fs::write(mission.path("notes.txt"), "it will be fine").unwrap();
     let authorize = |file: &str| format!("authorize 1 --evidence {file} --at {START}");
     mission.fails(&authorize("notes.txt"), 5, "policy.require_rehearsal");
@@ -68,6 +63,12 @@ fn a_rehearsal_is_the_evidence_that_the_policy_asks_for() {
     mission.ok(&authorize("evidence/1.json"));
     let root = &mission.ok("inspect documents/auth-1.ldd --json").json()["says"]["evidence_root"];
     assert_eq!(root, &summary["root"]);
+    mission.ok("verify documents/auth-1.ldd --unsigned --evidence evidence/1.json");
+    mission.fails(
+        "verify documents/auth-1.ldd --unsigned --evidence notes.txt",
+        3,
+        "notes.txt",
+    );
     // The same seeds give the same evidence, byte for byte.
     let again = mission
         .ok(&format!("{rehearse} --out again.json --json"))
@@ -86,11 +87,6 @@ fn a_rehearsal_that_fails_is_no_evidence() {
     let mission = Mission::new("fails");
     // A lease of 45 h is over before the ground has heard of the trial and answered in its next pass.
     mission.edit("mission.toml", "lease = \"7d\"", "lease = \"45h\"");
-    mission.edit(
-        "mission.toml",
-        "require_rehearsal = false",
-        "require_rehearsal = true",
-    );
     mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
     let rehearse = format!("rehearse bundles/1.ldb --base old.bin --seeds 1 --at {START}");
     let message = mission.fails(&rehearse, 9, "did not end as they should");
@@ -114,6 +110,7 @@ fn with_twin(name: &str) -> Mission {
          first = \"old.bin\"\nfirst_version = \"1.0.0\"\n",
     );
     fs::write(mission.path("mission.toml"), text).unwrap();
+    mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     mission.ok("authorize 1 --evidence evidence/1.json");
     for key in ["verification-cleo", "flight-dan"] {

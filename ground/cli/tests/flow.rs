@@ -66,6 +66,7 @@ fn from_an_empty_directory_to_a_signed_bundle() {
 #[test]
 fn from_a_signed_bundle_to_frames() {
     let mission = Mission::with_bundle("frames");
+    mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "all is well").unwrap();
     mission.ok("authorize 1 --evidence evidence/1.json");
     mission.fails(
@@ -372,6 +373,7 @@ fn signers_need_no_mission_and_never_meet() {
 #[test]
 fn dry_runs_write_nothing() {
     let mission = Mission::with_bundle("dry");
+    mission.any_evidence();
     mission.ok("build old.bin --version 1.1.1 --full");
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     let before: Vec<_> = mission
@@ -401,6 +403,7 @@ fn dry_runs_write_nothing() {
 #[test]
 fn policy_is_enforced() {
     let mission = Mission::with_bundle("policy");
+    mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     mission.edit(
         "mission.toml",

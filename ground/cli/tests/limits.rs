@@ -30,6 +30,7 @@ fn an_authorization_that_no_vehicle_takes_is_not_drafted() {
         ],
         "--threshold verification=3 --threshold flight=3",
     );
+    mission.any_evidence();
     mission.ok("build new.bin --version 1.1.0 --full");
     let root = "00".repeat(32);
     let window = "--opens 2026-12-10T00:00:00Z --closes 2026-12-12T00:00:00Z";
@@ -52,6 +53,7 @@ fn an_authorization_of_five_signatures_is_drafted_with_all_that_it_may_say() {
         &["verification fay", "flight gus", "flight hal"],
         "--threshold verification=2 --threshold flight=3",
     );
+    mission.any_evidence();
     mission.ok("build new.bin --version 1.1.0 --full");
     let root = "00".repeat(32);
     let window = "--opens 2026-12-10T00:00:00Z --closes 2026-12-12T00:00:00Z";

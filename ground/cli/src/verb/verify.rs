@@ -10,17 +10,19 @@ use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::{self, Artifact, kind_name, untrusted};
 use crate::mission::keys::bad_key;
-use crate::mission::{Mission, images};
+use crate::mission::{Mission, evidence, images};
 use crate::out;
 use crate::verb::describe;
 
 /// Verify a bundle or document: its signatures, its target, and that its payload becomes its image.
 ///
 /// Takes all signatures that lie beside the file and asks the very verifier that flies. With --base the
-/// payload is decoded as the vehicle will decode it; with --image the result is held against a file.
+/// payload is decoded as the vehicle will decode it; with --image the result is held against a file. With
+/// --evidence an authorization, or a bundle that arms without one, is held against the files that it rests on.
 ///
-/// Example:
+/// Examples:
 ///   lightday verify bundles/7.ldb --base app-1.0.0.elf --image app-1.1.0.elf
+///   lightday verify documents/auth-7.ldd --evidence evidence/7.json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -32,6 +34,9 @@ pub struct Args {
     /// The image that the bundle has to bring.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// A file of the evidence; may be given several times, and all of them must be given.
+    #[arg(long, value_name = "FILE")]
+    evidence: Vec<PathBuf>,
     /// Do not demand all signatures: check those that are there.
     #[arg(long)]
     unsigned: bool,
@@ -67,6 +72,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         Artifact::Bundle(bundle) => payload(bundle, args)?,
         _ => None,
     };
+    if !args.evidence.is_empty() {
+        evidence::check(&args.file, &artifact, &args.evidence, &mission)?;
+    }
     let signers: Vec<String> = signatures
         .iter()
         .map(|s| format!("{} {}", role_name(s.role), s.name))
@@ -80,6 +88,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             "signers": signers,
             "complete": complete,
             "payload_decoded": decoded,
+            "evidence_root": evidence::stated(&artifact).map(|root| root.to_string()),
+            "evidence_holds": (!args.evidence.is_empty()).then_some(true),
         }));
     }
     let signed = if complete {
@@ -92,8 +102,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         Some(false) => "payload not decoded: give its base with --base\n",
         None => "",
     };
+    let evidence = match args.evidence.len() {
+        0 => String::new(),
+        1 => "1 file is the evidence that its root stands for\n".to_owned(),
+        n => format!("{n} files are the evidence that its root stands for\n"),
+    };
     out::result(&format!(
-        "{}: {} {}: {signed} ({})\n{image}",
+        "{}: {} {}: {signed} ({})\n{image}{evidence}",
         args.file.display(),
         kind_name(artifact.kind()),
         artifact.number(),

@@ -151,6 +151,15 @@ impl Mission {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// Takes any file for evidence, where a test is not about rehearsals.
+    pub fn any_evidence(&self) {
+        self.edit(
+            "mission.toml",
+            "require_rehearsal = true",
+            "require_rehearsal = false",
+        );
+    }
+
     /// Runs a verb.
     pub fn run(&self, line: &str) -> Ran {
         run(self.root(), line)
