@@ -63,6 +63,39 @@ fn from_an_empty_directory_to_a_signed_bundle() {
     mission.ok("ledger verify");
 }
 
+/// Each milestone stands in a row of its own, with its instants on board and on the ground.
+fn milestones(shown: &str, object: &serde_json::Value) {
+    let utc = |s: &serde_json::Value| {
+        // No booked pass can hear of the last frame.
+        let Some(s) = s.as_u64() else {
+            return "-".to_owned();
+        };
+        let s = s - 1_796_083_200;
+        let (day, s) = (s / 86_400, s % 86_400);
+        let (h, min, s) = (s / 3600, s / 60 % 60, s % 60);
+        format!("2026-12-{:02}T{h:02}:{min:02}:{s:02}Z", day + 1)
+    };
+    for (label, on_board, known) in [
+        (
+            "earliest: no frame is lost",
+            "earliest_s",
+            "known_earliest_s",
+        ),
+        ("likely: half of all cases", "likely_s", "known_likely_s"),
+        ("planned: the last frame, 0.99", "planned_s", "known_s"),
+    ] {
+        let row = shown.lines().find(|l| l.contains(label));
+        let row = row.unwrap_or_else(|| panic!("{label}: {shown}"));
+        let cells: Vec<&str> = row.split("  ").map(str::trim).collect();
+        let cells: Vec<&str> = cells.into_iter().filter(|c| !c.is_empty()).collect();
+        assert_eq!(
+            cells[2..],
+            [utc(&object[on_board]), utc(&object[known])],
+            "{row}"
+        );
+    }
+}
+
 #[test]
 fn from_a_signed_bundle_to_frames() {
     let mission = Mission::with_bundle("frames");
@@ -93,6 +126,10 @@ fn from_a_signed_bundle_to_frames() {
         plan["objects"][0]["known_earliest_s"].as_u64().is_some(),
         "{plan}"
     );
+
+    let shown = mission.ok(&format!("plan bundles/1.ldb --at {START}")).out;
+    let of = mission.ok(&format!("plan bundles/1.ldb --json --at {START}"));
+    milestones(&shown, &of.json()["objects"][0]);
 
     mission.ok(&format!(
         "uplink bundles/1.ldb documents/auth-1.ldd --at {START}"

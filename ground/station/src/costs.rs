@@ -118,6 +118,8 @@ pub struct ObjectPlan {
     pub planned_s: Option<u64>,
     /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass.
     pub known_earliest_s: Option<u64>,
+    /// When a report of `likely_s` can be on the ground.
+    pub known_likely_s: Option<u64>,
     /// When a report of `planned_s` can be on the ground.
     pub known_s: Option<u64>,
 }

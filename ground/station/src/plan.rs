@@ -184,6 +184,7 @@ pub(crate) fn plan_from(
         object.probability = progress.reception.success();
         object.enough = object.probability >= target;
         object.known_earliest_s = object.earliest_s.and_then(|s| known(s, passes, link));
+        object.known_likely_s = object.likely_s.and_then(|s| known(s, passes, link));
         object.known_s = object.planned_s.and_then(|s| known(s, passes, link));
         add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
@@ -243,6 +244,7 @@ fn object_plan(object: &UplinkObject, passes: usize) -> ObjectPlan {
         likely_s: None,
         planned_s: None,
         known_earliest_s: None,
+        known_likely_s: None,
         known_s: None,
     }
 }

@@ -54,9 +54,39 @@ fn a_clear_link_takes_k_frames_and_the_times_add_up() {
     assert_eq!(of.planned_s, of.earliest_s);
     // 44 h later is outside the passes: the report waits for the third one.
     assert_eq!(of.known_s, Some(1_000_000 + 2 * 86_400 + 8));
+    assert_eq!(of.likely_s, of.earliest_s);
+    assert_eq!(of.known_likely_s, of.known_s);
     assert_eq!(plan.bytes.total(), 22_400);
     assert_eq!(plan.passes[0].bytes, 22_400);
     assert!((plan.antenna_h() - 1792.0 / 3600.0).abs() < 1e-9);
+}
+
+#[test]
+fn every_milestone_on_board_has_its_own_instant_on_the_ground() {
+    let mut link = bursts();
+    link.lost_pass = 0.05;
+    let bundle = [object(ObjectKind::Bundle, 20_000, 200)];
+    // One station after another: a report is heard whenever it comes.
+    let open = Pass {
+        start_s: 1_000_000,
+        end_s: 1_000_000 + 86_400,
+        rate_bps: None,
+        station: "first".to_owned(),
+    };
+    let passes: Vec<Pass> = (0..4)
+        .map(|day| Pass {
+            start_s: open.start_s + day * 86_400,
+            end_s: open.end_s + day * 86_400,
+            ..open.clone()
+        })
+        .collect();
+    let plan = plan(&bundle, &passes, &link, 0.99).unwrap();
+    let of = &plan.objects[0];
+    let on_board = [of.earliest_s, of.likely_s, of.planned_s].map(Option::unwrap);
+    let known = [of.known_earliest_s, of.known_likely_s, of.known_s].map(Option::unwrap);
+    assert!(on_board.is_sorted() && on_board[0] < on_board[1] && on_board[1] < on_board[2]);
+    // One light time and the eight seconds of a report behind each.
+    assert_eq!(known, on_board.map(|s| s + 79_200 + 8));
 }
 
 #[test]

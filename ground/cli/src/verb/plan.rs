@@ -21,7 +21,10 @@ use crate::verb::describe;
 /// Say what an uplink costs and how likely it succeeds, before anything is sent.
 ///
 /// Shows bytes by kind (payload, envelope, headers, tags, parity), frames, passes with their times, hours of
-/// antenna, and when the ground can know. Signatures that are still missing are counted as if they were there.
+/// antenna, and when each object is complete on board and the ground can know: at the earliest (no frame is
+/// lost), likely (in half of all cases), and with the last planned frame, behind which it is as likely as the
+/// plan says; `-` where no booked pass can hear it. Signatures that are still missing are counted as if they
+/// were there.
 ///
 /// Examples:
 ///   lightday plan bundles/7.ldb
@@ -245,7 +248,8 @@ pub fn to_json(plan: &Plan) -> Value {
             "kind": kind_name(o.kind), "number": o.number.get(), "k": o.k, "symbol_bytes": o.symbol_len,
             "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
             "enough": o.enough, "earliest_s": o.earliest_s, "likely_s": o.likely_s,
-            "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s, "known_s": o.known_s,
+            "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s,
+            "known_likely_s": o.known_likely_s, "known_s": o.known_s,
         })).collect::<Vec<_>>(),
         "passes": plan.passes.iter().map(|p| json!({
             "start_s": p.pass.start_s, "end_s": p.pass.end_s, "station": p.pass.station,
@@ -275,16 +279,7 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
             show_duration(n as f64 * 8.0 / f64::from(link.rate_up_bps)),
         ]);
     }
-    let mut objects = Table::headed([
-        "object",
-        "K",
-        "symbol",
-        "frames",
-        "probability",
-        "on board at",
-        "known on the ground at",
-    ]);
-    let instant = |s: Option<u64>| s.map_or_else(|| "-".to_owned(), show_instant);
+    let mut objects = Table::headed(["object", "K", "symbol", "frames", "probability"]);
     for o in &plan.objects {
         objects.row([
             format!("{} {}", kind_name(o.kind), o.number),
@@ -292,8 +287,6 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
             o.symbol_len.to_string(),
             o.frames.to_string(),
             describe::probability(o.probability),
-            instant(o.likely_s),
-            instant(o.known_s),
         ]);
     }
     let mut passes = Table::headed(["pass", "until", "station", "frames", "bytes", "sending"]);
@@ -308,10 +301,46 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
         ]);
     }
     out::result(&format!(
-        "{objects}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {} bit/s, light time {} one way\n",
+        "{objects}\n{}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {} bit/s, light time {} one way\n",
+        milestones(plan),
         describe::count(plan.frames.len() as u64, "frame"),
         plan.antenna_h(),
         link.rate_up_bps,
         show_duration(link.light_time_s as f64),
     ))
+}
+
+/// When an object can, will likely, and is planned to be complete: on board, and in a report of just that.
+fn milestones(plan: &Plan) -> Table {
+    let mut table = Table::headed([
+        "object",
+        "milestone",
+        "on board at",
+        "known on the ground at",
+    ]);
+    let instant = |s: Option<u64>| s.map_or_else(|| "-".to_owned(), show_instant);
+    for o in &plan.objects {
+        let planned = format!(
+            "planned: the last frame, {}",
+            describe::probability(o.probability)
+        );
+        let rows = [
+            (
+                "earliest: no frame is lost",
+                o.earliest_s,
+                o.known_earliest_s,
+            ),
+            ("likely: half of all cases", o.likely_s, o.known_likely_s),
+            (&planned, o.planned_s, o.known_s),
+        ];
+        for (milestone, on_board, known) in rows {
+            table.row([
+                format!("{} {}", kind_name(o.kind), o.number),
+                milestone.to_owned(),
+                instant(on_board),
+                instant(known),
+            ]);
+        }
+    }
+    table
 }
