@@ -232,7 +232,17 @@ fn reports_are_kept_and_show_in_the_status_with_their_age() {
     let status = mission.ok("status --json --at 2026-12-04T01:00:00Z").json();
     assert_eq!(status["age_s"], 23 * 3600);
     assert_eq!(status["proven"]["bundle"], "1 receiving");
-    // A ground that was restored from a backup reuses no number.
+    // No number is raised by a report alone; people may say that the ledger is an old backup.
+    assert_eq!(status["next_numbers"]["command"], 1);
+    assert_eq!(status["claims"][0]["kind"], "authorization");
+    let alarm = mission.ok(&format!("ingest reports.bin {at}")).out;
+    assert!(
+        alarm.starts_with("ALARM: a report claims that authorization 7"),
+        "{alarm}"
+    );
+    mission.ok(&format!("ingest reports.bin --accept-numbers 2 {at}"));
+    let status = mission.ok("status --json --at 2026-12-04T01:00:00Z").json();
+    assert_eq!(status["claims"], serde_json::json!([]));
     assert_eq!(
         (
             &status["next_numbers"]["authorization"],

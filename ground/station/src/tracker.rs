@@ -19,6 +19,11 @@
 //! no report, moves no order, and is news only once. A later report of the same epoch that has its record
 //! does not end an alarm (it may be the recording) but shows beside it: [`Alarm::denied`].
 //!
+//! What the order costs is no report: one that is older than the last, and was never heard, is still told from a
+//! duplicate, and where it cannot stand beside what was heard before it, that is told until the next epoch
+//! ([`Tracker::contradiction`]). Whoever stole the link key can say anything, so that no bound on a jump of the
+//! sequence would do; but it cannot hide that two speak.
+//!
 //! Sequences are compared as serial numbers (RFC 1982), since the count of resets in their upper half wraps:
 //! of two, the one that is fewer than 2^31 steps (32,768 resets) ahead is the newer. A mission that comes
 //! near that many resets goes on to the next link epoch, where all older recordings are refused.
@@ -74,6 +79,11 @@ pub enum TrackError {
         /// The sequence of the last report.
         last: u32,
     },
+    /// The very bytes were heard before.
+    Known {
+        /// The report's sequence.
+        found: u32,
+    },
     /// An alarm whose very bytes were heard before.
     KnownAlarm {
         /// The report's sequence.
@@ -106,6 +116,7 @@ impl fmt::Display for TrackError {
                 f,
                 "report {found} is not newer than report {last}, which is known already"
             ),
+            Self::Known { found } => write!(f, "report {found} is known already"),
             Self::KnownAlarm { found } => {
                 write!(
                     f,
@@ -119,6 +130,18 @@ impl fmt::Display for TrackError {
 impl std::error::Error for TrackError {}
 
 impl TrackError {
+    /// Whether the bytes proved themselves, and are refused for when they came alone.
+    #[must_use]
+    pub const fn is_authentic(&self) -> bool {
+        matches!(
+            self,
+            Self::OldEpoch { .. }
+                | Self::OldSequence { .. }
+                | Self::Known { .. }
+                | Self::KnownAlarm { .. }
+        )
+    }
+
     /// What to do next.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
@@ -132,9 +155,10 @@ impl TrackError {
             Self::KeyMissing(_) => {
                 "if the vehicle was told to go on to that epoch, take its key from the vault: `lightday keygen link-epoch`"
             }
-            Self::OldEpoch { .. } | Self::OldSequence { .. } | Self::KnownAlarm { .. } => {
-                "nothing is to be done: it is a duplicate or a recording"
-            }
+            Self::OldEpoch { .. }
+            | Self::OldSequence { .. }
+            | Self::Known { .. }
+            | Self::KnownAlarm { .. } => "nothing is to be done: it is a duplicate or a recording",
             Self::Malformed(_) => "update lightday to the version that the vehicle flies",
         }
     }
@@ -196,6 +220,45 @@ pub struct Tracker {
     alarm: Option<Alarm>,
     /// Digests of the alarms of the alarm's epoch: 32 B each, emptied where an epoch ends.
     known_alarms: BTreeSet<[u8; 32]>,
+    /// The same of all other reports.
+    known: BTreeSet<[u8; 32]>,
+    /// Sequence, clock, and when sent and received, of all that were heard in this epoch.
+    heard: Vec<Heard>,
+    /// The first report that another one contradicts.
+    contradiction: Option<Proven>,
+}
+
+/// Seconds within which two reports may overtake each other on the ground, and a clock on board be ahead.
+pub const OVERTAKING_S: u64 = 86_400;
+
+/// What of a report tells whether another one may follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Heard {
+    sequence: u32,
+    time_s: u32,
+    sent_s: u64,
+    received_s: u64,
+}
+
+impl Heard {
+    const fn of(proven: &Proven) -> Self {
+        Self {
+            sequence: proven.report.sequence,
+            time_s: proven.report.time_s,
+            sent_s: proven.sent_s,
+            received_s: proven.received_s,
+        }
+    }
+
+    /// Whether one vehicle cannot have sent both this one and `older`, which was heard after it and has a lower
+    /// sequence. The clock on board tells, unless there is none or it is ahead of what can be.
+    const fn contradicts(&self, older: &Self) -> bool {
+        let has_clock = self.time_s != 0 && older.time_s != 0;
+        if has_clock && self.time_s as u64 <= self.sent_s.saturating_add(OVERTAKING_S) {
+            return older.time_s > self.time_s;
+        }
+        older.received_s >= self.received_s.saturating_add(OVERTAKING_S)
+    }
 }
 
 /// Whether a sequence is newer than another, as serial numbers (RFC 1982, 3.2).
@@ -223,7 +286,19 @@ impl Tracker {
             last: None,
             alarm: None,
             known_alarms: BTreeSet::new(),
+            known: BTreeSet::new(),
+            heard: Vec::new(),
+            contradiction: None,
         }
+    }
+
+    /// A report that one vehicle cannot have sent beside those that were heard before it: its sequence is older than
+    /// one of theirs, and its clock is later; or, where the clock says nothing, it came [`OVERTAKING_S`] or more
+    /// behind. Somebody else speaks under a stolen link key, or held a recording back. It stands until the
+    /// next epoch.
+    #[must_use]
+    pub const fn contradiction(&self) -> Option<&Proven> {
+        self.contradiction.as_ref()
     }
 
     /// The last report that proved itself, of a vehicle that has its record.
@@ -288,6 +363,23 @@ impl Tracker {
             self.take_alarm(proven, bytes)?;
             return Ok(proven);
         }
+        if self.last.is_some_and(|last| last.epoch < frame.epoch) {
+            self.known.clear();
+            self.heard.clear();
+            self.contradiction = None;
+        }
+        let Digest(digest) = sha256(bytes);
+        if !self.known.insert(digest) {
+            let found = report.sequence;
+            return Err(TrackError::Known { found });
+        }
+        let now = Heard::of(&proven);
+        let cannot_be =
+            |before: &&Heard| is_newer(before.sequence, now.sequence) && before.contradicts(&now);
+        if self.contradiction.is_none() && self.heard.iter().any(|before| cannot_be(&before)) {
+            self.contradiction = Some(proven);
+        }
+        self.heard.push(now);
         // Across an epoch the order of epochs is all: a vehicle that was resynchronised counts anew.
         if let Some(last) = self.last.filter(|last| last.epoch == frame.epoch) {
             let (found, last) = (report.sequence, last.report.sequence);
@@ -338,6 +430,10 @@ impl Tracker {
             .key(keys, frame.epoch)?
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
+        if let Some(last) = self.epoch().filter(|last| frame.epoch < *last) {
+            let found = frame.epoch;
+            return Err(TrackError::OldEpoch { found, last });
+        }
         canon::decode(body).map_err(TrackError::Malformed)
     }
 }

@@ -98,7 +98,7 @@ fn recordings_forgeries_and_noise_are_told_apart() {
     let mut fails = |bytes: &[u8]| tracker.receive(&keys(), bytes, 1).unwrap_err();
     assert_eq!(
         fails(&sealed(&report(5), 2, 7)),
-        TrackError::OldSequence { found: 5, last: 5 }
+        TrackError::Known { found: 5 }
     );
     assert!(matches!(
         fails(&sealed(&report(6), 1, 7)),
@@ -230,6 +230,93 @@ fn the_first_thing_heard_may_be_an_alarm() {
         .receive(&keys(), &sealed(&lost(0), 0, 7), 1)
         .unwrap();
     assert_eq!((tracker.last(), tracker.latest()), (None, Some(&heard)));
+}
+
+/// A report with a clock, heard so many seconds after some instant.
+fn hear(
+    tracker: &mut Tracker,
+    sequence: u32,
+    time_s: u32,
+    at_s: u64,
+) -> Result<Proven, TrackError> {
+    let mut report = report(sequence);
+    report.time_s = time_s;
+    tracker.receive(&keys(), &sealed(&report, 0, 7), 100_000 + at_s)
+}
+
+#[test]
+fn a_forgery_far_ahead_hides_no_report_that_comes_after_it() {
+    // Whoever stole the link key jumps as far as there is an order, and says so again each hour.
+    let far = 65_538 + (1 << 31) - 100;
+    for clock in [0, 20_900] {
+        let mut tracker = tracker();
+        hear(&mut tracker, 65_538, 20_800, 0).unwrap();
+        let mut told = None;
+        for hour in 1..50 {
+            let forged = if clock == 0 { 0 } else { clock };
+            hear(&mut tracker, far + hour, forged, u64::from(hour) * 3600).unwrap();
+            let ours = hear(
+                &mut tracker,
+                65_538 + hour,
+                20_800 + hour * 3600,
+                u64::from(hour) * 3600 + 60,
+            );
+            assert!(ours.unwrap_err().is_authentic());
+            told = told.or(tracker.contradiction().map(|_| hour));
+        }
+        // By the clock at once; where the forgery has none, after a day.
+        assert_eq!(told, Some(if clock == 0 { 25 } else { 1 }));
+        // It stands until the next epoch.
+        assert!(tracker.contradiction().is_some());
+        tracker
+            .receive(&keys(), &sealed(&report(1), 1, 7), 900_000)
+            .unwrap();
+        assert_eq!(tracker.contradiction(), None);
+    }
+}
+
+#[test]
+fn a_report_that_was_overtaken_contradicts_nothing() {
+    let mut tracker = tracker();
+    hear(&mut tracker, 65_540, 20_960, 0).unwrap();
+    // Another station's tape arrives three days later.
+    assert!(hear(&mut tracker, 65_539, 20_900, 3 * OVERTAKING_S).is_err());
+    assert_eq!(tracker.contradiction(), None);
+    let again = hear(&mut tracker, 65_540, 20_960, 9 * OVERTAKING_S);
+    assert_eq!(again, Err(TrackError::Known { found: 65_540 }));
+    // A clock that is a day ahead of what can be tells nothing.
+    let ahead = 100_000 + 5 * OVERTAKING_S as u32;
+    hear(&mut tracker, 65_542, ahead, 3 * OVERTAKING_S).unwrap();
+    assert!(hear(&mut tracker, 65_541, 21_000, 5 * OVERTAKING_S).is_err());
+    assert!(tracker.contradiction().is_some());
+}
+
+#[test]
+fn answers_of_an_epoch_that_was_left_are_not_believed() {
+    let answer = Answer {
+        command: ObjectNumber::new(3).unwrap(),
+        digest: Digest([5; 32]),
+    };
+    let sealed_answer = |epoch: u8| {
+        let key = keys()
+            .frame_key(VehicleId(7), Direction::Down, Epoch::new(epoch).unwrap())
+            .unwrap();
+        let mut body = [0; 64];
+        let body = canon::encode(&answer, &mut body).unwrap();
+        let mut bytes = vec![0; answer::ANSWER_LEN];
+        let len = key.seal_answer(body, &mut bytes).unwrap();
+        bytes.truncate(len);
+        bytes
+    };
+    let mut tracker = tracker();
+    tracker
+        .receive(&keys(), &sealed(&report(5), 1, 7), 0)
+        .unwrap();
+    assert_eq!(tracker.open_answer(&keys(), &sealed_answer(1)), Ok(answer));
+    assert!(matches!(
+        tracker.open_answer(&keys(), &sealed_answer(0)),
+        Err(TrackError::OldEpoch { .. })
+    ));
 }
 
 #[test]

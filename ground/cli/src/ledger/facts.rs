@@ -343,6 +343,37 @@ impl Step<'_> {
     }
 }
 
+/// The answer to a region-digest command, as it arrived, authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerRow {
+    /// When it was heard, in Unix seconds.
+    pub received_s: u64,
+    /// The command's number.
+    pub command: ObjectNumber,
+    /// All its bytes.
+    pub frame: Vec<u8>,
+}
+
+impl Step<'_> {
+    /// Remembers an answer; returns `false` if the very same bytes are known already.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn add_answer(&self, row: &AnswerRow) -> Result<bool> {
+        let changed = self
+            .transaction
+            .execute(
+                "INSERT OR IGNORE INTO answers (received_s, command, frame) VALUES (?1, ?2, ?3)",
+                params![signed(row.received_s), row.command.get(), row.frame],
+            )
+            .map_err(self.wrap())?;
+        Ok(changed > 0)
+    }
+}
+
+/// The number that has none behind it.
+const LAST_NUMBER: u32 = (1 << 24) - 1;
+
 impl Ledger {
     /// As [`Step::uplink_of`].
     ///
@@ -352,18 +383,40 @@ impl Ledger {
         uplink_of(&self.connection, file).map_err(self.wrap())
     }
 
+    /// All answers to a command.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn answers(&self, command: ObjectNumber) -> Result<Vec<Vec<u8>>> {
+        let all = self.rows("SELECT command, frame FROM answers ORDER BY id", |r| {
+            Ok((column(r, 0, number)?, r.get(1)?))
+        })?;
+        Ok(all
+            .into_iter()
+            .filter_map(|(of, frame)| (of == command).then_some(frame))
+            .collect())
+    }
+
     /// The next number of a kind, without taking it.
     ///
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn next_number(&self, of: ObjectKind) -> Result<ObjectNumber> {
-        self.connection
+        let next = self
+            .connection
             .query_row(
                 "SELECT next FROM numbers WHERE kind = ?1",
                 [of.code()],
-                |r| column(r, 0, number),
+                |r| column(r, 0, unsigned::<u32>),
             )
-            .map_err(self.wrap())
+            .map_err(self.wrap())?;
+        // The last number has none behind it, so that the vehicle never takes it.
+        let next = ObjectNumber::new(next).filter(|_| next < LAST_NUMBER);
+        next.ok_or_else(|| {
+            Error::new(Kind::Ledger, format!("all numbers of {of:?} are used"))
+                .file(&self.path)
+                .hint("`lightday ledger log` shows who took them; restore ledger.sqlite from the backup before that, then ingest the reports since")
+        })
     }
 
     /// An object, if it was made.

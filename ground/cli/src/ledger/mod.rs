@@ -25,7 +25,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBe
 use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
-pub use facts::{BundleRow, ObjectRow, ReportRow, SentRow, SignatureRow, UplinkRow};
+pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SentRow, SignatureRow, UplinkRow};
 pub use files::{LinkPrints, Unnamed};
 
 /// The version of the schema that this program writes.

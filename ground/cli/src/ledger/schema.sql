@@ -70,6 +70,14 @@ CREATE TABLE reports (
     frame      BLOB    NOT NULL UNIQUE
 ) STRICT;
 
+-- Answers to region-digest commands as they arrived, authenticated.
+CREATE TABLE answers (
+    id         INTEGER PRIMARY KEY,
+    received_s INTEGER NOT NULL,
+    command    INTEGER NOT NULL CHECK (command BETWEEN 0 AND 16777215),
+    frame      BLOB    NOT NULL UNIQUE
+) STRICT;
+
 -- The key sets that the vehicle had, and has: SHA-256 of the canonical bytes.
 CREATE TABLE key_sets (
     id      INTEGER PRIMARY KEY, -- of two rows of a version the last one holds: made again before launch
@@ -136,6 +144,8 @@ CREATE TRIGGER reports_stay BEFORE UPDATE ON reports BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER reports_last BEFORE DELETE ON reports BEGIN SELECT RAISE(ABORT, 'reports are never removed'); END;
 CREATE TRIGGER numbers_rise BEFORE UPDATE ON numbers WHEN NEW.next < OLD.next BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
 CREATE TRIGGER numbers_last BEFORE DELETE ON numbers BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
+CREATE TRIGGER answers_stay BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers are never changed'); END;
+CREATE TRIGGER answers_last BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers are never removed'); END;
 CREATE TRIGGER bundles_stay BEFORE UPDATE ON bundles BEGIN SELECT RAISE(ABORT, 'bundles are never changed'); END;
 CREATE TRIGGER bundles_last BEFORE DELETE ON bundles BEGIN SELECT RAISE(ABORT, 'bundles are never removed'); END;
 CREATE TRIGGER documents_stay BEFORE UPDATE ON documents BEGIN SELECT RAISE(ABORT, 'documents are never changed'); END;

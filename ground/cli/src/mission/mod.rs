@@ -8,6 +8,7 @@
 //! ```
 
 pub mod artifact;
+pub mod claims;
 pub mod config;
 pub mod drafts;
 pub mod evidence;

@@ -2,7 +2,7 @@
 
 use lightday_station::facts::facts;
 use lightday_station::link_keys::HeldKeys;
-use lightday_station::tracker::{Alarm, Tracker};
+use lightday_station::tracker::{Alarm, Proven, Tracker};
 use lightday_wire::Epoch;
 use serde_json::{Value, json};
 
@@ -19,13 +19,46 @@ pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &HeldKeys) -> Result<Tr
     let profile = &mission.profile;
     let mut tracker = Tracker::new(profile.vehicle, profile.link.light_time_s);
     for row in ledger.reports()? {
-        tracker.receive(keys, &row.frame, row.received_s).map_err(|e| {
-            Error::new(Kind::Trust, format!("report {} of the ledger: {e}", row.sequence))
+        let heard = tracker.receive(keys, &row.frame, row.received_s);
+        // One that is older than another was kept, too, and has its say as such.
+        if let Some(e) = heard.err().filter(|e| !e.is_authentic()) {
+            let what = format!("report {} of the ledger: {e}", row.sequence);
+            return Err(Error::new(Kind::Trust, what)
                 .file(&mission.path("ledger.sqlite"))
-                .hint("check keys/link-N.key and vehicle.id of mission.toml: they were others when it was taken in")
-        })?;
+                .hint("check keys/link-N.key and vehicle.id of mission.toml: they were others when it was taken in"));
+        }
     }
     Ok(tracker)
+}
+
+/// A contradiction in words, to be said before all else.
+#[must_use]
+pub fn contradiction_text(tracker: &Tracker) -> String {
+    let Some(odd) = tracker.contradiction() else {
+        return String::new();
+    };
+    format!(
+        "ALARM: two speak as the vehicle. Report {}, heard {}, cannot have been sent beside those that were heard before it.\n  Somebody else speaks under a stolen link key, or held a recording back: believe none of link epoch {}, and go on to the next (lightday command epoch-switch).\n\n",
+        odd.report.sequence,
+        show_instant(odd.received_s),
+        odd.epoch.get(),
+    )
+}
+
+/// The same for machines: null where there is none.
+#[must_use]
+pub fn contradiction_json(tracker: &Tracker) -> Value {
+    let facts = |older: &Proven| {
+        json!({
+            "report": older.report.sequence, "heard_s": older.received_s, "says": by_name(older),
+        })
+    };
+    json!(tracker.contradiction().map(facts))
+}
+
+fn by_name(proven: &Proven) -> Value {
+    let facts = facts(&proven.report).into_iter();
+    facts.map(|f| (f.name.to_owned(), json!(f.value))).collect()
 }
 
 /// The command that leads out of a lost record; none once the last link epoch is used up.

@@ -6,12 +6,13 @@ use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{ObjectKind, Report};
+use lightday_wire::{ObjectKind, ObjectNumber, Report};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::ReportRow;
+use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
+use crate::mission::claims::{self, Claim};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
 use crate::verb::describe;
@@ -19,9 +20,10 @@ use crate::verb::describe;
 /// Take in reports from a file.
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B.
-/// What does not prove itself under the link keys is named and left out; what does is kept for good, and the
-/// numbers that it shows as used are never used again. Taking in the same file twice does no harm. A vehicle
-/// that lost its record is named first, until it is heard under a later link epoch.
+/// What does not prove itself under the link keys is named and left out; what does is kept for good, and
+/// what it claims of numbers that were never given out here is named first and changes nothing. Taking in the
+/// same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
+/// link epoch; so are two that speak as one vehicle.
 ///
 /// Examples:
 ///   lightday ingest downlink/2026-12-03.bin
@@ -31,6 +33,10 @@ use crate::verb::describe;
 pub struct Args {
     /// The file.
     file: PathBuf,
+    /// Take over the next numbers of a report that is known already, where they are higher than any given out here:
+    /// the ledger is an old backup, and what it lacks is lost. Never if the link key may be stolen.
+    #[arg(long, value_name = "SEQUENCE")]
+    accept_numbers: Option<u32>,
     /// Say what the reports prove, and remember nothing.
     #[arg(long)]
     dry_run: bool,
@@ -43,8 +49,14 @@ pub struct Args {
 #[derive(Default)]
 struct Heard {
     proven: Vec<(Proven, Vec<u8>)>,
-    answers: Vec<Value>,
+    /// Authentic, never heard before, and older than another.
+    older: Vec<(u32, Vec<u8>)>,
+    answers: Vec<(ObjectNumber, Value, Vec<u8>)>,
     duplicates: usize,
+    /// Commands that have another answer already.
+    disputed: Vec<ObjectNumber>,
+    /// Commands that were never sent, and have an answer.
+    strangers: Vec<ObjectNumber>,
     refused: Vec<(usize, TrackError)>,
 }
 
@@ -61,34 +73,123 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut ledger = mission.ledger()?;
     let mut tracker = reports::tracker(&mission, &ledger, &keys)?;
     let before = tracker.last().map(|p| p.report);
-    let heard = hear(&mut tracker, &keys, &packets, global.now_s());
-    let is_empty = heard.proven.is_empty() && heard.answers.is_empty();
-    if !args.dry_run && !is_empty {
-        let sequences: Vec<u32> = heard
-            .proven
-            .iter()
-            .map(|(p, _)| p.report.sequence)
-            .collect();
-        let what = json!({ "reports": sequences, "answers": heard.answers, "refused": heard.refused.len() });
-        ledger.step(&global.actor(), "ingest", |step| {
-            for (proven, frame) in &heard.proven {
-                step.add_report(&ReportRow {
-                    received_s: proven.received_s,
-                    sequence: proven.report.sequence,
-                    frame: frame.clone(),
-                })?;
-                // A ground that was restored from a backup reuses no number.
-                for (kind, next) in ObjectKind::UPLINK.iter().zip(proven.report.next) {
-                    step.raise_number(*kind, next)?;
-                }
-            }
-            Ok(((), what))
-        })?;
+    let now_s = global.now_s();
+    let mut heard = hear(&mut tracker, &keys, &packets, now_s);
+    unknown_answers(&mut heard, &ledger)?;
+    let accepted = match args.accept_numbers {
+        Some(sequence) => acceptable(sequence, &ledger)?,
+        None => Vec::new(),
+    };
+    let is_news = !(accepted.is_empty() && heard.is_empty());
+    if is_news && !args.dry_run {
+        remember(&mut ledger, global, &heard, &accepted)?;
     }
-    show(args, &heard, before, &tracker)?;
+    let claims = claims::claims(&ledger)?;
+    show(args, &heard, before, (&tracker, &claims))?;
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
+    }
+    Ok(())
+}
+
+impl Heard {
+    fn is_empty(&self) -> bool {
+        self.proven.is_empty()
+            && self.answers.is_empty()
+            && self.older.is_empty()
+            && self.strangers.is_empty()
+    }
+
+    fn answers(&self) -> Vec<&Value> {
+        self.answers.iter().map(|(_, value, _)| value).collect()
+    }
+}
+
+/// One step of the ledger: what was heard, and the numbers that people accept.
+fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Claim]) -> Result<()> {
+    let received_s = global.now_s();
+    let sequences: Vec<u32> = heard
+        .proven
+        .iter()
+        .map(|(p, _)| p.report.sequence)
+        .collect();
+    let older: Vec<u32> = heard.older.iter().map(|(sequence, _)| *sequence).collect();
+    let what = json!({
+        "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
+        "strangers": heard.strangers.iter().map(|n| n.get()).collect::<Vec<_>>(),
+        "accepted_numbers": claims::to_json(accepted),
+    });
+    ledger.step(&global.actor(), "ingest", |step| {
+        let proven = heard.proven.iter().map(|(p, f)| (p.report.sequence, f));
+        let older = heard.older.iter().map(|(sequence, f)| (*sequence, f));
+        for (sequence, frame) in proven.chain(older) {
+            step.add_report(&ReportRow {
+                received_s,
+                sequence,
+                frame: frame.clone(),
+            })?;
+        }
+        for (command, _, frame) in &heard.answers {
+            step.add_answer(&AnswerRow {
+                received_s,
+                command: *command,
+                frame: frame.clone(),
+            })?;
+        }
+        for claim in accepted {
+            if let Some(next) = claim.next {
+                step.raise_number(claim.kind, next)?;
+            }
+        }
+        Ok(((), what))
+    })
+}
+
+/// Numbers above ours that people may accept: more objects than any mission sends.
+const MOST_ACCEPTED: u32 = 1 << 16;
+
+/// The claims of a report that the ledger has, for people to accept.
+fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
+    let rows = ledger.reports()?;
+    let row = rows.iter().rev().find(|row| row.sequence == sequence);
+    let row = row.ok_or_else(|| {
+        Error::new(Kind::Usage, format!("no report {sequence} was taken in"))
+            .field("accept-numbers")
+            .hint("take the reports in first; the alarm then names what they claim")
+    })?;
+    let claims = claims::of_row(row, ledger)?;
+    for claim in &claims {
+        let ours = ledger.next_number(claim.kind)?.get();
+        let far = claim.next.filter(|n| n.get() - ours > MOST_ACCEPTED);
+        if let Some(next) = far {
+            let what = format!(
+                "number {next} is more than {MOST_ACCEPTED} above {ours}, the next of ours"
+            );
+            return Err(Error::new(Kind::Refused, what)
+                .field("accept-numbers")
+                .hint("no mission sent as many: the report is forged; go on to the next link epoch (lightday command epoch-switch)"));
+        }
+    }
+    Ok(claims)
+}
+
+/// Answers to commands that were never sent are left out, and those that are known already are counted.
+fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
+    let sent = ledger.sent()?;
+    for (command, value, frame) in std::mem::take(&mut heard.answers) {
+        let known = ledger.answers(command)?;
+        let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
+        if known.contains(&frame) {
+            heard.duplicates += 1;
+        } else if !sent.iter().any(is_ours) {
+            heard.strangers.push(command);
+        } else {
+            if !known.is_empty() {
+                heard.disputed.push(command);
+            }
+            heard.answers.push((command, value, frame));
+        }
     }
     Ok(())
 }
@@ -98,15 +199,18 @@ fn hear(tracker: &mut Tracker, keys: &HeldKeys, packets: &[&[u8]], received_s: u
     for (place, packet) in packets.iter().enumerate() {
         match tracker.receive(keys, packet, received_s) {
             Ok(proven) => heard.proven.push((proven, packet.to_vec())),
-            Err(
-                TrackError::OldSequence { .. }
-                | TrackError::OldEpoch { .. }
-                | TrackError::KnownAlarm { .. },
-            ) => heard.duplicates += 1,
+            Err(TrackError::OldSequence { found, .. }) => {
+                heard.older.push((found, packet.to_vec()))
+            }
+            Err(e) if e.is_authentic() => heard.duplicates += 1,
             Err(TrackError::NotAReport(error)) => match tracker.open_answer(keys, packet) {
-                Ok(answer) => heard.answers.push(json!({
-                    "command": answer.command.get(), "digest": to_hex(&answer.digest.0),
-                })),
+                Ok(answer) => {
+                    let value = json!({
+                        "command": answer.command.get(), "digest": to_hex(&answer.digest.0),
+                    });
+                    heard.answers.push((answer.command, value, packet.to_vec()));
+                }
+                Err(e) if e.is_authentic() => heard.duplicates += 1,
                 Err(TrackError::NotAReport(_)) => {
                     heard
                         .refused
@@ -120,7 +224,12 @@ fn hear(tracker: &mut Tracker, keys: &HeldKeys, packets: &[&[u8]], received_s: u
     heard
 }
 
-fn show(args: &Args, heard: &Heard, before: Option<Report>, tracker: &Tracker) -> Result<()> {
+fn show(
+    args: &Args,
+    heard: &Heard,
+    before: Option<Report>,
+    (tracker, claims): (&Tracker, &[Claim]),
+) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
         .iter()
@@ -135,19 +244,38 @@ fn show(args: &Args, heard: &Heard, before: Option<Report>, tracker: &Tracker) -
     if args.json {
         return out::json(&json!({
             "alarm": tracker.alarm().map(reports::alarm_json),
-            "reports": sequences, "answers": heard.answers, "duplicates": heard.duplicates,
+            "claims": claims::to_json(claims),
+            "contradiction": reports::contradiction_json(tracker),
+            "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
+            "answers": heard.answers(), "duplicates": heard.duplicates,
+            "strangers": heard.strangers.iter().map(|n| n.get()).collect::<Vec<_>>(),
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
         }));
     }
     let mut text = tracker.alarm().map(reports::alarm_text).unwrap_or_default();
+    text += &reports::contradiction_text(tracker);
+    text += &claims::text(claims);
+    for command in &heard.strangers {
+        text += &format!(
+            "ALARM: an answer to command {}, which was never sent: it is left out\n",
+            command.get()
+        );
+    }
+    for command in &heard.disputed {
+        text += &format!(
+            "ALARM: a second answer to command {}: one of the two is forged\n",
+            command.get()
+        );
+    }
     text += &format!(
-        "{}, {} known already, {}\n",
+        "{}, {} older than another, {} known already, {}\n",
         describe::count(sequences.len() as u64, "new report"),
+        heard.older.len(),
         heard.duplicates,
         describe::count(heard.answers.len() as u64, "answer")
     );
-    for answer in &heard.answers {
+    for answer in heard.answers() {
         text.push_str(&format!(
             "  answer to command {}: {}\n",
             answer["command"],

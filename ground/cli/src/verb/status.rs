@@ -1,7 +1,7 @@
 //! `lightday status`: what the vehicle last proved, how old that is, and what was sent since.
 
 use lightday_station::facts::{Fact, facts};
-use lightday_station::tracker::Proven;
+use lightday_station::tracker::{Proven, Tracker};
 use lightday_wire::ObjectKind;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
 use crate::mission::twin::{self, Agreement, Expected};
-use crate::mission::{Mission, reports};
+use crate::mission::{Mission, claims, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
@@ -40,13 +40,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let ledger = mission.ledger_to_read()?;
     let now_s = global.now_s();
-    let (last, alarm) = match ledger.reports()?.is_empty() {
-        true => (None, None),
-        false => {
-            let tracker = reports::tracker(&mission, &ledger, &mission.link_keys()?)?;
-            (tracker.last().copied(), tracker.alarm().copied())
-        }
+    let tracker = match ledger.reports()?.is_empty() {
+        true => Tracker::new(mission.profile.vehicle, mission.profile.link.light_time_s),
+        false => reports::tracker(&mission, &ledger, &mission.link_keys()?)?,
     };
+    let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
+    let claims = claims::claims(&ledger)?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
@@ -58,12 +57,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
+        value["claims"] = claims::to_json(&claims);
+        value["contradiction"] = reports::contradiction_json(&tracker);
         value["expected"] = by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
         value["state"] = state_json(expected);
         return out::json(&value);
     }
     let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
+    text.push_str(&reports::contradiction_text(&tracker));
+    text.push_str(&claims::text(&claims));
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&state_text(expected));

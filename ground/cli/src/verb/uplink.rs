@@ -7,7 +7,7 @@ use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, PlannedFrame};
 use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
-use lightday_wire::{Action, Epoch, ObjectKind, Report, Stage, TagLen};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage, TagLen};
 use serde_json::{Value, json};
 
 use crate::Global;
@@ -98,7 +98,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let stand_ins = ready
         .iter()
         .zip(&args.files)
-        .map(|(r, file)| what_is_needed(&r.object, file, last.as_ref(), went_up(&sent, &r.object)))
+        .map(|(r, file)| {
+            let ours = ledger.next_number(r.object.kind())?;
+            let sent = went_up(&sent, &r.object);
+            what_is_needed(&r.object, file, last.as_ref(), (sent, ours))
+        })
         .collect::<Result<Vec<_>>>()?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
@@ -298,15 +302,18 @@ fn what_is_needed(
     object: &UplinkObject,
     file: &Path,
     last: Option<&Report>,
-    sent: u32,
+    (sent, ours): (u32, ObjectNumber),
 ) -> Result<UplinkObject> {
-    let Some(report) = last else {
+    // A switch of the epoch leads away from whoever may have forged the report; no report holds it up.
+    let Some(report) = last.filter(|_| !matches!(switched_epoch(file), Ok(Some(_)))) else {
         return Ok(object.clone());
     };
     let (kind, number) = (object.kind(), object.number());
     let next = kind
         .uplink_index()
-        .and_then(|i| report.next.get(i).copied());
+        .and_then(|i| report.next.get(i).copied())
+        // What was never given out cannot be used up.
+        .filter(|next| *next <= ours);
     if next.is_some_and(|next| number < next) {
         let what = format!(
             "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",

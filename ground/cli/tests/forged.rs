@@ -1,0 +1,141 @@
+//! Reports and answers that are forged under a stolen link key: the ground is told, and is not led.
+
+mod common;
+
+use std::fs;
+
+use common::{Mission, START, report};
+use lightday_station::link_keys::HeldKeys;
+use lightday_trust::Direction;
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::{Digest, Epoch, ObjectNumber, VehicleId, canon};
+
+fn number(n: u32) -> ObjectNumber {
+    ObjectNumber::new(n).unwrap()
+}
+
+fn answer(mission: &Mission, command: u32, digest: u8) -> Vec<u8> {
+    let text = fs::read_to_string(mission.path("keys/link-0.key")).unwrap();
+    let keys = HeldKeys::from_text(&text).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Down, Epoch::FIRST);
+    let answer = Answer {
+        command: number(command),
+        digest: Digest([digest; 32]),
+    };
+    let mut body = [0; 64];
+    let body = canon::encode(&answer, &mut body).unwrap();
+    let mut bytes = vec![0; answer::ANSWER_LEN];
+    assert_eq!(
+        key.unwrap().seal_answer(body, &mut bytes),
+        Some(answer::ANSWER_LEN)
+    );
+    let mut packet = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+    packet.extend(bytes);
+    packet
+}
+
+#[test]
+fn a_forged_report_takes_no_number_and_blocks_no_command() {
+    let mission = Mission::with_bundle("forged-numbers");
+    let forged = report(&mission, 9, |r| {
+        r.next = [number(0xff_ffff); 4];
+        r.command.number = number(77);
+    });
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    let said = mission.ok("ingest forged.bin").out;
+    for says in ["command 16777215 comes next", "verdict on command 77"] {
+        assert!(said.contains(says), "{said}");
+    }
+    let status = mission.ok("status").out;
+    assert!(status.starts_with("ALARM"), "{status}");
+    // A later report takes the alarm from nobody.
+    fs::write(mission.path("later.bin"), report(&mission, 10, |_| {})).unwrap();
+    let said = mission.ok("ingest later.bin").out;
+    assert!(said.starts_with("ALARM"), "{said}");
+    mission.fails("ingest later.bin --accept-numbers 9", 5, "accept-numbers");
+    mission.fails("ingest later.bin --accept-numbers 8", 2, "no report 8");
+    // The way out has the number that follows ours, and goes up.
+    mission.ok("command epoch-switch 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    mission.ok("keygen link-epoch 1 --from keys/link.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    mission.ok("build new.bin --version 1.2.0 --full");
+    assert!(mission.path("bundles/2.ldb").exists());
+}
+
+#[test]
+fn a_forged_report_holds_no_epoch_switch_up() {
+    let mission = Mission::with_bundle("forged-within");
+    mission.ok("command epoch-switch 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    mission.ok("keygen link-epoch 1 --from keys/link.key");
+    // A number that was given out, so that nothing shows.
+    let forged = report(&mission, 9, |r| r.next[2] = number(2));
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    mission.ok("ingest forged.bin");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+}
+
+#[test]
+fn numbers_that_are_used_up_are_said_to_be() {
+    let mission = Mission::with_bundle("last-number");
+    let sql = "UPDATE numbers SET next = 16777215 WHERE kind = 3";
+    let ledger = rusqlite::Connection::open(mission.path("ledger.sqlite")).unwrap();
+    ledger.execute(sql, []).unwrap();
+    drop(ledger);
+    let said = mission.fails("command report-request", 7, "ledger.sqlite");
+    assert!(said.contains("all numbers of Command are used"), "{said}");
+}
+
+#[test]
+fn a_forgery_far_ahead_is_told_by_what_comes_after_it() {
+    let mission = Mission::with_bundle("forged-sequence");
+    let hear = |sequence: u32, day: u32| {
+        let name = format!("{sequence}.bin");
+        // The clock of the forgery stands still.
+        let days = if sequence > 0xff_ffff { 0 } else { day };
+        let bytes = report(&mission, sequence, |r| {
+            r.time_s = 1_796_200_000 + 86_400 * days
+        });
+        fs::write(mission.path(&name), bytes).unwrap();
+        let at = format!("--at 2026-12-{day:02}T00:00:00Z");
+        mission.ok(&format!("ingest {name} --json {at}")).json()
+    };
+    hear(65_538, 3);
+    hear(0x7fff_0000, 4);
+    let heard = hear(65_539, 6);
+    assert_eq!(heard["older"], serde_json::json!([65_539]));
+    assert_eq!(heard["contradiction"]["report"], 65_539);
+    // It is kept, and still told when nothing new is heard.
+    let again = mission.ok("ingest 65539.bin --json").json();
+    assert_eq!(
+        (&again["older"], &again["duplicates"]),
+        (&serde_json::json!([]), &1.into())
+    );
+    let status = mission.ok("status --at 2026-12-07T00:00:00Z").out;
+    assert!(status.starts_with("ALARM: two speak"), "{status}");
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn answers_are_taken_once_and_to_commands_that_were_made() {
+    let mission = Mission::with_bundle("forged-answers");
+    mission.ok("command region-digest slot-a --len 4096");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    fs::write(mission.path("ours.bin"), answer(&mission, 1, 5)).unwrap();
+    fs::write(mission.path("strange.bin"), answer(&mission, 8, 5)).unwrap();
+    let heard = mission.ok("ingest ours.bin --json").json();
+    assert_eq!(heard["answers"][0]["command"], 1);
+    let again = mission.ok("ingest ours.bin --json").json();
+    assert_eq!(
+        (&again["answers"], &again["duplicates"]),
+        (&serde_json::json!([]), &1.into())
+    );
+    let strange = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(
+        (&strange["answers"], &strange["strangers"]),
+        (&serde_json::json!([]), &serde_json::json!([8]))
+    );
+    mission.ok("ledger verify");
+}
