@@ -237,7 +237,7 @@ fn reports_are_kept_and_show_in_the_status_with_their_age() {
     assert_eq!(status["claims"][0]["kind"], "authorization");
     let alarm = mission.ok(&format!("ingest reports.bin {at}")).out;
     assert!(
-        alarm.starts_with("ALARM: a report claims that authorization 7"),
+        alarm.starts_with("ALARM: report 2 claims that authorization 7"),
         "{alarm}"
     );
     mission.ok(&format!("ingest reports.bin --accept-numbers 2 {at}"));

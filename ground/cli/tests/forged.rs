@@ -85,6 +85,10 @@ fn numbers_that_are_used_up_are_said_to_be() {
     drop(ledger);
     let said = mission.fails("command report-request", 7, "ledger.sqlite");
     assert!(said.contains("all numbers of Command are used"), "{said}");
+    // Nobody needs a number to look.
+    fs::write(mission.path("r.bin"), report(&mission, 3, |_| {})).unwrap();
+    mission.ok("ingest r.bin");
+    mission.ok("status");
 }
 
 #[test]
@@ -132,6 +136,13 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
         (&again["answers"], &again["duplicates"]),
         (&serde_json::json!([]), &1.into())
     );
+    // Of a command that asks for no digest there is no answer.
+    mission.ok("command report-request");
+    mission.ok("sign documents/cmd-2.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-2.ldd --at {START}"));
+    fs::write(mission.path("other.bin"), answer(&mission, 2, 5)).unwrap();
+    let other = mission.ok("ingest other.bin --json").json();
+    assert_eq!(other["strangers"], serde_json::json!([2]));
     let strange = mission.ok("ingest strange.bin --json").json();
     assert_eq!(
         (&strange["answers"], &strange["strangers"]),

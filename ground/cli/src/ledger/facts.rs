@@ -372,7 +372,7 @@ impl Step<'_> {
 }
 
 /// The number that has none behind it.
-const LAST_NUMBER: u32 = (1 << 24) - 1;
+const LAST_NUMBER: i64 = (1 << 24) - 1;
 
 impl Ledger {
     /// As [`Step::uplink_of`].
@@ -397,26 +397,33 @@ impl Ledger {
             .collect())
     }
 
-    /// The next number of a kind, without taking it.
+    /// The next number of a kind, without taking it: behind all that were given out. The last of all, which no
+    /// vehicle takes since none is behind it, says that they are used up.
     ///
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn next_number(&self, of: ObjectKind) -> Result<ObjectNumber> {
-        let next = self
-            .connection
+        self.connection
             .query_row(
                 "SELECT next FROM numbers WHERE kind = ?1",
                 [of.code()],
-                |r| column(r, 0, unsigned::<u32>),
+                |r| column(r, 0, |next: i64| number(next.min(LAST_NUMBER))),
             )
-            .map_err(self.wrap())?;
-        // The last number has none behind it, so that the vehicle never takes it.
-        let next = ObjectNumber::new(next).filter(|_| next < LAST_NUMBER);
-        next.ok_or_else(|| {
-            Error::new(Kind::Ledger, format!("all numbers of {of:?} are used"))
-                .file(&self.path)
-                .hint("`lightday ledger log` shows who took them; restore ledger.sqlite from the backup before that, then ingest the reports since")
-        })
+            .map_err(self.wrap())
+    }
+
+    /// The next number of a kind, to draft an object with it.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`], also if all numbers are used up.
+    pub fn free_number(&self, of: ObjectKind) -> Result<ObjectNumber> {
+        let next = self.next_number(of)?;
+        if i64::from(next.get()) < LAST_NUMBER {
+            return Ok(next);
+        }
+        Err(Error::new(Kind::Ledger, format!("all numbers of {of:?} are used"))
+            .file(&self.path)
+            .hint("`lightday ledger log` shows who took them; restore ledger.sqlite from the backup before that, then ingest the reports since"))
     }
 
     /// An object, if it was made.

@@ -22,6 +22,8 @@ pub struct Claim {
     pub next: Option<ObjectNumber>,
     /// The number that a verdict is about.
     pub verdict: Option<ObjectNumber>,
+    /// The sequence of the report, of several the last one's.
+    pub report: u32,
 }
 
 /// The claims of all reports of the latest link epoch, of each kind the highest.
@@ -39,6 +41,7 @@ pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
                     known.verdict = known.verdict.max(claim.verdict);
+                    known.report = claim.report;
                 }
                 None => claims.push(claim),
             }
@@ -74,6 +77,7 @@ pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
                 kind,
                 next,
                 verdict,
+                report: row.sequence,
             });
         }
     }
@@ -88,13 +92,15 @@ pub fn text(claims: &[Claim]) -> String {
         let kind = kind_name(claim.kind);
         if let Some(next) = claim.next {
             text.push_str(&format!(
-                "ALARM: a report claims that {kind} {} comes next; no number as high was given out here.\n",
+                "ALARM: report {} claims that {kind} {} comes next; no number as high was given out here.\n",
+                claim.report,
                 next.get()
             ));
         }
         if let Some(number) = claim.verdict {
             text.push_str(&format!(
-                "ALARM: a report has a verdict on {kind} {}, which was never made here.\n",
+                "ALARM: report {} has a verdict on {kind} {}, which was never made here.\n",
+                claim.report,
                 number.get()
             ));
         }
@@ -116,7 +122,7 @@ pub fn to_json(claims: &[Claim]) -> Value {
         .map(|claim| {
             json!({
                 "kind": kind_name(claim.kind), "next": number(claim.next),
-                "verdict": number(claim.verdict),
+                "verdict": number(claim.verdict), "report": claim.report,
             })
         })
         .collect()

@@ -55,7 +55,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let mut ledger = mission.ledger()?;
-    let number = ledger.next_number(ObjectKind::Authorization)?;
+    let number = ledger.free_number(ObjectKind::Authorization)?;
     let bundle = ObjectNumber::new(args.bundle);
     let known = match bundle {
         Some(bundle) => ledger.bundle(bundle)?,

@@ -133,7 +133,7 @@ impl RegionName {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let mut ledger = mission.ledger()?;
-    let number = ledger.next_number(ObjectKind::Command)?;
+    let number = ledger.free_number(ObjectKind::Command)?;
     let action = action(&args.what, &mission, &ledger, number)?;
     warn_unreported(&action, &mission, &ledger)?;
     let context = CommandContext {

@@ -6,12 +6,13 @@ use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{ObjectKind, ObjectNumber, Report};
+use lightday_wire::{Action, ObjectKind, ObjectNumber, Report};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
+use crate::mission::artifact::Artifact;
 use crate::mission::claims::{self, Claim};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
@@ -146,8 +147,8 @@ fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Cla
     })
 }
 
-/// Numbers above ours that people may accept: more objects than any mission sends.
-const MOST_ACCEPTED: u32 = 1 << 16;
+/// Numbers above ours that people may accept: what a vehicle whose next is still ours hears of those behind it.
+const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// The claims of a report that the ledger has, for people to accept.
 fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
@@ -174,6 +175,16 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
+/// Whether a command of ours asks for the digest of a region.
+fn asks_for_a_digest(command: ObjectNumber, ledger: &Ledger) -> bool {
+    let bytes = ledger.object_bytes(ObjectKind::Command, command);
+    let artifact = bytes.ok().and_then(|bytes| Artifact::parse(&bytes).ok());
+    matches!(
+        artifact,
+        Some(Artifact::Command(draft)) if matches!(draft.document().action, Action::RegionDigest { .. })
+    )
+}
+
 /// Answers to commands that were never sent are left out, and those that are known already are counted.
 fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
     let sent = ledger.sent()?;
@@ -182,7 +193,7 @@ fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
         let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
         if known.contains(&frame) {
             heard.duplicates += 1;
-        } else if !sent.iter().any(is_ours) {
+        } else if !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger) {
             heard.strangers.push(command);
         } else {
             if !known.is_empty() {
@@ -258,7 +269,7 @@ fn show(
     text += &claims::text(claims);
     for command in &heard.strangers {
         text += &format!(
-            "ALARM: an answer to command {}, which was never sent: it is left out\n",
+            "ALARM: an answer to command {}, which was never sent or asks for none: it is left out\n",
             command.get()
         );
     }

@@ -33,7 +33,7 @@ pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Resul
         .ok_or_else(|| Error::new(Kind::Refused, "all versions of the key set are used"))?;
     let (_, next) = keygen::assemble(&mission, version, thresholds)?;
     let mut ledger = mission.ledger()?;
-    let number = ledger.next_number(ObjectKind::KeySet)?;
+    let number = ledger.free_number(ObjectKind::KeySet)?;
     let context = KeySetContext {
         class: mission.profile.class,
         number,
