@@ -170,12 +170,8 @@ fn damaged_keys() {
     for file in ["link-0.key", "link.key"] {
         fs::remove_file(mission.path("keys").join(file)).unwrap();
     }
-    refuses(
-        &mission,
-        &format!("uplink bundles/1.ldb --at {START}"),
-        &[3],
-        "link-0.key",
-    );
+    let line = format!("uplink bundles/1.ldb --at {START}");
+    refuses(&mission, &line, &[3], "link-0.key");
     let set = fs::read_to_string(mission.path("keys/keyset.toml")).unwrap();
     for bad in [
         String::new(),
