@@ -242,6 +242,21 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         }
     }
 
+    /// Resets a vehicle whose power failed, or else lets it come to rest. Returns whether it rests with its power
+    /// on.
+    ///
+    /// # Panics
+    /// If it never comes to rest.
+    pub fn settle_through_cuts(&mut self) -> bool {
+        if self.flash.is_powered() {
+            self.settle();
+        } else {
+            self.reset(ResetCause::BrownOut);
+            return false;
+        }
+        self.flash.is_powered()
+    }
+
     /// Steps until nothing is due now; boots again where a reset is asked for.
     ///
     /// # Panics

@@ -111,12 +111,7 @@ fn drive(bench: &mut Bench, built: &Built) {
         image: built.image.digest,
     };
     for _ in 0..40 {
-        if !bench.flash.is_powered() {
-            bench.reset(ResetCause::BrownOut);
-            continue;
-        }
-        bench.settle();
-        if !bench.flash.is_powered() {
+        if !bench.settle_through_cuts() {
             continue;
         }
         match bench.state(SlotId::B) {

@@ -132,12 +132,7 @@ fn an_image_that_fills_its_last_slice_and_one_that_does_not_end_alike() {
 fn drive(bench: &mut Bench, step: &Step, built: &Built) {
     let authorization = bench.ground.authorization(built);
     for _ in 0..40 {
-        if !bench.flash.is_powered() {
-            bench.reset(ResetCause::BrownOut);
-            continue;
-        }
-        bench.settle();
-        if !bench.flash.is_powered() {
+        if !bench.settle_through_cuts() {
             continue;
         }
         match bench.state(SlotId::B) {

@@ -51,12 +51,7 @@ fn deliver(bench: &mut Bench, object: &UplinkObject) {
 /// Drives a bundle to its Confirm in a slot; the ground repeats it, and never its authorization.
 fn drive(bench: &mut Bench, built: &Built, slot: SlotId, told: &str) {
     for _ in 0..20 {
-        if !bench.flash.is_powered() {
-            bench.reset(ResetCause::BrownOut);
-            continue;
-        }
-        bench.settle();
-        if !bench.flash.is_powered() {
+        if !bench.settle_through_cuts() {
             continue;
         }
         match bench.state(slot) {

@@ -53,7 +53,15 @@ fn a_forged_report_takes_no_number_and_blocks_no_command() {
     let said = mission.ok("ingest later.bin").out;
     assert!(said.starts_with("ALARM"), "{said}");
     mission.fails("ingest later.bin --accept-numbers 9", 5, "accept-numbers");
-    mission.fails("ingest later.bin --accept-numbers 8", 2, "no report 8");
+    let twin = report(&mission, 9, |r| r.next[0] = number(40));
+    fs::write(mission.path("twin.bin"), twin).unwrap();
+    mission.ok("ingest twin.bin");
+    mission.fails("ingest later.bin --accept-numbers 9", 5, "two reports");
+    mission.fails(
+        "ingest later.bin --accept-numbers 8",
+        2,
+        "no report 8 of the latest link epoch",
+    );
     // The way out has the number that follows ours, and goes up.
     mission.ok("command epoch-switch 1");
     mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
@@ -143,6 +151,10 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     fs::write(mission.path("other.bin"), answer(&mission, 2, 5)).unwrap();
     let other = mission.ok("ingest other.bin --json").json();
     assert_eq!(other["strangers"], serde_json::json!([2]));
+    // One command has one answer.
+    fs::write(mission.path("second.bin"), answer(&mission, 1, 6)).unwrap();
+    let second = mission.ok("ingest second.bin --json").json();
+    assert_eq!(second["disputed"], serde_json::json!([1]));
     let strange = mission.ok("ingest strange.bin --json").json();
     assert_eq!(
         (&strange["answers"], &strange["strangers"]),

@@ -13,6 +13,8 @@
 mod chain;
 mod facts;
 mod files;
+mod numbers;
+mod sent;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -25,11 +27,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBe
 use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
-pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SentRow, SignatureRow, UplinkRow};
+pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SignatureRow};
 pub use files::{LinkPrints, Unnamed};
+pub use sent::{SentRow, UplinkRow};
 
 /// The version of the schema that this program writes.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// "LDay": what `file` and `PRAGMA application_id` say about the file.
 const APPLICATION: i64 = 0x4c44_6179;
 /// How long to wait for another process that writes.
@@ -131,6 +134,14 @@ impl Ledger {
                 format!("written by a newer lightday: schema {version}, this one knows {SCHEMA}");
             return Err(Error::new(Kind::Ledger, what).file(path).hint(
                 "use the newer lightday; it can read what this one wrote, not the other way round",
+            ));
+        }
+        if version < SCHEMA {
+            let what = format!(
+                "written before the first release: schema {version}, this lightday knows {SCHEMA}"
+            );
+            return Err(Error::new(Kind::Ledger, what).file(path).hint(
+                "go on with the lightday that wrote it, or begin a new mission with `lightday new DIR`",
             ));
         }
         let ledger = Self {

@@ -1,4 +1,4 @@
--- The mission ledger, schema version 1. What is known: objects, signatures, what was sent when, reports,
+-- The mission ledger, schema version 2. What is known: objects, signatures, what was sent when, reports,
 -- and every decision. Facts are only ever added; numbers only go up; decisions form a hash chain.
 -- All instants are Unix seconds (UTC). Digests and keys are raw bytes.
 

@@ -410,6 +410,11 @@ fn every_state_of_the_file_has_its_remedy() {
         .unwrap()
         .pragma_update(None, "user_version", 1)
         .unwrap();
+    says("before the first release");
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", SCHEMA)
+        .unwrap();
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes.len() / 2;
     for byte in bytes.iter_mut().skip(at) {

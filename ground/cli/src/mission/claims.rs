@@ -31,12 +31,9 @@ pub struct Claim {
 /// # Errors
 /// The ledger cannot be read.
 pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
-    let rows = ledger.reports()?;
-    let epoch = |row: &ReportRow| ReportFrame::parse(&row.frame).map(|f| f.epoch).ok();
-    let latest = rows.iter().filter_map(epoch).max();
     let mut claims: Vec<Claim> = Vec::new();
-    for row in rows.iter().filter(|row| epoch(row) == latest) {
-        for claim in of_row(row, ledger)? {
+    for row in latest_epoch(ledger)? {
+        for claim in of_row(&row, ledger)? {
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
@@ -48,6 +45,18 @@ pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
         }
     }
     Ok(claims)
+}
+
+/// The reports of the latest link epoch.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn latest_epoch(ledger: &Ledger) -> Result<Vec<ReportRow>> {
+    let mut rows = ledger.reports()?;
+    let epoch = |row: &ReportRow| ReportFrame::parse(&row.frame).map(|f| f.epoch).ok();
+    let latest = rows.iter().filter_map(epoch).max();
+    rows.retain(|row| epoch(row) == latest);
+    Ok(rows)
 }
 
 /// The claims of one report, which proved itself when it was taken in.

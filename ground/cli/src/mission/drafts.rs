@@ -13,7 +13,6 @@ use crate::Global;
 use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, ObjectRow};
-use crate::mission::keys::bad_key;
 
 /// Bytes of the longest envelope of a key set that a vehicle keeps for its loader.
 pub const MAX_KEY_SET_LEN: usize = 1008;
@@ -89,12 +88,9 @@ pub fn check_len<T: Drafted>(
     mission: &Mission,
     hint: &str,
 ) -> Result<()> {
-    let path = mission.path("keys/keyset.toml");
-    if !path.exists() {
+    let Some(keys) = mission.key_set_if_any()? else {
         return Ok(());
-    }
-    let keys = mission.key_set()?.key_set();
-    let keys = keys.map_err(|e| bad_key(&path, &e))?;
+    };
     let missing: usize = document.missing(&keys).iter().map(|(_, n)| n).sum();
     let len = document.envelope_bytes().len() + missing * SIGNATURE_LEN;
     if len <= limit {
@@ -104,7 +100,7 @@ pub fn check_len<T: Drafted>(
         "the envelope has {len} B with the {missing} signatures that it needs, the vehicle takes {limit} B"
     );
     Err(Error::new(Kind::Refused, what)
-        .file(&path)
+        .file(&mission.path("keys/keyset.toml"))
         .field("thresholds")
         .hint(hint))
 }

@@ -175,6 +175,19 @@ impl Mission {
         Ok(file)
     }
 
+    /// The key set that the vehicle has now, where there is one already.
+    ///
+    /// # Errors
+    /// As [`Self::key_set`].
+    pub fn key_set_if_any(&self) -> Result<Option<KeySet>> {
+        let path = self.path("keys/keyset.toml");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let keys = self.key_set()?.key_set();
+        keys.map(Some).map_err(|e| bad_key(&path, &e))
+    }
+
     /// Reads a key set as the vehicle stores it, and holds it against the ledger.
     ///
     /// # Errors

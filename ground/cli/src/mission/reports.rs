@@ -1,6 +1,6 @@
 //! The tracker, fed with every report that the ledger keeps.
 
-use lightday_station::facts::facts;
+use lightday_station::facts::{Fact, facts};
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Alarm, Proven, Tracker};
 use lightday_wire::Epoch;
@@ -48,16 +48,18 @@ pub fn contradiction_text(tracker: &Tracker) -> String {
 /// The same for machines: null where there is none.
 #[must_use]
 pub fn contradiction_json(tracker: &Tracker) -> Value {
-    let facts = |older: &Proven| {
+    let told = |older: &Proven| {
         json!({
-            "report": older.report.sequence, "heard_s": older.received_s, "says": by_name(older),
+            "report": older.report.sequence, "heard_s": older.received_s, "says": by_name(&facts(&older.report)),
         })
     };
-    json!(tracker.contradiction().map(facts))
+    json!(tracker.contradiction().map(told))
 }
 
-fn by_name(proven: &Proven) -> Value {
-    let facts = facts(&proven.report).into_iter();
+/// Facts in JSON, each under its name.
+#[must_use]
+pub fn by_name(facts: &[Fact]) -> Value {
+    let facts = facts.iter();
     facts.map(|f| (f.name.to_owned(), json!(f.value))).collect()
 }
 

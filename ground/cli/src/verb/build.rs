@@ -8,7 +8,6 @@ use lightday_station::image::Image;
 use lightday_station::keys::{from_hex, to_hex};
 use lightday_station::object::UplinkObject;
 use lightday_station::profile::codec_name;
-use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use lightday_wire::envelope::SIGNATURE_LEN;
 use lightday_wire::{
@@ -22,7 +21,6 @@ use crate::atomic::{Access, Pending, read_text};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{BundleRow, Ledger, ObjectRow};
 use crate::mission::artifact::Artifact;
-use crate::mission::keys::bad_key;
 use crate::mission::{Mission, images, recover};
 use crate::out::{self, Table};
 use crate::verb::describe;
@@ -153,7 +151,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         return out::json(&result);
     }
     show(&result)?;
-    let keys = key_set(&mission)?;
+    let keys = mission.key_set_if_any()?;
     match keys
         .as_ref()
         .and_then(|k| describe::still_to_sign(&Artifact::Bundle(bundle), k))
@@ -169,20 +167,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// The key set, where there is one already.
-fn key_set(mission: &Mission) -> Result<Option<KeySet>> {
-    let path = mission.path("keys/keyset.toml");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let keys = mission.key_set()?.key_set();
-    keys.map(Some).map_err(|e| bad_key(&path, &e))
-}
-
 /// The object with room for the signatures that it still needs: as many symbols as `plan` will count. Before
 /// there is a key set, one key of each role is counted.
 fn signed_object(bundle: &Bundle, mission: &Mission, args: &Args) -> Result<UplinkObject> {
-    let missing: usize = match key_set(mission)? {
+    let missing: usize = match mission.key_set_if_any()? {
         Some(keys) => bundle.missing(&keys).iter().map(|(_, n)| n).sum(),
         None => bundle.manifest().authority().roles().count(),
     };

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::error::Result;
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name, show_target};
-use crate::mission::keys::bad_key;
 use crate::time;
 
 /// What a document says, line by line.
@@ -194,10 +193,7 @@ pub fn next_of(artifact: &Artifact, file: &Path, keys: &KeySet) -> String {
 /// # Errors
 /// The key set makes no sense.
 pub fn say_next(artifact: &Artifact, file: &Path, mission: &Mission) -> Result<()> {
-    let path = mission.path("keys/keyset.toml");
-    if path.exists() {
-        let keys = mission.key_set()?.key_set();
-        let keys = keys.map_err(|e| bad_key(&path, &e))?;
+    if let Some(keys) = mission.key_set_if_any()? {
         crate::out::message(next_of(artifact, file, &keys));
     }
     Ok(())

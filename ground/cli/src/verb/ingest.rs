@@ -107,6 +107,10 @@ impl Heard {
     }
 }
 
+fn numbers(of: &[ObjectNumber]) -> Vec<u32> {
+    of.iter().map(|n| n.get()).collect()
+}
+
 /// One step of the ledger: what was heard, and the numbers that people accept.
 fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Claim]) -> Result<()> {
     let received_s = global.now_s();
@@ -118,7 +122,7 @@ fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Cla
     let older: Vec<u32> = heard.older.iter().map(|(sequence, _)| *sequence).collect();
     let what = json!({
         "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
-        "strangers": heard.strangers.iter().map(|n| n.get()).collect::<Vec<_>>(),
+        "strangers": numbers(&heard.strangers), "disputed": numbers(&heard.disputed),
         "accepted_numbers": claims::to_json(accepted),
     });
     ledger.step(&global.actor(), "ingest", |step| {
@@ -152,14 +156,24 @@ const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// The claims of a report that the ledger has, for people to accept.
 fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
-    let rows = ledger.reports()?;
-    let row = rows.iter().rev().find(|row| row.sequence == sequence);
-    let row = row.ok_or_else(|| {
-        Error::new(Kind::Usage, format!("no report {sequence} was taken in"))
-            .field("accept-numbers")
-            .hint("take the reports in first; the alarm then names what they claim")
-    })?;
-    let claims = claims::of_row(row, ledger)?;
+    let mut rows = claims::latest_epoch(ledger)?;
+    rows.retain(|row| row.sequence == sequence);
+    let claims = match rows.as_slice() {
+        [row] => claims::of_row(row, ledger)?,
+        [] => {
+            let what = format!("no report {sequence} of the latest link epoch was taken in");
+            return Err(Error::new(Kind::Usage, what)
+                .field("accept-numbers")
+                .hint("take the reports in first; the alarm then names what they claim"));
+        }
+        // One vehicle gives no sequence twice.
+        _ => {
+            let what = format!("two reports have the sequence {sequence}: one of them is forged");
+            return Err(Error::new(Kind::Refused, what)
+                .field("accept-numbers")
+                .hint("go on to the next link epoch (lightday command epoch-switch)"));
+        }
+    };
     for claim in &claims {
         let ours = ledger.next_number(claim.kind)?.get();
         let far = claim.next.filter(|n| n.get() - ours > MOST_ACCEPTED);
@@ -196,7 +210,7 @@ fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
         } else if !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger) {
             heard.strangers.push(command);
         } else {
-            if !known.is_empty() {
+            if !known.is_empty() || heard.answers.iter().any(|(of, ..)| *of == command) {
                 heard.disputed.push(command);
             }
             heard.answers.push((command, value, frame));
@@ -259,7 +273,7 @@ fn show(
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
             "answers": heard.answers(), "duplicates": heard.duplicates,
-            "strangers": heard.strangers.iter().map(|n| n.get()).collect::<Vec<_>>(),
+            "strangers": numbers(&heard.strangers), "disputed": numbers(&heard.disputed),
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
         }));

@@ -7,6 +7,7 @@ mod completions;
 mod delta;
 mod demo;
 pub mod describe;
+mod frames;
 mod ingest;
 mod inspect;
 mod keygen;

@@ -9,7 +9,6 @@ use crate::Global;
 use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
-use crate::mission::keys::bad_key;
 use crate::mission::twin::{self, Agreement, Expected};
 use crate::mission::{Mission, claims, reports};
 use crate::out::{self, Table};
@@ -20,9 +19,9 @@ use crate::verb::describe;
 ///
 /// What was proved is at least as old as the light time and the time since the report was taken in. Whatever was
 /// sent later than that cannot show in it yet. Beside the instant at which the ledger took the report in stands
-/// that of the vehicle's own clock, which the report carries. The twin (`[twin]` of mission.toml) lives through all that was sent as if no frame got
-/// lost: what it expects is a hope with a date, never a proof. The report's state digest is held against that
-/// of the twin as it was when the report left.
+/// that of the vehicle's own clock, which the report carries. The twin (`[twin]` of mission.toml) lives through
+/// all that was sent as if no frame got lost: what it expects is a hope with a date, never a proof. The report's
+/// state digest is held against that of the twin as it was when the report left.
 ///
 /// Examples:
 ///   lightday status
@@ -59,7 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["claims"] = claims::to_json(&claims);
         value["contradiction"] = reports::contradiction_json(&tracker);
-        value["expected"] = by_name(&hoped);
+        value["expected"] = reports::by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
         value["state"] = state_json(expected);
         return out::json(&value);
@@ -118,14 +117,8 @@ fn onboard_clock(proven: &Proven) -> Option<u64> {
     Some(proven.report.time_s.into()).filter(|at_s| *at_s != 0)
 }
 
-/// By how many seconds the onboard clock is ahead of the instant at which the report left at the latest.
-fn onboard_ahead_s(proven: &Proven) -> Option<i64> {
-    let clock_s = i64::try_from(onboard_clock(proven)?).ok()?;
-    Some(clock_s - i64::try_from(proven.sent_s).ok()?)
-}
-
 fn onboard_text(proven: &Proven) -> String {
-    let (Some(clock_s), Some(ahead_s)) = (onboard_clock(proven), onboard_ahead_s(proven)) else {
+    let (Some(clock_s), Some(ahead_s)) = (onboard_clock(proven), proven.clock_ahead_s()) else {
         return "unknown: the vehicle does not know the time".to_owned();
     };
     let by = show_duration(ahead_s.unsigned_abs() as f64);
@@ -209,14 +202,6 @@ fn state_json(expected: Option<&Expected>) -> Value {
     }
 }
 
-fn by_name(facts: &[Fact]) -> Value {
-    facts
-        .iter()
-        .map(|f| (f.name.to_owned(), json!(f.value)))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
-}
-
 fn bundles(ledger: &Ledger) -> Result<String> {
     let bundles = ledger.bundles()?;
     if bundles.is_empty() {
@@ -232,12 +217,9 @@ fn bundles(ledger: &Ledger) -> Result<String> {
 
 /// Objects of which nothing was transmitted, and what signatures they still lack.
 fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<String> {
-    let path = mission.path("keys/keyset.toml");
-    if !path.exists() {
+    let Some(keys) = mission.key_set_if_any()? else {
         return Ok(String::new());
-    }
-    let keys = mission.key_set()?.key_set();
-    let keys = keys.map_err(|e| bad_key(&path, &e))?;
+    };
     let names = artifact::names(mission)?;
     let mut table = Table::headed(["not sent yet", "still to sign", "file"]);
     let mut any = false;
@@ -342,11 +324,11 @@ fn to_json(
         "vehicle": mission.config.vehicle.name,
         "now_s": now_s,
         "light_time_s": mission.profile.link.light_time_s,
-        "proven": by_name(proven),
+        "proven": reports::by_name(proven),
         "proven_at_s": last.map(|p| p.sent_s),
         "heard_at_s": last.map(|p| p.received_s),
         "onboard_clock_s": last.and_then(onboard_clock),
-        "onboard_clock_ahead_s": last.and_then(onboard_ahead_s),
+        "onboard_clock_ahead_s": last.and_then(Proven::clock_ahead_s),
         "age_s": last.map(|p| p.age_s(now_s)),
         "age_light_times": last
             .and_then(|p| age_light_times(mission.profile.link.light_time_s, p, now_s)),

@@ -1,24 +1,23 @@
 //! `lightday uplink`: frames to a file, remembered in the ledger.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::{Plan, PlannedFrame};
 use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
-use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage, TagLen};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
+use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::recover::Files;
 use crate::mission::reports;
-use crate::mission::{Mission, packets};
 use crate::out;
 use crate::time::show_instant;
+use crate::verb::frames::{self, Going, Written};
 use crate::verb::plan::{self, Ready};
 use crate::verb::{describe, unsent};
 
@@ -108,7 +107,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !args.best_effort && args.frames.is_none() {
         plan::enough(&planned)?;
     }
-    let frames = cut(&planned, args.frames)?;
+    let frames = frames::cut(&planned, args.frames)?;
     if frames.is_empty() {
         return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
             .hint("add passes to passes.csv"));
@@ -124,7 +123,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         })
         .collect();
     let (path, schedule) = names(args.out.as_deref(), &mission, &sent)?;
-    let written = write(&planned, &frames, &going, &mission)?;
+    let written = frames::write(&planned, &frames, &going, &mission)?;
     if !args.dry_run {
         let mut files = Files::new();
         // Whether the names are free still is seen in the step, where nobody comes between.
@@ -340,19 +339,6 @@ fn what_is_needed(
         .map_err(|e| Error::new(Kind::Internal, e).file(file))
 }
 
-/// The frames of the plan, or the first so many of them.
-fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
-    let most = plan.frames.len();
-    let n = frames.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    if n > most {
-        let what = format!("the plan has {}", describe::count(most as u64, "frame"));
-        return Err(Error::new(Kind::Plan, what).field("frames").hint(format!(
-            "--frames {most} is the most here; a higher --probability plans for more, and another uplink brings fresh parity"
-        )));
-    }
-    Ok(plan.frames.iter().copied().take(n).collect())
-}
-
 /// The name of the next file of frames: one that no uplink had, even if its file is gone.
 fn fresh_path(mission: &Mission, sent: &[SentRow]) -> PathBuf {
     let named = |n: u32| mission.path(format!("uplink/{n}.frames"));
@@ -409,94 +395,6 @@ fn current_epoch(ledger: &Ledger) -> Result<Epoch> {
     let reports = ledger.reports()?;
     let first = reports.last().and_then(|r| r.frame.first().copied());
     Ok(first.and_then(|b| Epoch::new(b & 0x0f)).unwrap_or_default())
-}
-
-/// An object on its way up.
-struct Going {
-    ready: Ready,
-    /// The first symbol that was never sent.
-    offset: u32,
-    key: FrameKey,
-}
-
-impl Going {
-    /// The frame of a planned index: earlier uplinks sent the first symbols.
-    fn frame(&self, index: u32, tag_len: TagLen) -> Result<Vec<u8>> {
-        let index = u16::try_from(index).ok();
-        let frame = index.and_then(|i| self.ready.object.frame(i, &self.key, tag_len));
-        frame.ok_or_else(|| {
-            let object = &self.ready.object;
-            let (kind, number) = (kind_name(object.kind()), object.number());
-            Error::new(Kind::Plan, format!("{kind} {number} has no symbols left"))
-                .hint("all 65,535 symbols were sent: build the bundle under a new number")
-        })
-    }
-}
-
-/// Frames in the order of sending, and what to remember of them.
-struct Written {
-    bytes: Vec<u8>,
-    schedule: String,
-    runs: Vec<SentRow>,
-}
-
-fn write(
-    plan: &Plan,
-    frames: &[PlannedFrame],
-    going: &[Going],
-    mission: &Mission,
-) -> Result<Written> {
-    let link = mission.config.link_model();
-    let mut bytes = Vec::new();
-    let mut schedule = "start_utc,start_ms,kind,number,index,bytes\n".to_owned();
-    // What was sent is remembered pass by pass, so that later plans know when the antenna is busy.
-    let mut runs: BTreeMap<(usize, u16), SentRow> = BTreeMap::new();
-    let bar = out::progress(frames.len() as u64, "frames");
-    for planned in frames {
-        let start_s = planned.start_ms / 1000;
-        let begun = plan.passes.iter().filter(|p| p.pass.start_s <= start_s);
-        let place = begun.count().saturating_sub(1);
-        let going = going.get(usize::from(planned.object));
-        let (Some(going), Some(pass)) = (going, plan.passes.get(place)) else {
-            return Err(Error::new(
-                Kind::Internal,
-                "the plan names what was not given",
-            ));
-        };
-        let object = &going.ready.object;
-        let index = u32::from(planned.index) + going.offset;
-        let frame = going.frame(index, mission.profile.link.tag_len)?;
-        packets::push(&mut bytes, &frame);
-        let air_ms = link.air_time_ms(object.symbol_len(), &pass.pass);
-        let (utc, kind) = (show_instant(start_s), kind_name(object.kind()));
-        let (number, len, start_ms) = (object.number(), frame.len(), planned.start_ms);
-        schedule.push_str(&format!("{utc},{start_ms},{kind},{number},{index},{len}\n"));
-        let run = runs
-            .entry((place, planned.object))
-            .or_insert_with(|| SentRow {
-                kind: object.kind(),
-                number,
-                epoch: going.key.epoch().get(),
-                k: object.k(),
-                symbol_len: object.symbol_len(),
-                first: index,
-                count: 0,
-                starts_s: start_s,
-                ends_s: start_s,
-                file: String::new(),
-                object: going.ready.digest,
-                unsent_s: None,
-            });
-        run.count = index - run.first + 1;
-        run.ends_s = (start_ms + air_ms).div_ceil(1000);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(Written {
-        bytes,
-        schedule,
-        runs: runs.into_values().collect(),
-    })
 }
 
 /// What this uplink was planned upon.

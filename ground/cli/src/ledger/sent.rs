@@ -1,0 +1,164 @@
+//! What was written for the uplink, and what of it never left the antenna.
+
+use lightday_wire::{ObjectKind, ObjectNumber};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::facts::{column, kind, number, signed, unsigned};
+use super::{Ledger, Step};
+use crate::error::Result;
+
+/// A run of symbols of an object that was written for the uplink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRow {
+    /// The object's kind.
+    pub kind: ObjectKind,
+    /// The object's number.
+    pub number: ObjectNumber,
+    /// SHA-256 of the object's bytes before padding, signatures included.
+    pub object: [u8; 32],
+    /// The link epoch.
+    pub epoch: u8,
+    /// Source symbols of the object.
+    pub k: u16,
+    /// Bytes of a symbol.
+    pub symbol_len: u16,
+    /// First index.
+    pub first: u32,
+    /// Number of indices from there on.
+    pub count: u32,
+    /// Planned instant of the first bit, Unix seconds.
+    pub starts_s: u64,
+    /// Planned instant of the last bit, Unix seconds.
+    pub ends_s: u64,
+    /// The file of frames.
+    pub file: String,
+    /// When it was said that none of them was transmitted, Unix seconds.
+    pub unsent_s: Option<u64>,
+}
+
+impl SentRow {
+    /// Whether the symbols left the antenna as planned, as far as the ground knows.
+    pub const fn went(&self) -> bool {
+        self.unsent_s.is_none()
+    }
+}
+
+/// An uplink as its decision tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkRow {
+    /// SHA-256 of the file of frames, in hexadecimal.
+    pub sha256: String,
+    /// When it was said that none of its frames was transmitted, Unix seconds.
+    pub unsent_s: Option<u64>,
+}
+
+/// The files whose frames were never transmitted, with the instant at which that was said. It is a decision
+/// and nothing else: the run stays in `sent` as it was written, and the chain keeps who took it back.
+const UNSENT: &str =
+    "SELECT json_extract(what, '$.unsent') AS file, min(at_s) AS at_s FROM decisions
+     WHERE verb = 'uplink' AND json_extract(what, '$.unsent') IS NOT NULL GROUP BY 1";
+
+/// An instant that may be missing.
+fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
+    let value: Option<i64> = row.get(at)?;
+    value.map(|_| column(row, at, unsigned)).transpose()
+}
+
+impl Step<'_> {
+    /// Remembers a run of symbols that was written for the uplink.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
+    pub fn add_sent(&self, row: &SentRow) -> Result<()> {
+        self.transaction
+            .execute(
+                "INSERT INTO sent (kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, file, object)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                params![
+                    row.kind.code(),
+                    row.number.get(),
+                    row.epoch,
+                    row.k,
+                    row.symbol_len,
+                    row.first,
+                    row.count,
+                    signed(row.starts_s),
+                    signed(row.ends_s),
+                    row.file,
+                    row.object
+                ],
+            )
+            .map_err(self.wrap())?;
+        Ok(())
+    }
+
+    /// How many runs of symbols were remembered so far.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
+    pub fn sent_runs(&self) -> Result<usize> {
+        self.transaction
+            .query_row("SELECT count(*) FROM sent", [], |r| column(r, 0, unsigned))
+            .map_err(self.wrap())
+    }
+
+    /// The uplink that wrote this file of frames, if one did.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
+    pub fn uplink_of(&self, file: &str) -> Result<Option<UplinkRow>> {
+        uplink_of(&self.transaction, file).map_err(self.wrap())
+    }
+}
+
+impl Ledger {
+    /// As [`Step::uplink_of`].
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
+    pub fn uplink_of(&self, file: &str) -> Result<Option<UplinkRow>> {
+        uplink_of(&self.connection, file).map_err(self.wrap())
+    }
+
+    /// Everything that was written for the uplink, in that order, with what was never transmitted of it.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
+    pub fn sent(&self) -> Result<Vec<SentRow>> {
+        let sql = format!(
+            "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, s.file, object, u.at_s
+             FROM sent s LEFT JOIN ({UNSENT}) u ON u.file = s.file ORDER BY id"
+        );
+        self.rows(&sql, |r| {
+            Ok(SentRow {
+                kind: column(r, 0, kind)?,
+                number: column(r, 1, number)?,
+                epoch: r.get(2)?,
+                k: r.get(3)?,
+                symbol_len: r.get(4)?,
+                first: r.get(5)?,
+                count: r.get(6)?,
+                starts_s: column(r, 7, unsigned)?,
+                ends_s: column(r, 8, unsigned)?,
+                file: r.get(9)?,
+                object: r.get(10)?,
+                unsent_s: instant(r, 11)?,
+            })
+        })
+    }
+}
+
+fn uplink_of(connection: &Connection, file: &str) -> rusqlite::Result<Option<UplinkRow>> {
+    let sql = format!(
+        "SELECT json_extract(d.what, '$.sha256'), u.at_s FROM decisions d
+         LEFT JOIN ({UNSENT}) u ON u.file = ?1
+         WHERE d.verb = 'uplink' AND json_extract(d.what, '$.file') = ?1 ORDER BY d.seq DESC LIMIT 1"
+    );
+    let read = |row: &Row<'_>| {
+        Ok(UplinkRow {
+            sha256: row.get(0)?,
+            unsent_s: instant(row, 1)?,
+        })
+    };
+    connection.query_row(&sql, [file], read).optional()
+}
