@@ -2,8 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lightday_station::keys::{SigningKey, link_keys_from_text, link_keys_to_text};
+use lightday_station::keys::SigningKey;
 use lightday_station::keyset::KeySetFile;
+use lightday_station::link_keys::HeldKeys;
 use lightday_station::profile::Profile;
 
 fuzz_target!(|text: &str| {
@@ -12,9 +13,13 @@ fuzz_target!(|text: &str| {
         let again = SigningKey::from_pem(&again).expect("a key that was written can be read");
         assert_eq!(again.public(), key.public());
     }
-    if let Ok(keys) = link_keys_from_text(text) {
-        let again = link_keys_from_text(&link_keys_to_text(&keys));
-        assert!(again.is_ok(), "link keys that were written can be read");
+    if let Ok(keys) = HeldKeys::from_text(text) {
+        let again = HeldKeys::from_text(&keys.to_text());
+        let again = again.expect("link keys that were written can be read");
+        assert!(again.epochs().eq(keys.epochs()));
+        for epoch in keys.epochs() {
+            assert_eq!(again.fingerprint(epoch), keys.fingerprint(epoch));
+        }
     }
     if let Ok(set) = KeySetFile::parse(text) {
         let again =
