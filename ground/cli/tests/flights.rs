@@ -168,9 +168,10 @@ fn the_state_digest_is_held_against_the_twin_as_it_was_then() {
         digest("2026-12-02T12:00:00Z"),
     );
     assert_ne!(before, after);
-    let hear = |sequence: u32, state: [u8; 8], at: &str| {
+    let hear_of = |clock_s: u32, sequence: u32, state: [u8; 8], at: &str| {
         let bytes = report(&mission, sequence, |r| {
             r.state_digest = state;
+            r.time_s = clock_s;
             r.bundle = Verdict {
                 number: ObjectNumber::new(1).unwrap(),
                 stage: Stage::Receiving,
@@ -181,6 +182,8 @@ fn the_state_digest_is_held_against_the_twin_as_it_was_then() {
         mission.ok(&format!("ingest heard.bin --at {at}"));
         status(at)["state"].clone()
     };
+    // A vehicle without a clock: the light time alone tells when it left.
+    let hear = |sequence, state, at: &str| hear_of(0, sequence, state, at);
     // Heard on the 3rd at 01:00, it left on the 2nd at 03:00: nothing had arrived, whatever is there now.
     let early = hear(1, before, "2026-12-03T01:00:00Z");
     assert_eq!(early["twin"], "agrees", "{early}");
@@ -199,4 +202,10 @@ fn the_state_digest_is_held_against_the_twin_as_it_was_then() {
     );
     let arrived = hear(3, after, "2026-12-03T10:10:00Z");
     assert_eq!(arrived["twin"], "agrees", "{arrived}");
+    // A clock that is behind says that the report may have left then: it agrees, or nobody can tell.
+    let clock_s = 1_796_180_400; // 2 December, 03:00
+    let late = hear_of(clock_s, 4, before, "2026-12-05T00:00:00Z");
+    assert_eq!(late["twin"], "agrees", "{late}");
+    let late = hear_of(clock_s, 5, [9; 8], "2026-12-05T01:00:00Z");
+    assert_eq!(late["twin"], "not compared", "{late}");
 }

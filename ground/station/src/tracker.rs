@@ -194,6 +194,17 @@ impl Proven {
         (there != 0).then(|| there - here)
     }
 
+    /// When it left the vehicle, at the earliest and at the latest: it may have lain in a file before it was taken
+    /// in, so that a clock on board that is behind may be right.
+    #[must_use]
+    pub fn left_s(&self) -> (u64, u64) {
+        let clock_s = u64::from(self.report.time_s);
+        match clock_s {
+            0 => (self.sent_s, self.sent_s),
+            _ => (clock_s.min(self.sent_s), self.sent_s),
+        }
+    }
+
     /// Whether it says that the record was lost.
     #[must_use]
     pub const fn is_alarm(&self) -> bool {
@@ -226,6 +237,8 @@ pub struct Tracker {
     heard: Vec<Heard>,
     /// The first report that another one contradicts.
     contradiction: Option<Proven>,
+    /// The report that was heard last, whatever its place in the order.
+    latest_heard: Option<Proven>,
 }
 
 /// Seconds within which two reports may overtake each other on the ground, and a clock on board be ahead.
@@ -289,6 +302,7 @@ impl Tracker {
             known: BTreeSet::new(),
             heard: Vec::new(),
             contradiction: None,
+            latest_heard: None,
         }
     }
 
@@ -299,6 +313,13 @@ impl Tracker {
     #[must_use]
     pub const fn contradiction(&self) -> Option<&Proven> {
         self.contradiction.as_ref()
+    }
+
+    /// The report that was heard last and proved itself, even if one of a higher sequence was heard before it:
+    /// where two speak, one of these two is the vehicle.
+    #[must_use]
+    pub const fn latest_heard(&self) -> Option<&Proven> {
+        self.latest_heard.as_ref()
     }
 
     /// The last report that proved itself, of a vehicle that has its record.
@@ -347,14 +368,34 @@ impl Tracker {
             .key(keys, frame.epoch)?
             .open_report(&frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
+        self.take(frame.epoch, body, bytes, received_s)
+    }
+
+    /// Takes in again what proved itself when it was heard, where its link key is not held any more: whoever keeps
+    /// it must see every change of it, as the ledger's chain of hashes does.
+    ///
+    /// # Errors
+    /// [`TrackError`], never [`TrackError::Forged`] or [`TrackError::KeyMissing`].
+    pub fn recall(&mut self, bytes: &[u8], received_s: u64) -> Result<Proven, TrackError> {
+        let frame = ReportFrame::parse(bytes).map_err(TrackError::NotAReport)?;
+        self.take(frame.epoch, frame.body, bytes, received_s)
+    }
+
+    /// Gives an authentic report its place.
+    fn take(
+        &mut self,
+        epoch: Epoch,
+        body: &[u8],
+        bytes: &[u8],
+        received_s: u64,
+    ) -> Result<Proven, TrackError> {
         let report: Report = canon::decode(body).map_err(TrackError::Malformed)?;
-        if let Some(last) = self.epoch().filter(|last| frame.epoch < *last) {
-            let found = frame.epoch;
-            return Err(TrackError::OldEpoch { found, last });
+        if let Some(last) = self.epoch().filter(|last| epoch < *last) {
+            return Err(TrackError::OldEpoch { found: epoch, last });
         }
         let mut proven = Proven {
             report,
-            epoch: frame.epoch,
+            epoch,
             received_s,
             sent_s: received_s.saturating_sub(self.light_time_s),
             missed: 0,
@@ -363,7 +404,7 @@ impl Tracker {
             self.take_alarm(proven, bytes)?;
             return Ok(proven);
         }
-        if self.last.is_some_and(|last| last.epoch < frame.epoch) {
+        if self.last.is_some_and(|last| last.epoch < epoch) {
             self.known.clear();
             self.heard.clear();
             self.contradiction = None;
@@ -380,8 +421,9 @@ impl Tracker {
             self.contradiction = Some(proven);
         }
         self.heard.push(now);
+        self.latest_heard = Some(proven);
         // Across an epoch the order of epochs is all: a vehicle that was resynchronised counts anew.
-        if let Some(last) = self.last.filter(|last| last.epoch == frame.epoch) {
+        if let Some(last) = self.last.filter(|last| last.epoch == epoch) {
             let (found, last) = (report.sequence, last.report.sequence);
             if !is_newer(found, last) {
                 return Err(TrackError::OldSequence { found, last });
@@ -390,7 +432,7 @@ impl Tracker {
         }
         self.last = Some(proven);
         match &mut self.alarm {
-            Some(alarm) if alarm.proven.epoch == frame.epoch => alarm.denied = true,
+            Some(alarm) if alarm.proven.epoch == epoch => alarm.denied = true,
             _ => self.end_alarm(),
         }
         Ok(proven)

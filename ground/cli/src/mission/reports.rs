@@ -2,7 +2,7 @@
 
 use lightday_station::facts::{Fact, facts};
 use lightday_station::link_keys::HeldKeys;
-use lightday_station::tracker::{Alarm, Proven, Tracker};
+use lightday_station::tracker::{Alarm, Proven, TrackError, Tracker};
 use lightday_wire::Epoch;
 use serde_json::{Value, json};
 
@@ -14,12 +14,16 @@ use crate::time::show_instant;
 /// What the vehicle last proved.
 ///
 /// # Errors
-/// A report of the ledger does not prove itself any more: another key, or another vehicle.
+/// A report of the ledger does not prove itself any more: another key, or another vehicle. Where the key of its epoch
+/// was taken away from this machine, as a stolen one is, the ledger's own chain vouches for it.
 pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &HeldKeys) -> Result<Tracker> {
     let profile = &mission.profile;
     let mut tracker = Tracker::new(profile.vehicle, profile.link.light_time_s);
     for row in ledger.reports()? {
-        let heard = tracker.receive(keys, &row.frame, row.received_s);
+        let heard = match tracker.receive(keys, &row.frame, row.received_s) {
+            Err(TrackError::KeyMissing(_)) => tracker.recall(&row.frame, row.received_s),
+            heard => heard,
+        };
         // One that is older than another was kept, too, and has its say as such.
         if let Some(e) = heard.err().filter(|e| !e.is_authentic()) {
             let what = format!("report {} of the ledger: {e}", row.sequence);
@@ -37,12 +41,26 @@ pub fn contradiction_text(tracker: &Tracker) -> String {
     let Some(odd) = tracker.contradiction() else {
         return String::new();
     };
-    format!(
-        "ALARM: two speak as the vehicle. Report {}, heard {}, cannot have been sent beside those that were heard before it.\n  Somebody else speaks under a stolen link key, or held a recording back: believe none of link epoch {}, and go on to the next (lightday command epoch-switch).\n\n",
+    let mut text = format!(
+        "ALARM: two speak as the vehicle. Report {}, heard {}, cannot have been sent beside those that were heard before it.\n  Somebody else speaks under a stolen link key, or held a recording back: believe none of link epoch {}, and go on to the next (lightday command epoch-switch).\n",
         odd.report.sequence,
         show_instant(odd.received_s),
         odd.epoch.get(),
-    )
+    );
+    // What stands below is of the highest sequence, which anybody can claim.
+    let other = tracker.latest_heard();
+    if let Some(other) = other.filter(|other| tracker.last() != Some(other)) {
+        text.push_str(&format!(
+            "  Below stands what report {} says. The one that was heard last, report {}, says:\n",
+            tracker.last().map_or(0, |last| last.report.sequence),
+            other.report.sequence
+        ));
+        for fact in facts(&other.report) {
+            text.push_str(&format!("    {:<18}{}\n", fact.name, fact.value));
+        }
+    }
+    text.push('\n');
+    text
 }
 
 /// The same for machines: null where there is none.

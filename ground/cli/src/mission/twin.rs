@@ -115,7 +115,8 @@ fn live<const W: usize, const E: usize>(
     ledger: &Ledger,
     (last, now_s): (Option<&Proven>, u64),
 ) -> Result<Option<Expected>> {
-    let link_keys = mission.link_keys()?;
+    // Both ends are ours: an epoch whose key was taken away from this machine gets another one.
+    let link_keys = HeldKeys::from(&mission.held_link_keys()?.padded());
     let calendar = Calendar {
         start_unix_s: config.launched_s,
     };
@@ -147,7 +148,8 @@ fn live<const W: usize, const E: usize>(
     }))
 }
 
-/// Lets the twin live through the minutes in which a report left the vehicle, and compares the two.
+/// Lets the twin live through the minutes in which a report left the vehicle, and compares the two. A report that
+/// was taken in late left nobody knows when: it may agree, but cannot differ.
 fn compare<const W: usize, const E: usize>(
     twin: &mut Twin<W, E>,
     calendar: Calendar,
@@ -155,28 +157,32 @@ fn compare<const W: usize, const E: usize>(
     now_s: u64,
     report: impl Fn(&Twin<W, E>) -> Option<Report>,
 ) -> Agreement {
-    let begin_s = last
-        .sent_s
-        .saturating_sub(SLACK_S)
-        .max(calendar.start_unix_s);
-    let end_s = last.sent_s.saturating_add(SLACK_S).min(now_s);
     let mut then = None;
-    let mut at_s = begin_s;
-    while at_s <= end_s {
-        twin.advance(calendar.instant(at_s));
-        let digest = twin
-            .vehicle()
-            .agent()
-            .map(|agent| agent.state_digest().prefix().0);
-        if digest == Some(last.report.state_digest) {
-            return Agreement::Agrees;
+    let (earliest_s, latest_s) = last.left_s();
+    let is_late = earliest_s.saturating_add(SLACK_S) < latest_s;
+    let instants = if is_late {
+        &[earliest_s, latest_s][..]
+    } else {
+        &[latest_s]
+    };
+    for left_s in instants {
+        let begin_s = left_s.saturating_sub(SLACK_S);
+        let end_s = left_s.saturating_add(SLACK_S).min(now_s);
+        let mut at_s = begin_s.max(calendar.start_unix_s);
+        while at_s <= end_s {
+            twin.advance(calendar.instant(at_s));
+            let agent = twin.vehicle().agent();
+            let digest = agent.map(|agent| agent.state_digest().prefix().0);
+            if digest == Some(last.report.state_digest) {
+                return Agreement::Agrees;
+            }
+            if at_s <= *left_s {
+                then = report(twin);
+            }
+            at_s += LOOK_S;
         }
-        if at_s <= last.sent_s {
-            then = report(twin);
-        }
-        at_s += LOOK_S;
     }
-    let Some(then) = then else {
+    let Some(then) = then.filter(|_| !is_late) else {
         return Agreement::NotCompared;
     };
     let both = facts(&last.report).into_iter().zip(facts(&then));

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lightday_station::container;
+use lightday_station::facts::facts;
+use lightday_station::tracker::Tracker;
 use lightday_wire::{Frame, HEADER_LEN, ObjectKind};
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use crate::Global;
 use crate::error::{Error, Result};
 use crate::mission::artifact::{Artifact, bad_file, kind_name, signature_files};
 use crate::mission::keys::bad_key;
+use crate::mission::reports::by_name;
 use crate::mission::{Mission, packets};
 use crate::out::{self, Table};
 use crate::verb::describe;
@@ -139,20 +142,20 @@ fn frames(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
             .hint("give a bundle, a document, or a file of frames or reports"));
     }
     let mission = Mission::open(global).ok();
+    let is_report = |packet: &&[u8]| {
+        packet
+            .first()
+            .is_some_and(|b| b >> 4 == ObjectKind::Report.code())
+    };
+    if packets.first().is_some_and(is_report) {
+        return reports(path, &packets, mission.as_ref());
+    }
     let tag_len = mission
         .as_ref()
         .map_or(lightday_wire::TagLen::Eight, |m| m.profile.link.tag_len);
     let mut runs: BTreeMap<(u8, u32, u8, u16, usize), Vec<u16>> = BTreeMap::new();
     let mut total = 0usize;
     for (n, packet) in packets.iter().enumerate() {
-        if packet
-            .first()
-            .is_some_and(|b| b >> 4 == ObjectKind::Report.code())
-        {
-            return Err(Error::input(path, "holds reports").hint(
-                "take them in with `lightday ingest`; `lightday status` shows what they prove",
-            ));
-        }
         let frame = Frame::parse(packet, tag_len).map_err(|e| {
             Error::input(path, e)
                 .field(format!("frame {}", n + 1))
@@ -196,8 +199,55 @@ fn frames(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
     )
 }
 
+/// What each report says, once it has proved itself; its place among the others is `lightday ingest`'s to find.
+fn reports(path: &Path, packets: &[&[u8]], mission: Option<&Mission>) -> Result<Value> {
+    let Some(mission) = mission else {
+        return Err(
+            Error::input(path, "holds reports, which only a mission's link keys open")
+                .hint("run it inside a mission, or name one: --mission DIR"),
+        );
+    };
+    let keys = mission.link_keys()?;
+    let said = packets.iter().map(|packet| {
+        let mut alone = Tracker::new(mission.profile.vehicle, 0);
+        match alone.receive(&keys, packet, 0) {
+            Ok(proven) => json!({
+                "sequence": proven.report.sequence, "epoch": proven.epoch.get(),
+                "onboard_clock_s": proven.report.time_s, "says": by_name(&facts(&proven.report)),
+            }),
+            Err(error) => json!({ "error": error.to_string(), "hint": error.hint() }),
+        }
+    });
+    let bytes: usize = packets.iter().map(|p| p.len()).sum();
+    Ok(json!({
+        "file": path.display().to_string(),
+        "reports": said.collect::<Vec<_>>(),
+        "fields": [{ "field": "= reports", "bytes": bytes }],
+    }))
+}
+
+fn show_reports(value: &Value) -> String {
+    let mut text = String::new();
+    for report in value["reports"].as_array().into_iter().flatten() {
+        if let Some(error) = report["error"].as_str() {
+            text.push_str(&format!("\n  a packet that proves nothing: {error}\n"));
+            continue;
+        }
+        text.push_str(&format!(
+            "\n  report {} of link epoch {}, authentic\n",
+            report["sequence"], report["epoch"]
+        ));
+        for (name, value) in report["says"].as_object().into_iter().flatten() {
+            let value = value.as_str().unwrap_or_default();
+            text.push_str(&format!("    {name:<18}{value}\n"));
+        }
+    }
+    text
+}
+
 fn show(value: &Value) -> Result<()> {
     let mut text = format!("{}\n", value["file"].as_str().unwrap_or_default());
+    text.push_str(&show_reports(value));
     if let Some(says) = value["says"].as_object() {
         for (key, v) in says {
             text.push_str(&format!("  {}\n", describe::line(key, v)));

@@ -41,7 +41,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let now_s = global.now_s();
     let tracker = match ledger.reports()?.is_empty() {
         true => Tracker::new(mission.profile.vehicle, mission.profile.link.light_time_s),
-        false => reports::tracker(&mission, &ledger, &mission.link_keys()?)?,
+        false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?,
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
     let claims = claims::claims(&ledger)?;
@@ -283,7 +283,8 @@ fn seen(mission: &Mission, sent: &SentRow, last: Option<&Proven>, now_s: u64) ->
         _ if !sent.went() => "never: not transmitted",
         _ if now_s < sent.starts_s => "not sent yet",
         _ if now_s < arrives_s => "no: still on its way",
-        Some(proven) if proven.sent_s >= arrives_s => "yes",
+        Some(proven) if proven.left_s().0 >= arrives_s => "yes",
+        Some(proven) if proven.sent_s >= arrives_s => "perhaps: not by the vehicle's clock",
         _ => "no: later than the report",
     }
 }

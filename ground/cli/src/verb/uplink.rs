@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
-use lightday_station::tracker::Alarm;
+use lightday_station::tracker::{Alarm, Proven};
 use lightday_trust::FrameKey;
 use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage};
 use serde_json::{Value, json};
@@ -90,19 +90,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         made_here(&ledger, &ready.object, file)?;
         same_as_before(&sent, ready, file)?;
     }
-    let (last, alarm) = latest_report(&mission, &ledger)?;
-    if let Some(alarm) = alarm {
-        warn_of_alarm(&alarm, &args.files)?;
-    }
-    let stand_ins = ready
-        .iter()
-        .zip(&args.files)
-        .map(|(r, file)| {
-            let ours = ledger.next_number(r.object.kind())?;
-            let sent = went_up(&sent, &r.object);
-            what_is_needed(&r.object, file, last.as_ref(), (sent, ours))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let epochs = epochs(args, &ledger, &ready)?;
+    let stand_ins = stand_ins(args, &mission, &ledger, (&ready, &epochs, &sent))?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
         plan::enough(&planned)?;
@@ -112,7 +101,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
             .hint("add passes to passes.csv"));
     }
-    let keys = frame_keys(args, &mission, &ledger, &ready)?;
+    let keys = frame_keys(&mission, &epochs)?;
     let going: Vec<Going> = ready
         .into_iter()
         .zip(keys)
@@ -265,13 +254,12 @@ fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
 }
 
 /// The latest report that proved itself.
-fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<(Option<Report>, Option<Alarm>)> {
+fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<(Option<Proven>, Option<Alarm>)> {
     if ledger.reports()?.is_empty() {
         return Ok((None, None));
     }
     let tracker = reports::tracker(mission, ledger, &mission.link_keys()?)?;
-    let last = tracker.last().map(|proven| proven.report);
-    Ok((last, tracker.alarm().copied()))
+    Ok((tracker.last().copied(), tracker.alarm().copied()))
 }
 
 /// A vehicle that lost its record hears nothing but a resynchronisation: whatever else goes up is lost.
@@ -295,6 +283,28 @@ fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// What stands in the plan for each object.
+fn stand_ins(
+    args: &Args,
+    mission: &Mission,
+    ledger: &Ledger,
+    (ready, epochs, sent): (&[Ready], &[Epoch], &[SentRow]),
+) -> Result<Vec<UplinkObject>> {
+    let (last, alarm) = latest_report(mission, ledger)?;
+    if let Some(alarm) = alarm {
+        warn_of_alarm(&alarm, &args.files)?;
+    }
+    let objects = ready.iter().zip(&args.files).zip(epochs);
+    let objects = objects.map(|((r, file), epoch)| {
+        let ours = ledger.next_number(r.object.kind())?;
+        let sent = went_up(sent, &r.object);
+        // What was said in an epoch that is left has no say in the next: whoever stole the key may have said it.
+        let last = last.as_ref().filter(|last| last.epoch >= *epoch);
+        what_is_needed(&r.object, file, last.map(|l| &l.report), (sent, ours))
+    });
+    objects.collect()
+}
+
 /// What stands for the object in the plan: as many symbols as the vehicle said that it still needs. What
 /// was on its way when it said so is not counted, so that rather too much is sent than too little.
 fn what_is_needed(
@@ -303,8 +313,7 @@ fn what_is_needed(
     last: Option<&Report>,
     (sent, ours): (u32, ObjectNumber),
 ) -> Result<UplinkObject> {
-    // A switch of the epoch leads away from whoever may have forged the report; no report holds it up.
-    let Some(report) = last.filter(|_| !matches!(switched_epoch(file), Ok(Some(_)))) else {
+    let Some(report) = last else {
         return Ok(object.clone());
     };
     let (kind, number) = (object.kind(), object.number());
@@ -313,6 +322,14 @@ fn what_is_needed(
         .and_then(|i| report.next.get(i).copied())
         // What was never given out cannot be used up.
         .filter(|next| *next <= ours);
+    if next.is_some_and(|next| number < next) && sent == 0 {
+        out::message(format_args!(
+            "warning: {}: a report says that the vehicle takes {} {number} no more, but nothing of it ever went up. Somebody else speaks as the vehicle, or this ledger is older than another: it is sent all the same.",
+            file.display(),
+            kind_name(kind)
+        ));
+        return Ok(object.clone());
+    }
     if next.is_some_and(|next| number < next) {
         let what = format!(
             "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",
@@ -354,14 +371,9 @@ fn had(mission: &Mission, sent: &[SentRow], path: &Path) -> bool {
     sent.iter().any(|s| s.file == file)
 }
 
-/// The uplink key of each object. A switch of the epoch travels under the new epoch's own key.
-fn frame_keys(
-    args: &Args,
-    mission: &Mission,
-    ledger: &Ledger,
-    ready: &[Ready],
-) -> Result<Vec<FrameKey>> {
-    let link_keys = mission.link_keys()?;
+/// The epoch of each object's frames. A switch of the epoch travels under the new epoch's own key: it leads away
+/// from whoever may have forged a report.
+fn epochs(args: &Args, ledger: &Ledger, ready: &[Ready]) -> Result<Vec<Epoch>> {
     let epoch = match args.epoch {
         Some(epoch) => Epoch::new(epoch).ok_or_else(|| {
             Error::new(Kind::Usage, format!("{epoch} is no epoch"))
@@ -370,13 +382,20 @@ fn frame_keys(
         })?,
         None => current_epoch(ledger)?,
     };
-    let keys = args.files.iter().zip(ready).map(|(file, ready)| {
+    let epochs = args.files.iter().zip(ready).map(|(file, ready)| {
         let own = match (ready.object.kind(), args.epoch) {
             (ObjectKind::Command, None) => switched_epoch(file)?,
             _ => None,
         };
-        mission.uplink_key(&link_keys, own.unwrap_or(epoch))
+        Ok(own.unwrap_or(epoch))
     });
+    epochs.collect()
+}
+
+/// The uplink key of each object.
+fn frame_keys(mission: &Mission, epochs: &[Epoch]) -> Result<Vec<FrameKey>> {
+    let link_keys = mission.link_keys()?;
+    let keys = epochs.iter().map(|e| mission.uplink_key(&link_keys, *e));
     keys.collect()
 }
 
