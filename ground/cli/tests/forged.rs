@@ -8,7 +8,7 @@ use common::{Mission, START, report};
 use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
 use lightday_wire::answer::{self, Answer};
-use lightday_wire::{Digest, Epoch, ObjectNumber, VehicleId, canon};
+use lightday_wire::{Digest, Epoch, ObjectNumber, Stage, VehicleId, canon};
 
 fn number(n: u32) -> ObjectNumber {
     ObjectNumber::new(n).unwrap()
@@ -82,6 +82,51 @@ fn a_forged_report_holds_no_epoch_switch_up() {
     fs::write(mission.path("forged.bin"), forged).unwrap();
     mission.ok("ingest forged.bin");
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+}
+
+#[test]
+fn a_number_that_has_a_verdict_alone_is_taken_over_too() {
+    let mission = Mission::with_bundle("accepted-verdict");
+    let heard = report(&mission, 9, |r| {
+        r.bundle.number = number(2);
+        r.bundle.stage = Stage::Receiving;
+        r.symbols_needed = 3;
+    });
+    fs::write(mission.path("r.bin"), heard).unwrap();
+    let said = mission.ok("ingest r.bin").out;
+    assert!(said.contains("verdict on bundle 2"), "{said}");
+    let said = mission.ok("ingest r.bin --accept-numbers 9").out;
+    assert!(!said.contains("ALARM"), "{said}");
+    mission.ok("build new.bin --version 1.2.0 --full");
+    assert!(mission.path("bundles/3.ldb").exists());
+    let far = report(&mission, 10, |r| r.bundle.number = number(70_000));
+    fs::write(mission.path("far.bin"), far).unwrap();
+    mission.ok("ingest far.bin");
+    mission.fails("ingest far.bin --accept-numbers 10", 5, "number 70001");
+}
+
+#[test]
+fn an_alarm_names_the_report_that_says_the_number() {
+    let mission = Mission::with_bundle("forged-report");
+    let high = report(&mission, 7, |r| r.next[0] = number(5000));
+    let low = report(&mission, 8, |r| {
+        r.next[0] = number(12);
+        r.bundle.number = number(11);
+    });
+    fs::write(mission.path("two.bin"), [high, low].concat()).unwrap();
+    let said = mission.ok("ingest two.bin").out;
+    for says in [
+        "report 7 claims that bundle 5000",
+        "report 8 has a verdict on bundle 11",
+    ] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let status = mission.ok("status --json").json();
+    let claim = &status["claims"][0];
+    assert_eq!(
+        (&claim["next_report"], &claim["verdict_report"]),
+        (&7.into(), &8.into())
+    );
 }
 
 #[test]

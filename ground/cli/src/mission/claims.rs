@@ -13,17 +13,35 @@ use crate::ledger::{Ledger, ReportRow};
 
 use super::artifact::kind_name;
 
-/// A number of a report that is higher than any given out.
+/// A number, and who says it. Of two claims the one of the higher number is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// The number.
+    pub number: ObjectNumber,
+    /// The sequence of the report.
+    pub report: u32,
+}
+
+/// Numbers of reports that are higher than any given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Of what.
     pub kind: ObjectKind,
     /// The number that the vehicle would take next, or none where the claim is a verdict.
-    pub next: Option<ObjectNumber>,
-    /// The number that a verdict is about.
-    pub verdict: Option<ObjectNumber>,
-    /// The sequence of the report, of several the last one's.
-    pub report: u32,
+    pub next: Option<Said>,
+    /// The number that a verdict is about; another report may have it.
+    pub verdict: Option<Said>,
+}
+
+impl Claim {
+    /// The first number that the vehicle would still take if all of this were true: what has a verdict is
+    /// used up as well.
+    #[must_use]
+    pub fn first_free(&self) -> ObjectNumber {
+        let next = self.next.map(|said| said.number);
+        let behind = self.verdict.map(|said| said.number.next());
+        next.max(behind).unwrap_or_default()
+    }
 }
 
 /// The claims of all reports of the latest link epoch, of each kind the highest.
@@ -38,7 +56,6 @@ pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
                     known.verdict = known.verdict.max(claim.verdict);
-                    known.report = claim.report;
                 }
                 None => claims.push(claim),
             }
@@ -79,14 +96,17 @@ pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
             ObjectKind::Command => Some(report.command.number),
             _ => None,
         };
-        let next = Some(next).filter(|next| *next > ours);
-        let verdict = verdict.filter(|number| *number >= ours);
+        let said = |number| Said {
+            number,
+            report: row.sequence,
+        };
+        let next = Some(next).filter(|next| *next > ours).map(said);
+        let verdict = verdict.filter(|number| *number >= ours).map(said);
         if next.is_some() || verdict.is_some() {
             claims.push(Claim {
                 kind,
                 next,
                 verdict,
-                report: row.sequence,
             });
         }
     }
@@ -99,18 +119,14 @@ pub fn text(claims: &[Claim]) -> String {
     let mut text = String::new();
     for claim in claims {
         let kind = kind_name(claim.kind);
-        if let Some(next) = claim.next {
+        if let Some(Said { number, report }) = claim.next {
             text.push_str(&format!(
-                "ALARM: report {} claims that {kind} {} comes next; no number as high was given out here.\n",
-                claim.report,
-                next.get()
+                "ALARM: report {report} claims that {kind} {number} comes next; no number as high was given out here.\n"
             ));
         }
-        if let Some(number) = claim.verdict {
+        if let Some(Said { number, report }) = claim.verdict {
             text.push_str(&format!(
-                "ALARM: report {} has a verdict on {kind} {}, which was never made here.\n",
-                claim.report,
-                number.get()
+                "ALARM: report {report} has a verdict on {kind} {number}, which was never made here.\n"
             ));
         }
     }
@@ -125,13 +141,15 @@ pub fn text(claims: &[Claim]) -> String {
 /// The same for machines.
 #[must_use]
 pub fn to_json(claims: &[Claim]) -> Value {
-    let number = |n: Option<ObjectNumber>| n.map(ObjectNumber::get);
+    let number = |said: Option<Said>| said.map(|s| s.number.get());
+    let report = |said: Option<Said>| said.map(|s| s.report);
     claims
         .iter()
         .map(|claim| {
             json!({
-                "kind": kind_name(claim.kind), "next": number(claim.next),
-                "verdict": number(claim.verdict), "report": claim.report,
+                "kind": kind_name(claim.kind),
+                "next": number(claim.next), "next_report": report(claim.next),
+                "verdict": number(claim.verdict), "verdict_report": report(claim.verdict),
             })
         })
         .collect()

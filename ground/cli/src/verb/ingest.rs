@@ -143,9 +143,7 @@ fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Cla
             })?;
         }
         for claim in accepted {
-            if let Some(next) = claim.next {
-                step.raise_number(claim.kind, next)?;
-            }
+            step.raise_number(claim.kind, claim.first_free())?;
         }
         Ok(((), what))
     })
@@ -176,8 +174,8 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
     };
     for claim in &claims {
         let ours = ledger.next_number(claim.kind)?.get();
-        let far = claim.next.filter(|n| n.get() - ours > MOST_ACCEPTED);
-        if let Some(next) = far {
+        let next = claim.first_free();
+        if next.get().saturating_sub(ours) > MOST_ACCEPTED {
             let what = format!(
                 "number {next} is more than {MOST_ACCEPTED} above {ours}, the next of ours"
             );
