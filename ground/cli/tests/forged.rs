@@ -130,6 +130,21 @@ fn an_alarm_names_the_report_that_says_the_number() {
 }
 
 #[test]
+fn a_dry_run_names_the_claims_of_what_it_hears() {
+    let mission = Mission::with_bundle("forged-dry");
+    let forged = report(&mission, 9, |r| r.next = [number(0xff_ffff); 4]);
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    let alarms = |line: &str| {
+        let said = mission.ok(line).out;
+        said.lines().filter(|l| l.starts_with("ALARM")).count()
+    };
+    assert_eq!(alarms("ingest forged.bin --dry-run"), 4);
+    assert_eq!(alarms("status"), 0);
+    assert_eq!(alarms("ingest forged.bin"), 4);
+    assert_eq!(alarms("ingest forged.bin --dry-run"), 4);
+}
+
+#[test]
 fn numbers_that_are_used_up_are_said_to_be() {
     let mission = Mission::with_bundle("last-number");
     let sql = "UPDATE numbers SET next = 16777215 WHERE kind = 3";

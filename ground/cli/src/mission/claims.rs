@@ -44,13 +44,14 @@ impl Claim {
     }
 }
 
-/// The claims of all reports of the latest link epoch, of each kind the highest.
+/// The claims of all reports of the latest link epoch, of each kind the highest: of those that the ledger has,
+/// and of those that were `heard` just now.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
+pub fn claims(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = Vec::new();
-    for row in latest_epoch(ledger)? {
+    for row in latest_epoch(ledger, heard)? {
         for claim in of_row(&row, ledger)? {
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
@@ -64,12 +65,13 @@ pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// The reports of the latest link epoch.
+/// The reports of the latest link epoch, of the ledger and `heard` just now.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn latest_epoch(ledger: &Ledger) -> Result<Vec<ReportRow>> {
+pub fn latest_epoch(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<ReportRow>> {
     let mut rows = ledger.reports()?;
+    rows.extend_from_slice(heard);
     let epoch = |row: &ReportRow| ReportFrame::parse(&row.frame).map(|f| f.epoch).ok();
     let latest = rows.iter().filter_map(epoch).max();
     rows.retain(|row| epoch(row) == latest);

@@ -82,10 +82,15 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         None => Vec::new(),
     };
     let is_news = !(accepted.is_empty() && heard.is_empty());
-    if is_news && !args.dry_run {
-        remember(&mut ledger, global, &heard, &accepted)?;
-    }
-    let claims = claims::claims(&ledger)?;
+    let rows = heard.rows(now_s);
+    let claims = if args.dry_run {
+        claims::claims(&ledger, &rows)?
+    } else {
+        if is_news {
+            remember(&mut ledger, global, &heard, &rows, &accepted)?;
+        }
+        claims::claims(&ledger, &[])?
+    };
     show(args, &heard, before, (&tracker, &claims))?;
     refusals(args, &heard)?;
     if !args.json {
@@ -102,6 +107,18 @@ impl Heard {
             && self.strangers.is_empty()
     }
 
+    /// The reports as the ledger keeps them.
+    fn rows(&self, received_s: u64) -> Vec<ReportRow> {
+        let proven = self.proven.iter().map(|(p, f)| (p.report.sequence, f));
+        let older = self.older.iter().map(|(sequence, f)| (*sequence, f));
+        let rows = proven.chain(older).map(|(sequence, frame)| ReportRow {
+            received_s,
+            sequence,
+            frame: frame.clone(),
+        });
+        rows.collect()
+    }
+
     fn answers(&self) -> Vec<&Value> {
         self.answers.iter().map(|(_, value, _)| value).collect()
     }
@@ -112,7 +129,13 @@ fn numbers(of: &[ObjectNumber]) -> Vec<u32> {
 }
 
 /// One step of the ledger: what was heard, and the numbers that people accept.
-fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Claim]) -> Result<()> {
+fn remember(
+    ledger: &mut Ledger,
+    global: &Global,
+    heard: &Heard,
+    rows: &[ReportRow],
+    accepted: &[Claim],
+) -> Result<()> {
     let received_s = global.now_s();
     let sequences: Vec<u32> = heard
         .proven
@@ -126,14 +149,8 @@ fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Cla
         "accepted_numbers": claims::to_json(accepted),
     });
     ledger.step(&global.actor(), "ingest", |step| {
-        let proven = heard.proven.iter().map(|(p, f)| (p.report.sequence, f));
-        let older = heard.older.iter().map(|(sequence, f)| (*sequence, f));
-        for (sequence, frame) in proven.chain(older) {
-            step.add_report(&ReportRow {
-                received_s,
-                sequence,
-                frame: frame.clone(),
-            })?;
+        for row in rows {
+            step.add_report(row)?;
         }
         for (command, _, frame) in &heard.answers {
             step.add_answer(&AnswerRow {
@@ -154,7 +171,7 @@ const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// The claims of a report that the ledger has, for people to accept.
 fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
-    let mut rows = claims::latest_epoch(ledger)?;
+    let mut rows = claims::latest_epoch(ledger, &[])?;
     rows.retain(|row| row.sequence == sequence);
     let claims = match rows.as_slice() {
         [row] => claims::of_row(row, ledger)?,

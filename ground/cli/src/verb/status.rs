@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         false => reports::tracker(&mission, &ledger, &mission.link_keys()?)?,
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
-    let claims = claims::claims(&ledger)?;
+    let claims = claims::claims(&ledger, &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
