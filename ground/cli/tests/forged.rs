@@ -197,8 +197,16 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
     fs::write(mission.path("ours.bin"), answer(&mission, 1, 5)).unwrap();
     fs::write(mission.path("strange.bin"), answer(&mission, 8, 5)).unwrap();
-    let heard = mission.ok("ingest ours.bin --json").json();
+    // Two antennas hear the same: that is no forgery.
+    let twice = [answer(&mission, 1, 5), answer(&mission, 1, 5)].concat();
+    fs::write(mission.path("twice.bin"), twice).unwrap();
+    let heard = mission.ok("ingest twice.bin --json").json();
+    assert_eq!(heard["answers"].as_array().unwrap().len(), 1, "{heard}");
     assert_eq!(heard["answers"][0]["command"], 1);
+    assert_eq!(
+        (&heard["disputed"], &heard["duplicates"]),
+        (&serde_json::json!([]), &1.into())
+    );
     let again = mission.ok("ingest ours.bin --json").json();
     assert_eq!(
         (&again["answers"], &again["duplicates"]),

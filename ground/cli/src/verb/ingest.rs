@@ -220,7 +220,9 @@ fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
     for (command, value, frame) in std::mem::take(&mut heard.answers) {
         let known = ledger.answers(command)?;
         let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
-        if known.contains(&frame) {
+        // The same frame twice is one answer that was heard twice: in this file, or in an earlier one.
+        let is_heard = heard.answers.iter().any(|(.., other)| *other == frame);
+        if is_heard || known.contains(&frame) {
             heard.duplicates += 1;
         } else if !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger) {
             heard.strangers.push(command);
