@@ -77,11 +77,61 @@ fn a_forged_report_holds_no_epoch_switch_up() {
     mission.ok("command epoch-switch 1");
     mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
     mission.ok("keygen link-epoch 1 --from keys/link.key");
-    // A number that was given out, so that nothing shows.
+    // A number that was given out, and never sent: the vehicle cannot have it.
     let forged = report(&mission, 9, |r| r.next[2] = number(2));
     fs::write(mission.path("forged.bin"), forged).unwrap();
-    mission.ok("ingest forged.bin");
+    let said = mission.ok("ingest forged.bin").out;
+    assert!(said.contains("report 9 claims that command 2"), "{said}");
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+}
+
+#[test]
+fn an_alarm_stands_whatever_is_made_and_sent_after_it() {
+    let mission = Mission::with_bundle("forged-stands");
+    let forged = report(&mission, 9, |r| {
+        r.next[2] = number(3);
+        r.command.number = number(2);
+    });
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    let first = mission.ok("ingest forged.bin --json").json()["claims"].clone();
+    assert_eq!(first[0]["next"], 3);
+    let claims = || mission.ok("status --json").json()["claims"].clone();
+    for n in [1, 2] {
+        mission.ok("command report-request");
+        assert_eq!(claims(), first);
+        mission.ok(&format!(
+            "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+        ));
+        mission.ok(&format!("uplink documents/cmd-{n}.ldd --at {START}"));
+        // What the vehicle itself says of it is true.
+        let honest = report(&mission, 9 + n, |r| r.next[2] = number(n + 1));
+        fs::write(mission.path("honest.bin"), honest).unwrap();
+        mission.ok("ingest honest.bin");
+        assert_eq!(claims(), first);
+    }
+    mission.ok("ingest forged.bin --accept-numbers 9");
+    assert_eq!(claims(), serde_json::json!([]));
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn numbers_that_commands_make_true_are_no_claims() {
+    let mission = Mission::with_bundle("burnt");
+    let heard = |sequence: u32, bundle: u32| {
+        let bytes = report(&mission, sequence, |r| {
+            r.bundle.number = number(bundle);
+            r.next = [bundle + 1, 1, 2, 1].map(number);
+        });
+        fs::write(mission.path("r.bin"), bytes).unwrap();
+        mission.ok("ingest r.bin --json").json()["claims"].clone()
+    };
+    // Frames of an abort burn a bundle that was never sent; whoever says that they never left may err.
+    mission.ok("command abort bundle 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    mission.ok(&format!("uplink --unsent uplink/1.frames --at {START}"));
+    assert_eq!(heard(1, 1), serde_json::json!([]));
+    assert_eq!(heard(2, 2)[0]["verdict"], 2);
 }
 
 #[test]

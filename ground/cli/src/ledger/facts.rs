@@ -60,6 +60,9 @@ pub struct ReportRow {
     pub sequence: u32,
     /// All of its bytes.
     pub frame: Vec<u8>,
+    /// Of each kind the first number behind all that had been sent when it arrived. What is sent later makes
+    /// nothing true that it says.
+    pub behind_sent: [ObjectNumber; 4],
 }
 
 pub(super) fn signed(value: u64) -> i64 {
@@ -184,8 +187,17 @@ impl Step<'_> {
         let changed = self
             .transaction
             .execute(
-                "INSERT OR IGNORE INTO reports (received_s, sequence, frame) VALUES (?1, ?2, ?3)",
-                params![signed(row.received_s), row.sequence, row.frame],
+                "INSERT OR IGNORE INTO reports (received_s, sequence, frame, bundle, authorization, command, key_set)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    signed(row.received_s),
+                    row.sequence,
+                    row.frame,
+                    row.behind_sent[0].get(),
+                    row.behind_sent[1].get(),
+                    row.behind_sent[2].get(),
+                    row.behind_sent[3].get()
+                ],
             )
             .map_err(self.wrap())?;
         Ok(changed > 0)
@@ -292,12 +304,18 @@ impl Ledger {
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
     pub fn reports(&self) -> Result<Vec<ReportRow>> {
-        let sql = "SELECT received_s, sequence, frame FROM reports ORDER BY id";
+        let sql = "SELECT received_s, sequence, frame, bundle, authorization, command, key_set FROM reports ORDER BY id";
         self.rows(sql, |r| {
             Ok(ReportRow {
                 received_s: column(r, 0, unsigned)?,
                 sequence: r.get(1)?,
                 frame: r.get(2)?,
+                behind_sent: [
+                    column(r, 3, number)?,
+                    column(r, 4, number)?,
+                    column(r, 5, number)?,
+                    column(r, 6, number)?,
+                ],
             })
         })
     }

@@ -1,17 +1,20 @@
-//! What a report claims of numbers that were never given out here.
+//! What a report claims of numbers that had never been sent from here when it came.
 //!
 //! An honest vehicle shows no such number, unless this ledger is an old backup. Whoever stole the link key
 //! shows any: a number that was raised to it could never be lowered again, and no object that follows would
-//! be heard. So a claim changes nothing; people accept it, or go on to the next link epoch.
+//! be heard. So a claim changes nothing, and whatever is made or sent after it does not make it true: it
+//! stands until people accept it, or until the vehicle is heard under the next link epoch.
+
+use std::collections::BTreeSet;
 
 use lightday_wire::report::ReportFrame;
-use lightday_wire::{ObjectKind, ObjectNumber, Report, canon};
+use lightday_wire::{Action, ObjectKind, ObjectNumber, Report, canon};
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow};
 
-use super::artifact::kind_name;
+use super::artifact::{Artifact, kind_name};
 
 /// A number, and who says it. Of two claims the one of the higher number is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +25,7 @@ pub struct Said {
     pub report: u32,
 }
 
-/// Numbers of reports that are higher than any given out.
+/// Numbers of reports that are higher than any sent from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Of what.
@@ -42,6 +45,69 @@ impl Claim {
         let behind = self.verdict.map(|said| said.number.next());
         next.max(behind).unwrap_or_default()
     }
+
+    /// The report that says the highest number.
+    #[must_use]
+    pub fn report(&self) -> u32 {
+        self.next.max(self.verdict).map_or(0, |said| said.report)
+    }
+}
+
+/// Of each kind the first number behind all that were sent, or that people took over from a report.
+///
+/// Frames that are said never to have been transmitted count: whoever says that may be wrong. What a command
+/// makes of other numbers counts, too: an abort burns all up to its own, sent or not, and a resynchronisation
+/// brings all next numbers anew.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn behind_sent(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
+    let mut behind = accepted(ledger)?;
+    let sent = ledger.sent()?;
+    let objects: BTreeSet<_> = sent.iter().map(|s| (s.kind.code(), s.number)).collect();
+    for (code, number) in objects {
+        let Some(kind) = ObjectKind::from_code(code) else {
+            continue;
+        };
+        raise(&mut behind, kind, number.next());
+        let action = Some(number).filter(|_| kind == ObjectKind::Command);
+        match action.and_then(|number| action_of(number, ledger)) {
+            Some(Action::Abort { kind, number }) => raise(&mut behind, kind, number.next()),
+            Some(Action::Resync { next, .. }) => {
+                for (kind, next) in ObjectKind::UPLINK.iter().zip(next) {
+                    raise(&mut behind, *kind, next);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(behind)
+}
+
+/// Of each kind the first number behind all that people took over from a report.
+fn accepted(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
+    // What a vehicle takes first after its launch.
+    let mut behind = [ObjectNumber::default().next(); 4];
+    for (kind, next) in ledger.accepted_numbers()? {
+        raise(&mut behind, kind, next);
+    }
+    Ok(behind)
+}
+
+fn raise(behind: &mut [ObjectNumber; 4], kind: ObjectKind, to: ObjectNumber) {
+    if let Some(next) = kind.uplink_index().and_then(|i| behind.get_mut(i)) {
+        *next = (*next).max(to);
+    }
+}
+
+/// What a command of ours does; none if the ledger does not have it.
+#[must_use]
+pub fn action_of(command: ObjectNumber, ledger: &Ledger) -> Option<Action> {
+    let bytes = ledger.object_bytes(ObjectKind::Command, command).ok()?;
+    match Artifact::parse(&bytes).ok()? {
+        Artifact::Command(draft) => Some(draft.document().action),
+        _ => None,
+    }
 }
 
 /// The claims of all reports of the latest link epoch, of each kind the highest: of those that the ledger has,
@@ -51,8 +117,9 @@ impl Claim {
 /// The ledger cannot be read.
 pub fn claims(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = Vec::new();
+    let accepted = accepted(ledger)?;
     for row in latest_epoch(ledger, heard)? {
-        for claim in of_row(&row, ledger)? {
+        for claim in of_report(&row, &accepted) {
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
@@ -78,20 +145,31 @@ pub fn latest_epoch(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<ReportRo
     Ok(rows)
 }
 
-/// The claims of one report, which proved itself when it was taken in.
+/// The claims of one report that nobody accepted yet.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
+    Ok(of_report(row, &accepted(ledger)?))
+}
+
+/// The same, beside what people accepted. The report proved itself when it was taken in.
+fn of_report(row: &ReportRow, accepted: &[ObjectNumber; 4]) -> Vec<Claim> {
     let report: Option<Report> = ReportFrame::parse(&row.frame)
         .ok()
         .and_then(|frame| canon::decode(frame.body).ok());
     let Some(report) = report else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut claims = Vec::new();
-    for (kind, next) in ObjectKind::UPLINK.iter().copied().zip(report.next) {
-        let ours = ledger.next_number(kind)?;
+    let ours = row.behind_sent.iter().zip(accepted);
+    let ours = ours.map(|(sent, accepted)| *sent.max(accepted));
+    for ((kind, next), ours) in ObjectKind::UPLINK
+        .iter()
+        .copied()
+        .zip(report.next)
+        .zip(ours)
+    {
         let verdict = match kind {
             ObjectKind::Bundle => Some(report.bundle.number),
             ObjectKind::Authorization => Some(report.authorization.number),
@@ -112,7 +190,7 @@ pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
             });
         }
     }
-    Ok(claims)
+    claims
 }
 
 /// Claims in words, to be said before all else; nothing where there are none.
@@ -123,12 +201,12 @@ pub fn text(claims: &[Claim]) -> String {
         let kind = kind_name(claim.kind);
         if let Some(Said { number, report }) = claim.next {
             text.push_str(&format!(
-                "ALARM: report {report} claims that {kind} {number} comes next; no number as high was given out here.\n"
+                "ALARM: report {report} claims that {kind} {number} comes next; the one before it had not been sent from here.\n"
             ));
         }
         if let Some(Said { number, report }) = claim.verdict {
             text.push_str(&format!(
-                "ALARM: report {report} has a verdict on {kind} {number}, which was never made here.\n"
+                "ALARM: report {report} has a verdict on {kind} {number}, which had not been sent from here.\n"
             ));
         }
     }

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
-use crate::mission::artifact::Artifact;
 use crate::mission::claims::{self, Claim};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
@@ -22,8 +21,8 @@ use crate::verb::describe;
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B.
 /// What does not prove itself under the link keys is named and left out; what does is kept for good, and
-/// what it claims of numbers that were never given out here is named first and changes nothing. Taking in the
-/// same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
+/// what it claims of numbers that were never sent from here is named first and changes nothing; it stands until
+/// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
 /// link epoch; so are two that speak as one vehicle.
 ///
 /// Examples:
@@ -34,7 +33,7 @@ use crate::verb::describe;
 pub struct Args {
     /// The file.
     file: PathBuf,
-    /// Take over the next numbers of a report that is known already, where they are higher than any given out here:
+    /// Take over the numbers of a report that is known already, where they are higher than any sent from here:
     /// the ledger is an old backup, and what it lacks is lost. Never if the link key may be stolen.
     #[arg(long, value_name = "SEQUENCE")]
     accept_numbers: Option<u32>,
@@ -82,7 +81,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         None => Vec::new(),
     };
     let is_news = !(accepted.is_empty() && heard.is_empty());
-    let rows = heard.rows(now_s);
+    let rows = heard.rows(now_s, claims::behind_sent(&ledger)?);
     let claims = if args.dry_run {
         claims::claims(&ledger, &rows)?
     } else {
@@ -108,13 +107,14 @@ impl Heard {
     }
 
     /// The reports as the ledger keeps them.
-    fn rows(&self, received_s: u64) -> Vec<ReportRow> {
+    fn rows(&self, received_s: u64, behind_sent: [ObjectNumber; 4]) -> Vec<ReportRow> {
         let proven = self.proven.iter().map(|(p, f)| (p.report.sequence, f));
         let older = self.older.iter().map(|(sequence, f)| (*sequence, f));
         let rows = proven.chain(older).map(|(sequence, frame)| ReportRow {
             received_s,
             sequence,
             frame: frame.clone(),
+            behind_sent,
         });
         rows.collect()
     }
@@ -160,7 +160,7 @@ fn remember(
             })?;
         }
         for claim in accepted {
-            step.raise_number(claim.kind, claim.first_free())?;
+            step.accept_number(claim.kind, claim.first_free(), claim.report())?;
         }
         Ok(((), what))
     })
@@ -206,12 +206,8 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
 
 /// Whether a command of ours asks for the digest of a region.
 fn asks_for_a_digest(command: ObjectNumber, ledger: &Ledger) -> bool {
-    let bytes = ledger.object_bytes(ObjectKind::Command, command);
-    let artifact = bytes.ok().and_then(|bytes| Artifact::parse(&bytes).ok());
-    matches!(
-        artifact,
-        Some(Artifact::Command(draft)) if matches!(draft.document().action, Action::RegionDigest { .. })
-    )
+    let action = claims::action_of(command, ledger);
+    matches!(action, Some(Action::RegionDigest { .. }))
 }
 
 /// Answers to commands that were never sent are left out, and those that are known already are counted.
