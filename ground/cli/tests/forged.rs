@@ -276,7 +276,44 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     let strange = mission.ok("ingest strange.bin --json").json();
     assert_eq!(
         (&strange["answers"], &strange["strangers"]),
-        (&serde_json::json!([]), &serde_json::json!([8]))
+        (&serde_json::json!([]), &serde_json::json!([2, 8]))
     );
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn odd_answers_are_kept_and_shown_until_the_next_link_epoch() {
+    let mission = Mission::with_bundle("odd-answers");
+    let strange = [answer(&mission, 1, 5), answer(&mission, 1, 5)].concat();
+    fs::write(mission.path("strange.bin"), strange).unwrap();
+    let dry = mission.ok("ingest strange.bin --dry-run --json").json();
+    assert_eq!(dry["strangers"], serde_json::json!([1]));
+    let status = || mission.ok("status --json").json();
+    assert_eq!(status()["strangers"], serde_json::json!([]));
+    let first = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(first["duplicates"], 1);
+    // The same file again is no news, and nothing is written; the alarm stands.
+    let decisions = mission.ok("ledger verify").out;
+    let again = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(
+        (&again["duplicates"], &again["strangers"]),
+        (&2.into(), &serde_json::json!([1]))
+    );
+    assert_eq!(mission.ok("ledger verify").out, decisions);
+    let said = mission.ok("status").out;
+    assert!(said.starts_with("ALARM: an answer to command 1"), "{said}");
+    // A guess keeps the vehicle's own answer from nobody.
+    mission.ok("command region-digest slot-a --len 4096");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    let ours = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(
+        (&ours["answers"][0]["command"], &ours["disputed"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    fs::write(mission.path("second.bin"), answer(&mission, 1, 6)).unwrap();
+    mission.ok("ingest second.bin");
+    assert_eq!(status()["disputed"], serde_json::json!([1]));
+    assert_eq!(status()["strangers"], serde_json::json!([1]));
     mission.ok("ledger verify");
 }

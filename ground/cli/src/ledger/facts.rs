@@ -213,6 +213,8 @@ pub struct AnswerRow {
     pub command: ObjectNumber,
     /// All its bytes.
     pub frame: Vec<u8>,
+    /// Whether the command had not been sent when it was heard, or asks for no answer.
+    pub is_strange: bool,
 }
 
 impl Step<'_> {
@@ -224,8 +226,13 @@ impl Step<'_> {
         let changed = self
             .transaction
             .execute(
-                "INSERT OR IGNORE INTO answers (received_s, command, frame) VALUES (?1, ?2, ?3)",
-                params![signed(row.received_s), row.command.get(), row.frame],
+                "INSERT OR IGNORE INTO answers (received_s, command, frame, strange) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    signed(row.received_s),
+                    row.command.get(),
+                    row.frame,
+                    row.is_strange
+                ],
             )
             .map_err(self.wrap())?;
         Ok(changed > 0)
@@ -233,18 +240,20 @@ impl Step<'_> {
 }
 
 impl Ledger {
-    /// All answers to a command.
+    /// All answers in the order in which they were taken in.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
-    pub fn answers(&self, command: ObjectNumber) -> Result<Vec<Vec<u8>>> {
-        let all = self.rows("SELECT command, frame FROM answers ORDER BY id", |r| {
-            Ok((column(r, 0, number)?, r.get(1)?))
-        })?;
-        Ok(all
-            .into_iter()
-            .filter_map(|(of, frame)| (of == command).then_some(frame))
-            .collect())
+    pub fn answers(&self) -> Result<Vec<AnswerRow>> {
+        let sql = "SELECT received_s, command, frame, strange FROM answers ORDER BY id";
+        self.rows(sql, |r| {
+            Ok(AnswerRow {
+                received_s: column(r, 0, unsigned)?,
+                command: column(r, 1, number)?,
+                frame: r.get(2)?,
+                is_strange: r.get(3)?,
+            })
+        })
     }
 
     /// An object, if it was made.

@@ -83,12 +83,15 @@ CREATE TABLE accepted (
     report INTEGER NOT NULL -- the report's sequence
 ) STRICT;
 
--- Answers to region-digest commands as they arrived, authenticated.
+-- Answers to region-digest commands as they arrived, authenticated; and those to commands that had not been sent,
+-- or that ask for none. Who forged one of these may have guessed what the vehicle answers later.
 CREATE TABLE answers (
     id         INTEGER PRIMARY KEY,
     received_s INTEGER NOT NULL,
     command    INTEGER NOT NULL CHECK (command BETWEEN 0 AND 16777215),
-    frame      BLOB    NOT NULL UNIQUE
+    frame      BLOB    NOT NULL,
+    strange    INTEGER NOT NULL CHECK (strange IN (0, 1)), -- whether the command had not been sent, or asks for none
+    UNIQUE (frame, strange)
 ) STRICT;
 
 -- The key sets that the vehicle had, and has: SHA-256 of the canonical bytes.

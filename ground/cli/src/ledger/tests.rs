@@ -197,6 +197,12 @@ fn facts(scratch: &Scratch) -> Ledger {
             frame: vec![4; 95],
             behind_sent: [number; 4],
         })?;
+        step.add_answer(&AnswerRow {
+            received_s: 30,
+            command: number,
+            frame: vec![5; 44],
+            is_strange: true,
+        })?;
         step.accept_number(kind, number, 1)?;
         step.add_key_set(1, &[5; 32])?;
         step.add_link_keys(&[6; 128])?;
@@ -229,6 +235,7 @@ fn facts_that_change_without_a_decision_are_found() {
             "INSERT INTO reports VALUES (9, 1, 2, zeroblob(95), 1, 1, 1, 1)",
         ),
         ("reports", "UPDATE reports SET command = 9"),
+        ("answers", "UPDATE answers SET strange = 0"),
         ("accepted", "UPDATE accepted SET next = 9"),
         ("objects", "UPDATE objects SET sha256 = zeroblob(32)"),
         ("key_sets", "UPDATE key_sets SET sha256 = zeroblob(32)"),

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use lightday_wire::report::ReportFrame;
-use lightday_wire::{Action, ObjectKind, ObjectNumber, Report, canon};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, canon};
 use serde_json::{Value, json};
 
 use crate::error::Result;
@@ -85,7 +85,10 @@ pub fn behind_sent(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
 }
 
 /// Of each kind the first number behind all that people took over from a report.
-fn accepted(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn accepted(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
     // What a vehicle takes first after its launch.
     let mut behind = [ObjectNumber::default().next(); 4];
     for (kind, next) in ledger.accepted_numbers()? {
@@ -139,10 +142,16 @@ pub fn claims(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
 pub fn latest_epoch(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<ReportRow>> {
     let mut rows = ledger.reports()?;
     rows.extend_from_slice(heard);
-    let epoch = |row: &ReportRow| ReportFrame::parse(&row.frame).map(|f| f.epoch).ok();
-    let latest = rows.iter().filter_map(epoch).max();
-    rows.retain(|row| epoch(row) == latest);
+    let latest = epoch(&rows);
+    rows.retain(|row| epoch(std::slice::from_ref(row)) == latest);
     Ok(rows)
+}
+
+/// The latest link epoch of reports; none where there are none.
+#[must_use]
+pub fn epoch(rows: &[ReportRow]) -> Option<Epoch> {
+    let epochs = rows.iter().map(|row| ReportFrame::parse(&row.frame));
+    epochs.filter_map(|f| f.ok().map(|f| f.epoch)).max()
 }
 
 /// The claims of one report that nobody accepted yet.
