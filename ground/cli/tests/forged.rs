@@ -8,6 +8,7 @@ use common::{Mission, START, report};
 use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
 use lightday_wire::answer::{self, Answer};
+use lightday_wire::report::ReportFrame;
 use lightday_wire::{Digest, Epoch, ObjectNumber, Stage, VehicleId, canon};
 
 fn number(n: u32) -> ObjectNumber {
@@ -32,6 +33,21 @@ fn answer(mission: &Mission, command: u32, digest: u8) -> Vec<u8> {
     let mut packet = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
     packet.extend(bytes);
     packet
+}
+
+/// The same report under another link epoch.
+fn under(mission: &Mission, epoch: u8, frame: &[u8]) -> Vec<u8> {
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let keys = HeldKeys::from_text(&text).unwrap();
+    let epoch = Epoch::new(epoch).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Down, epoch);
+    let body = ReportFrame::parse(frame).unwrap().body;
+    let mut bytes = vec![0; frame.len()];
+    assert_eq!(
+        key.unwrap().seal_report(body, &mut bytes),
+        Some(frame.len())
+    );
+    bytes
 }
 
 #[test]
@@ -132,6 +148,36 @@ fn numbers_that_commands_make_true_are_no_claims() {
     mission.ok(&format!("uplink --unsent uplink/1.frames --at {START}"));
     assert_eq!(heard(1, 1), serde_json::json!([]));
     assert_eq!(heard(2, 2)[0]["verdict"], 2);
+}
+
+#[test]
+fn alarms_end_with_the_link_epoch_and_a_resync_brings_its_own_numbers() {
+    let mission = Mission::with_bundle("next-epoch");
+    let forged = report(&mission, 9, |r| r.next[1] = number(40));
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    fs::write(mission.path("strange.bin"), answer(&mission, 7, 5)).unwrap();
+    mission.ok("ingest forged.bin");
+    mission.ok("ingest strange.bin");
+    // Bundle 1 is made, not sent, and the resynchronisation passes it.
+    mission.ok("command resync 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    mission.ok("keygen link-epoch 1 --from keys/link.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    let heard = |sequence: u32, bundle: u32| {
+        let bytes = report(&mission, sequence, |r| {
+            r.command.number = number(1);
+            r.next = [bundle, 1, 2, 1].map(number);
+        });
+        fs::write(mission.path("r.bin"), under(&mission, 1, &bytes)).unwrap();
+        let dry = mission.ok("ingest r.bin --dry-run --json").json();
+        let told = mission.ok("ingest r.bin --json").json();
+        let alarms = |of: &serde_json::Value| (of["claims"].clone(), of["strangers"].clone());
+        assert_eq!(alarms(&dry), alarms(&told));
+        alarms(&told)
+    };
+    let none = serde_json::json!([]);
+    assert_eq!(heard(1, 2), (none.clone(), none));
+    assert_eq!(heard(2, 3).0[0]["next"], 3);
 }
 
 #[test]
