@@ -193,6 +193,8 @@ fn a_number_that_has_a_verdict_alone_is_taken_over_too() {
     assert!(said.contains("verdict on bundle 2"), "{said}");
     let said = mission.ok("ingest r.bin --accept-numbers 9").out;
     assert!(!said.contains("ALARM"), "{said}");
+    let again = mission.ok("ingest r.bin --accept-numbers 9").err;
+    assert!(again.contains("none is taken over"), "{again}");
     mission.ok("build new.bin --version 1.2.0 --full");
     assert!(mission.path("bundles/3.ldb").exists());
     let far = report(&mission, 10, |r| r.bundle.number = number(70_000));

@@ -221,6 +221,11 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
                 .hint("go on to the next link epoch (lightday command epoch-switch)"));
         }
     };
+    if claims.is_empty() {
+        out::message(format_args!(
+            "report {sequence} has no number beyond those that were sent from here: none is taken over"
+        ));
+    }
     for claim in &claims {
         let ours = ledger.next_number(claim.kind)?.get();
         let next = claim.first_free();
