@@ -8,7 +8,8 @@ use common::{Mission, START, report};
 use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
 use lightday_wire::answer::{self, Answer};
-use lightday_wire::{Digest, Epoch, ObjectNumber, VehicleId, canon};
+use lightday_wire::report::ReportFrame;
+use lightday_wire::{Digest, Epoch, ObjectNumber, Stage, VehicleId, canon};
 
 fn number(n: u32) -> ObjectNumber {
     ObjectNumber::new(n).unwrap()
@@ -32,6 +33,21 @@ fn answer(mission: &Mission, command: u32, digest: u8) -> Vec<u8> {
     let mut packet = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
     packet.extend(bytes);
     packet
+}
+
+/// The same report under another link epoch.
+fn under(mission: &Mission, epoch: u8, frame: &[u8]) -> Vec<u8> {
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let keys = HeldKeys::from_text(&text).unwrap();
+    let epoch = Epoch::new(epoch).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Down, epoch);
+    let body = ReportFrame::parse(frame).unwrap().body;
+    let mut bytes = vec![0; frame.len()];
+    assert_eq!(
+        key.unwrap().seal_report(body, &mut bytes),
+        Some(frame.len())
+    );
+    bytes
 }
 
 #[test]
@@ -77,11 +93,153 @@ fn a_forged_report_holds_no_epoch_switch_up() {
     mission.ok("command epoch-switch 1");
     mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
     mission.ok("keygen link-epoch 1 --from keys/link.key");
-    // A number that was given out, so that nothing shows.
+    // A number that was given out, and never sent: the vehicle cannot have it.
     let forged = report(&mission, 9, |r| r.next[2] = number(2));
     fs::write(mission.path("forged.bin"), forged).unwrap();
-    mission.ok("ingest forged.bin");
+    let said = mission.ok("ingest forged.bin").out;
+    assert!(said.contains("report 9 claims that command 2"), "{said}");
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+}
+
+#[test]
+fn an_alarm_stands_whatever_is_made_and_sent_after_it() {
+    let mission = Mission::with_bundle("forged-stands");
+    let forged = report(&mission, 9, |r| {
+        r.next[2] = number(3);
+        r.command.number = number(2);
+    });
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    let first = mission.ok("ingest forged.bin --json").json()["claims"].clone();
+    assert_eq!(first[0]["next"], 3);
+    let claims = || mission.ok("status --json").json()["claims"].clone();
+    for n in [1, 2] {
+        mission.ok("command report-request");
+        assert_eq!(claims(), first);
+        mission.ok(&format!(
+            "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+        ));
+        mission.ok(&format!("uplink documents/cmd-{n}.ldd --at {START}"));
+        // What the vehicle itself says of it is true.
+        let honest = report(&mission, 9 + n, |r| r.next[2] = number(n + 1));
+        fs::write(mission.path("honest.bin"), honest).unwrap();
+        mission.ok("ingest honest.bin");
+        assert_eq!(claims(), first);
+    }
+    mission.ok("ingest forged.bin --accept-numbers 9");
+    assert_eq!(claims(), serde_json::json!([]));
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn numbers_that_commands_make_true_are_no_claims() {
+    let mission = Mission::with_bundle("burnt");
+    let heard = |sequence: u32, bundle: u32| {
+        let bytes = report(&mission, sequence, |r| {
+            r.bundle.number = number(bundle);
+            r.next = [bundle + 1, 1, 2, 1].map(number);
+        });
+        fs::write(mission.path("r.bin"), bytes).unwrap();
+        mission.ok("ingest r.bin --json").json()["claims"].clone()
+    };
+    // Frames of an abort burn a bundle that was never sent; whoever says that they never left may err.
+    mission.ok("command abort bundle 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    mission.ok(&format!("uplink --unsent uplink/1.frames --at {START}"));
+    assert_eq!(heard(1, 1), serde_json::json!([]));
+    assert_eq!(heard(2, 2)[0]["verdict"], 2);
+}
+
+#[test]
+fn alarms_end_with_the_link_epoch_and_a_resync_brings_its_own_numbers() {
+    let mission = Mission::with_bundle("next-epoch");
+    let forged = report(&mission, 9, |r| r.next[1] = number(40));
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    fs::write(mission.path("strange.bin"), answer(&mission, 7, 5)).unwrap();
+    mission.ok("ingest forged.bin");
+    mission.ok("ingest strange.bin");
+    // Bundle 1 is made, not sent, and the resynchronisation passes it.
+    mission.ok("command resync 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    mission.ok("keygen link-epoch 1 --from keys/link.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    let heard = |sequence: u32, bundle: u32| {
+        let bytes = report(&mission, sequence, |r| {
+            r.command.number = number(1);
+            r.next = [bundle, 1, 2, 1].map(number);
+        });
+        fs::write(mission.path("r.bin"), under(&mission, 1, &bytes)).unwrap();
+        let dry = mission.ok("ingest r.bin --dry-run --json").json();
+        let told = mission.ok("ingest r.bin --json").json();
+        let alarms = |of: &serde_json::Value| (of["claims"].clone(), of["strangers"].clone());
+        assert_eq!(alarms(&dry), alarms(&told));
+        alarms(&told)
+    };
+    let none = serde_json::json!([]);
+    assert_eq!(heard(1, 2), (none.clone(), none));
+    assert_eq!(heard(2, 3).0[0]["next"], 3);
+}
+
+#[test]
+fn a_number_that_has_a_verdict_alone_is_taken_over_too() {
+    let mission = Mission::with_bundle("accepted-verdict");
+    let heard = report(&mission, 9, |r| {
+        r.bundle.number = number(2);
+        r.bundle.stage = Stage::Receiving;
+        r.symbols_needed = 3;
+    });
+    fs::write(mission.path("r.bin"), heard).unwrap();
+    let said = mission.ok("ingest r.bin").out;
+    assert!(said.contains("verdict on bundle 2"), "{said}");
+    let said = mission.ok("ingest r.bin --accept-numbers 9").out;
+    assert!(!said.contains("ALARM"), "{said}");
+    let again = mission.ok("ingest r.bin --accept-numbers 9").err;
+    assert!(again.contains("none is taken over"), "{again}");
+    mission.ok("build new.bin --version 1.2.0 --full");
+    assert!(mission.path("bundles/3.ldb").exists());
+    let far = report(&mission, 10, |r| r.bundle.number = number(70_000));
+    fs::write(mission.path("far.bin"), far).unwrap();
+    mission.ok("ingest far.bin");
+    mission.fails("ingest far.bin --accept-numbers 10", 5, "number 70001");
+}
+
+#[test]
+fn an_alarm_names_the_report_that_says_the_number() {
+    let mission = Mission::with_bundle("forged-report");
+    let high = report(&mission, 7, |r| r.next[0] = number(5000));
+    let low = report(&mission, 8, |r| {
+        r.next[0] = number(12);
+        r.bundle.number = number(11);
+    });
+    fs::write(mission.path("two.bin"), [high, low].concat()).unwrap();
+    let said = mission.ok("ingest two.bin").out;
+    for says in [
+        "report 7 claims that bundle 5000",
+        "report 8 has a verdict on bundle 11",
+    ] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let status = mission.ok("status --json").json();
+    let claim = &status["claims"][0];
+    assert_eq!(
+        (&claim["next_report"], &claim["verdict_report"]),
+        (&7.into(), &8.into())
+    );
+}
+
+#[test]
+fn a_dry_run_names_the_claims_of_what_it_hears() {
+    let mission = Mission::with_bundle("forged-dry");
+    let forged = report(&mission, 9, |r| r.next = [number(0xff_ffff); 4]);
+    fs::write(mission.path("forged.bin"), forged).unwrap();
+    let alarms = |line: &str| {
+        let said = mission.ok(line).out;
+        said.lines().filter(|l| l.starts_with("ALARM")).count()
+    };
+    assert_eq!(alarms("ingest forged.bin --dry-run"), 4);
+    assert_eq!(alarms("status"), 0);
+    assert_eq!(alarms("ingest forged.bin"), 4);
+    assert_eq!(alarms("ingest forged.bin --dry-run"), 4);
 }
 
 #[test]
@@ -137,8 +295,16 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
     fs::write(mission.path("ours.bin"), answer(&mission, 1, 5)).unwrap();
     fs::write(mission.path("strange.bin"), answer(&mission, 8, 5)).unwrap();
-    let heard = mission.ok("ingest ours.bin --json").json();
+    // Two antennas hear the same: that is no forgery.
+    let twice = [answer(&mission, 1, 5), answer(&mission, 1, 5)].concat();
+    fs::write(mission.path("twice.bin"), twice).unwrap();
+    let heard = mission.ok("ingest twice.bin --json").json();
+    assert_eq!(heard["answers"].as_array().unwrap().len(), 1, "{heard}");
     assert_eq!(heard["answers"][0]["command"], 1);
+    assert_eq!(
+        (&heard["disputed"], &heard["duplicates"]),
+        (&serde_json::json!([]), &1.into())
+    );
     let again = mission.ok("ingest ours.bin --json").json();
     assert_eq!(
         (&again["answers"], &again["duplicates"]),
@@ -158,7 +324,44 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     let strange = mission.ok("ingest strange.bin --json").json();
     assert_eq!(
         (&strange["answers"], &strange["strangers"]),
-        (&serde_json::json!([]), &serde_json::json!([8]))
+        (&serde_json::json!([]), &serde_json::json!([2, 8]))
     );
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn odd_answers_are_kept_and_shown_until_the_next_link_epoch() {
+    let mission = Mission::with_bundle("odd-answers");
+    let strange = [answer(&mission, 1, 5), answer(&mission, 1, 5)].concat();
+    fs::write(mission.path("strange.bin"), strange).unwrap();
+    let dry = mission.ok("ingest strange.bin --dry-run --json").json();
+    assert_eq!(dry["strangers"], serde_json::json!([1]));
+    let status = || mission.ok("status --json").json();
+    assert_eq!(status()["strangers"], serde_json::json!([]));
+    let first = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(first["duplicates"], 1);
+    // The same file again is no news, and nothing is written; the alarm stands.
+    let decisions = mission.ok("ledger verify").out;
+    let again = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(
+        (&again["duplicates"], &again["strangers"]),
+        (&2.into(), &serde_json::json!([1]))
+    );
+    assert_eq!(mission.ok("ledger verify").out, decisions);
+    let said = mission.ok("status").out;
+    assert!(said.starts_with("ALARM: an answer to command 1"), "{said}");
+    // A guess keeps the vehicle's own answer from nobody.
+    mission.ok("command region-digest slot-a --len 4096");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    let ours = mission.ok("ingest strange.bin --json").json();
+    assert_eq!(
+        (&ours["answers"][0]["command"], &ours["disputed"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    fs::write(mission.path("second.bin"), answer(&mission, 1, 6)).unwrap();
+    mission.ok("ingest second.bin");
+    assert_eq!(status()["disputed"], serde_json::json!([1]));
+    assert_eq!(status()["strangers"], serde_json::json!([1]));
     mission.ok("ledger verify");
 }

@@ -60,6 +60,9 @@ pub struct ReportRow {
     pub sequence: u32,
     /// All of its bytes.
     pub frame: Vec<u8>,
+    /// Of each kind the first number behind all that had been sent when it arrived. What is sent later makes
+    /// nothing true that it says.
+    pub behind_sent: [ObjectNumber; 4],
 }
 
 pub(super) fn signed(value: u64) -> i64 {
@@ -184,8 +187,17 @@ impl Step<'_> {
         let changed = self
             .transaction
             .execute(
-                "INSERT OR IGNORE INTO reports (received_s, sequence, frame) VALUES (?1, ?2, ?3)",
-                params![signed(row.received_s), row.sequence, row.frame],
+                "INSERT OR IGNORE INTO reports (received_s, sequence, frame, bundle, authorization, command, key_set)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    signed(row.received_s),
+                    row.sequence,
+                    row.frame,
+                    row.behind_sent[0].get(),
+                    row.behind_sent[1].get(),
+                    row.behind_sent[2].get(),
+                    row.behind_sent[3].get()
+                ],
             )
             .map_err(self.wrap())?;
         Ok(changed > 0)
@@ -201,6 +213,8 @@ pub struct AnswerRow {
     pub command: ObjectNumber,
     /// All its bytes.
     pub frame: Vec<u8>,
+    /// Whether the command had not been sent when it was heard, or asks for no answer.
+    pub is_strange: bool,
 }
 
 impl Step<'_> {
@@ -212,8 +226,13 @@ impl Step<'_> {
         let changed = self
             .transaction
             .execute(
-                "INSERT OR IGNORE INTO answers (received_s, command, frame) VALUES (?1, ?2, ?3)",
-                params![signed(row.received_s), row.command.get(), row.frame],
+                "INSERT OR IGNORE INTO answers (received_s, command, frame, strange) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    signed(row.received_s),
+                    row.command.get(),
+                    row.frame,
+                    row.is_strange
+                ],
             )
             .map_err(self.wrap())?;
         Ok(changed > 0)
@@ -221,18 +240,20 @@ impl Step<'_> {
 }
 
 impl Ledger {
-    /// All answers to a command.
+    /// All answers in the order in which they were taken in.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
-    pub fn answers(&self, command: ObjectNumber) -> Result<Vec<Vec<u8>>> {
-        let all = self.rows("SELECT command, frame FROM answers ORDER BY id", |r| {
-            Ok((column(r, 0, number)?, r.get(1)?))
-        })?;
-        Ok(all
-            .into_iter()
-            .filter_map(|(of, frame)| (of == command).then_some(frame))
-            .collect())
+    pub fn answers(&self) -> Result<Vec<AnswerRow>> {
+        let sql = "SELECT received_s, command, frame, strange FROM answers ORDER BY id";
+        self.rows(sql, |r| {
+            Ok(AnswerRow {
+                received_s: column(r, 0, unsigned)?,
+                command: column(r, 1, number)?,
+                frame: r.get(2)?,
+                is_strange: r.get(3)?,
+            })
+        })
     }
 
     /// An object, if it was made.
@@ -292,12 +313,18 @@ impl Ledger {
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
     pub fn reports(&self) -> Result<Vec<ReportRow>> {
-        let sql = "SELECT received_s, sequence, frame FROM reports ORDER BY id";
+        let sql = "SELECT received_s, sequence, frame, bundle, authorization, command, key_set FROM reports ORDER BY id";
         self.rows(sql, |r| {
             Ok(ReportRow {
                 received_s: column(r, 0, unsigned)?,
                 sequence: r.get(1)?,
                 frame: r.get(2)?,
+                behind_sent: [
+                    column(r, 3, number)?,
+                    column(r, 4, number)?,
+                    column(r, 5, number)?,
+                    column(r, 6, number)?,
+                ],
             })
         })
     }

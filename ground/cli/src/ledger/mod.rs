@@ -32,7 +32,7 @@ pub use files::{LinkPrints, Unnamed};
 pub use sent::{SentRow, UplinkRow};
 
 /// The version of the schema that this program writes.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// "LDay": what `file` and `PRAGMA application_id` say about the file.
 const APPLICATION: i64 = 0x4c44_6179;
 /// How long to wait for another process that writes.

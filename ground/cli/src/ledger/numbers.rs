@@ -3,7 +3,7 @@
 use lightday_wire::{ObjectKind, ObjectNumber};
 use rusqlite::params;
 
-use super::facts::{column, number};
+use super::facts::{column, kind, number};
 use super::{Ledger, Step};
 use crate::error::{Error, Kind, Result};
 
@@ -61,7 +61,35 @@ impl Step<'_> {
     }
 }
 
+impl Step<'_> {
+    /// Takes over that all numbers of a kind below `next` may be used up on board: a report says so, and people
+    /// believe it. None of them is given out from here on.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn accept_number(&self, kind: ObjectKind, next: ObjectNumber, report: u32) -> Result<()> {
+        self.raise_number(kind, next)?;
+        self.transaction
+            .execute(
+                "INSERT INTO accepted (kind, next, report) VALUES (?1, ?2, ?3)",
+                params![kind.code(), next.get(), report],
+            )
+            .map_err(self.wrap())?;
+        Ok(())
+    }
+}
+
 impl Ledger {
+    /// What people took over from reports, in that order: of each the kind, and the first number behind.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn accepted_numbers(&self) -> Result<Vec<(ObjectKind, ObjectNumber)>> {
+        self.rows("SELECT kind, next FROM accepted ORDER BY id", |r| {
+            Ok((column(r, 0, kind)?, column(r, 1, number)?))
+        })
+    }
+
     /// The next number of a kind, without taking it: behind all that were given out. The last of all, which no
     /// vehicle takes since none is behind it, says that they are used up.
     ///

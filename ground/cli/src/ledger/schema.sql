@@ -1,4 +1,4 @@
--- The mission ledger, schema version 2. What is known: objects, signatures, what was sent when, reports,
+-- The mission ledger, schema version 3. What is known: objects, signatures, what was sent when, reports,
 -- and every decision. Facts are only ever added; numbers only go up; decisions form a hash chain.
 -- All instants are Unix seconds (UTC). Digests and keys are raw bytes.
 
@@ -67,15 +67,31 @@ CREATE TABLE reports (
     id         INTEGER PRIMARY KEY,
     received_s INTEGER NOT NULL,
     sequence   INTEGER NOT NULL,
-    frame      BLOB    NOT NULL UNIQUE
+    frame      BLOB    NOT NULL UNIQUE,
+    -- Of each kind the first number behind all that had been sent when it arrived.
+    bundle        INTEGER NOT NULL CHECK (bundle BETWEEN 0 AND 16777215),
+    authorization INTEGER NOT NULL CHECK (authorization BETWEEN 0 AND 16777215),
+    command       INTEGER NOT NULL CHECK (command BETWEEN 0 AND 16777215),
+    key_set       INTEGER NOT NULL CHECK (key_set BETWEEN 0 AND 16777215)
 ) STRICT;
 
--- Answers to region-digest commands as they arrived, authenticated.
+-- Numbers that people took over from a report: the vehicle may show these, although they were not sent from here.
+CREATE TABLE accepted (
+    id     INTEGER PRIMARY KEY,
+    kind   INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
+    next   INTEGER NOT NULL CHECK (next BETWEEN 0 AND 16777215), -- the first number behind them
+    report INTEGER NOT NULL -- the report's sequence
+) STRICT;
+
+-- Answers to region-digest commands as they arrived, authenticated; and those to commands that had not been sent,
+-- or that ask for none. Who forged one of these may have guessed what the vehicle answers later.
 CREATE TABLE answers (
     id         INTEGER PRIMARY KEY,
     received_s INTEGER NOT NULL,
     command    INTEGER NOT NULL CHECK (command BETWEEN 0 AND 16777215),
-    frame      BLOB    NOT NULL UNIQUE
+    frame      BLOB    NOT NULL,
+    strange    INTEGER NOT NULL CHECK (strange IN (0, 1)), -- whether the command had not been sent, or asks for none
+    UNIQUE (frame, strange)
 ) STRICT;
 
 -- The key sets that the vehicle had, and has: SHA-256 of the canonical bytes.
@@ -144,6 +160,8 @@ CREATE TRIGGER reports_stay BEFORE UPDATE ON reports BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER reports_last BEFORE DELETE ON reports BEGIN SELECT RAISE(ABORT, 'reports are never removed'); END;
 CREATE TRIGGER numbers_rise BEFORE UPDATE ON numbers WHEN NEW.next < OLD.next BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
 CREATE TRIGGER numbers_last BEFORE DELETE ON numbers BEGIN SELECT RAISE(ABORT, 'numbers only go up'); END;
+CREATE TRIGGER accepted_stay BEFORE UPDATE ON accepted BEGIN SELECT RAISE(ABORT, 'what was accepted is never changed'); END;
+CREATE TRIGGER accepted_last BEFORE DELETE ON accepted BEGIN SELECT RAISE(ABORT, 'what was accepted is never removed'); END;
 CREATE TRIGGER answers_stay BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers are never changed'); END;
 CREATE TRIGGER answers_last BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers are never removed'); END;
 CREATE TRIGGER bundles_stay BEFORE UPDATE ON bundles BEGIN SELECT RAISE(ABORT, 'bundles are never changed'); END;

@@ -16,7 +16,7 @@ const TABLE_DOMAIN: &[u8] = b"lightday table v1";
 const STATE_DOMAIN: &[u8] = b"lightday state v1";
 
 /// The tables of facts. The bytes of objects are held by their digest.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     (
         "objects",
         "SELECT kind, number, file, sha256, made_s FROM objects ORDER BY kind, number",
@@ -29,6 +29,7 @@ const TABLES: [(&str, &str); 10] = [
     ),
     ("sent", "SELECT * FROM sent ORDER BY id"),
     ("reports", "SELECT * FROM reports ORDER BY id"),
+    ("accepted", "SELECT * FROM accepted ORDER BY id"),
     ("answers", "SELECT * FROM answers ORDER BY id"),
     ("numbers", "SELECT * FROM numbers ORDER BY kind"),
     ("key_sets", "SELECT * FROM key_sets ORDER BY id"),

@@ -195,7 +195,15 @@ fn facts(scratch: &Scratch) -> Ledger {
             received_s: 30,
             sequence: 1,
             frame: vec![4; 95],
+            behind_sent: [number; 4],
         })?;
+        step.add_answer(&AnswerRow {
+            received_s: 30,
+            command: number,
+            frame: vec![5; 44],
+            is_strange: true,
+        })?;
+        step.accept_number(kind, number, 1)?;
         step.add_key_set(1, &[5; 32])?;
         step.add_link_keys(&[6; 128])?;
         Ok(((), json!({})))
@@ -224,8 +232,11 @@ fn facts_that_change_without_a_decision_are_found() {
         ),
         (
             "reports",
-            "INSERT INTO reports (received_s, sequence, frame) VALUES (1, 2, zeroblob(95))",
+            "INSERT INTO reports VALUES (9, 1, 2, zeroblob(95), 1, 1, 1, 1)",
         ),
+        ("reports", "UPDATE reports SET command = 9"),
+        ("answers", "UPDATE answers SET strange = 0"),
+        ("accepted", "UPDATE accepted SET next = 9"),
         ("objects", "UPDATE objects SET sha256 = zeroblob(32)"),
         ("key_sets", "UPDATE key_sets SET sha256 = zeroblob(32)"),
         ("link_keys", "DELETE FROM link_keys"),
@@ -315,10 +326,10 @@ fn a_step_that_is_cut_off_leaves_nothing() {
         .execute_batch("PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE;")
         .unwrap();
     // Enough to spill dirty pages into the file itself before the commit.
-    for n in 0..2_000 {
+    for n in 1..=2_000 {
         connection
             .execute(
-                "INSERT INTO reports (received_s, sequence, frame) VALUES (1, ?1, randomblob(95))",
+                "INSERT INTO reports VALUES (?1, 1, ?1, randomblob(95), 1, 1, 1, 1)",
                 [n],
             )
             .unwrap();

@@ -1,44 +1,132 @@
-//! What a report claims of numbers that were never given out here.
+//! What a report claims of numbers that had never been sent from here when it came.
 //!
 //! An honest vehicle shows no such number, unless this ledger is an old backup. Whoever stole the link key
 //! shows any: a number that was raised to it could never be lowered again, and no object that follows would
-//! be heard. So a claim changes nothing; people accept it, or go on to the next link epoch.
+//! be heard. So a claim changes nothing, and whatever is made or sent after it does not make it true: it
+//! stands until people accept it, or until the vehicle is heard under the next link epoch.
+
+use std::collections::BTreeSet;
 
 use lightday_wire::report::ReportFrame;
-use lightday_wire::{ObjectKind, ObjectNumber, Report, canon};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, canon};
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow};
 
-use super::artifact::kind_name;
+use super::artifact::{Artifact, kind_name};
 
-/// A number of a report that is higher than any given out.
+/// A number, and who says it. Of two claims the one of the higher number is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// The number.
+    pub number: ObjectNumber,
+    /// The sequence of the report.
+    pub report: u32,
+}
+
+/// Numbers of reports that are higher than any sent from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Of what.
     pub kind: ObjectKind,
     /// The number that the vehicle would take next, or none where the claim is a verdict.
-    pub next: Option<ObjectNumber>,
-    /// The number that a verdict is about.
-    pub verdict: Option<ObjectNumber>,
-    /// The sequence of the report, of several the last one's.
-    pub report: u32,
+    pub next: Option<Said>,
+    /// The number that a verdict is about; another report may have it.
+    pub verdict: Option<Said>,
 }
 
-/// The claims of all reports of the latest link epoch, of each kind the highest.
+impl Claim {
+    /// The first number that the vehicle would still take if all of this were true: what has a verdict is
+    /// used up as well.
+    #[must_use]
+    pub fn first_free(&self) -> ObjectNumber {
+        let next = self.next.map(|said| said.number);
+        let behind = self.verdict.map(|said| said.number.next());
+        next.max(behind).unwrap_or_default()
+    }
+
+    /// The report that says the highest number.
+    #[must_use]
+    pub fn report(&self) -> u32 {
+        self.next.max(self.verdict).map_or(0, |said| said.report)
+    }
+}
+
+/// Of each kind the first number behind all that were sent, or that people took over from a report.
+///
+/// Frames that are said never to have been transmitted count: whoever says that may be wrong. What a command
+/// makes of other numbers counts, too: an abort burns all up to its own, sent or not, and a resynchronisation
+/// brings all next numbers anew.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
+pub fn behind_sent(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
+    let mut behind = accepted(ledger)?;
+    let sent = ledger.sent()?;
+    let objects: BTreeSet<_> = sent.iter().map(|s| (s.kind.code(), s.number)).collect();
+    for (code, number) in objects {
+        let Some(kind) = ObjectKind::from_code(code) else {
+            continue;
+        };
+        raise(&mut behind, kind, number.next());
+        let action = Some(number).filter(|_| kind == ObjectKind::Command);
+        match action.and_then(|number| action_of(number, ledger)) {
+            Some(Action::Abort { kind, number }) => raise(&mut behind, kind, number.next()),
+            Some(Action::Resync { next, .. }) => {
+                for (kind, next) in ObjectKind::UPLINK.iter().zip(next) {
+                    raise(&mut behind, *kind, next);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(behind)
+}
+
+/// Of each kind the first number behind all that people took over from a report.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn accepted(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
+    // What a vehicle takes first after its launch.
+    let mut behind = [ObjectNumber::default().next(); 4];
+    for (kind, next) in ledger.accepted_numbers()? {
+        raise(&mut behind, kind, next);
+    }
+    Ok(behind)
+}
+
+fn raise(behind: &mut [ObjectNumber; 4], kind: ObjectKind, to: ObjectNumber) {
+    if let Some(next) = kind.uplink_index().and_then(|i| behind.get_mut(i)) {
+        *next = (*next).max(to);
+    }
+}
+
+/// What a command of ours does; none if the ledger does not have it.
+#[must_use]
+pub fn action_of(command: ObjectNumber, ledger: &Ledger) -> Option<Action> {
+    let bytes = ledger.object_bytes(ObjectKind::Command, command).ok()?;
+    match Artifact::parse(&bytes).ok()? {
+        Artifact::Command(draft) => Some(draft.document().action),
+        _ => None,
+    }
+}
+
+/// The claims of all reports of the latest link epoch, of each kind the highest: of those that the ledger has,
+/// and of those that were `heard` just now.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn claims(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = Vec::new();
-    for row in latest_epoch(ledger)? {
-        for claim in of_row(&row, ledger)? {
+    let accepted = accepted(ledger)?;
+    for row in latest_epoch(ledger, heard)? {
+        for claim in of_report(&row, &accepted) {
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
                     known.verdict = known.verdict.max(claim.verdict);
-                    known.report = claim.report;
                 }
                 None => claims.push(claim),
             }
@@ -47,50 +135,71 @@ pub fn claims(ledger: &Ledger) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// The reports of the latest link epoch.
+/// The reports of the latest link epoch, of the ledger and `heard` just now.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn latest_epoch(ledger: &Ledger) -> Result<Vec<ReportRow>> {
+pub fn latest_epoch(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<ReportRow>> {
     let mut rows = ledger.reports()?;
-    let epoch = |row: &ReportRow| ReportFrame::parse(&row.frame).map(|f| f.epoch).ok();
-    let latest = rows.iter().filter_map(epoch).max();
-    rows.retain(|row| epoch(row) == latest);
+    rows.extend_from_slice(heard);
+    let latest = epoch(&rows);
+    rows.retain(|row| epoch(std::slice::from_ref(row)) == latest);
     Ok(rows)
 }
 
-/// The claims of one report, which proved itself when it was taken in.
+/// The latest link epoch of reports; none where there are none.
+#[must_use]
+pub fn epoch(rows: &[ReportRow]) -> Option<Epoch> {
+    let epochs = rows.iter().map(|row| ReportFrame::parse(&row.frame));
+    epochs.filter_map(|f| f.ok().map(|f| f.epoch)).max()
+}
+
+/// The claims of one report that nobody accepted yet.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
+    Ok(of_report(row, &accepted(ledger)?))
+}
+
+/// The same, beside what people accepted. The report proved itself when it was taken in.
+fn of_report(row: &ReportRow, accepted: &[ObjectNumber; 4]) -> Vec<Claim> {
     let report: Option<Report> = ReportFrame::parse(&row.frame)
         .ok()
         .and_then(|frame| canon::decode(frame.body).ok());
     let Some(report) = report else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut claims = Vec::new();
-    for (kind, next) in ObjectKind::UPLINK.iter().copied().zip(report.next) {
-        let ours = ledger.next_number(kind)?;
+    let ours = row.behind_sent.iter().zip(accepted);
+    let ours = ours.map(|(sent, accepted)| *sent.max(accepted));
+    for ((kind, next), ours) in ObjectKind::UPLINK
+        .iter()
+        .copied()
+        .zip(report.next)
+        .zip(ours)
+    {
         let verdict = match kind {
             ObjectKind::Bundle => Some(report.bundle.number),
             ObjectKind::Authorization => Some(report.authorization.number),
             ObjectKind::Command => Some(report.command.number),
             _ => None,
         };
-        let next = Some(next).filter(|next| *next > ours);
-        let verdict = verdict.filter(|number| *number >= ours);
+        let said = |number| Said {
+            number,
+            report: row.sequence,
+        };
+        let next = Some(next).filter(|next| *next > ours).map(said);
+        let verdict = verdict.filter(|number| *number >= ours).map(said);
         if next.is_some() || verdict.is_some() {
             claims.push(Claim {
                 kind,
                 next,
                 verdict,
-                report: row.sequence,
             });
         }
     }
-    Ok(claims)
+    claims
 }
 
 /// Claims in words, to be said before all else; nothing where there are none.
@@ -99,18 +208,14 @@ pub fn text(claims: &[Claim]) -> String {
     let mut text = String::new();
     for claim in claims {
         let kind = kind_name(claim.kind);
-        if let Some(next) = claim.next {
+        if let Some(Said { number, report }) = claim.next {
             text.push_str(&format!(
-                "ALARM: report {} claims that {kind} {} comes next; no number as high was given out here.\n",
-                claim.report,
-                next.get()
+                "ALARM: report {report} claims that {kind} {number} comes next; the one before it had not been sent from here.\n"
             ));
         }
-        if let Some(number) = claim.verdict {
+        if let Some(Said { number, report }) = claim.verdict {
             text.push_str(&format!(
-                "ALARM: report {} has a verdict on {kind} {}, which was never made here.\n",
-                claim.report,
-                number.get()
+                "ALARM: report {report} has a verdict on {kind} {number}, which had not been sent from here.\n"
             ));
         }
     }
@@ -125,13 +230,15 @@ pub fn text(claims: &[Claim]) -> String {
 /// The same for machines.
 #[must_use]
 pub fn to_json(claims: &[Claim]) -> Value {
-    let number = |n: Option<ObjectNumber>| n.map(ObjectNumber::get);
+    let number = |said: Option<Said>| said.map(|s| s.number.get());
+    let report = |said: Option<Said>| said.map(|s| s.report);
     claims
         .iter()
         .map(|claim| {
             json!({
-                "kind": kind_name(claim.kind), "next": number(claim.next),
-                "verdict": number(claim.verdict), "report": claim.report,
+                "kind": kind_name(claim.kind),
+                "next": number(claim.next), "next_report": report(claim.next),
+                "verdict": number(claim.verdict), "verdict_report": report(claim.verdict),
             })
         })
         .collect()

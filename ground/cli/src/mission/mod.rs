@@ -7,6 +7,7 @@
 //! uplink/        frames to transmit                       evidence/   of rehearsals
 //! ```
 
+pub mod answers;
 pub mod artifact;
 pub mod claims;
 pub mod config;

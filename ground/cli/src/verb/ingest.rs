@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
-use crate::mission::artifact::Artifact;
+use crate::mission::answers::{self, Odd};
 use crate::mission::claims::{self, Claim};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
@@ -22,8 +22,8 @@ use crate::verb::describe;
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B.
 /// What does not prove itself under the link keys is named and left out; what does is kept for good, and
-/// what it claims of numbers that were never given out here is named first and changes nothing. Taking in the
-/// same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
+/// what it claims of numbers that were never sent from here is named first and changes nothing; it stands until
+/// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
 /// link epoch; so are two that speak as one vehicle.
 ///
 /// Examples:
@@ -34,7 +34,7 @@ use crate::verb::describe;
 pub struct Args {
     /// The file.
     file: PathBuf,
-    /// Take over the next numbers of a report that is known already, where they are higher than any given out here:
+    /// Take over the numbers of a report that is known already, where they are higher than any sent from here:
     /// the ledger is an old backup, and what it lacks is lost. Never if the link key may be stolen.
     #[arg(long, value_name = "SEQUENCE")]
     accept_numbers: Option<u32>,
@@ -56,8 +56,8 @@ struct Heard {
     duplicates: usize,
     /// Commands that have another answer already.
     disputed: Vec<ObjectNumber>,
-    /// Commands that were never sent, and have an answer.
-    strangers: Vec<ObjectNumber>,
+    /// Answers to commands that were never sent, or that ask for none.
+    strangers: Vec<(ObjectNumber, Vec<u8>)>,
     refused: Vec<(usize, TrackError)>,
 }
 
@@ -82,16 +82,47 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         None => Vec::new(),
     };
     let is_news = !(accepted.is_empty() && heard.is_empty());
-    if is_news && !args.dry_run {
-        remember(&mut ledger, global, &heard, &accepted)?;
-    }
-    let claims = claims::claims(&ledger)?;
-    show(args, &heard, before, (&tracker, &claims))?;
+    let news = News {
+        reports: heard.reports(now_s, claims::behind_sent(&ledger)?),
+        answers: heard.answer_rows(now_s),
+    };
+    let alarms = if args.dry_run {
+        news.alarms(&ledger)?
+    } else {
+        if is_news {
+            remember(&mut ledger, global, &heard, &news, &accepted)?;
+        }
+        News::default().alarms(&ledger)?
+    };
+    show(args, &heard, before, (&tracker, &alarms))?;
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
     }
     Ok(())
+}
+
+/// What is new of it, as the ledger keeps it.
+#[derive(Default)]
+struct News {
+    reports: Vec<ReportRow>,
+    answers: Vec<AnswerRow>,
+}
+
+impl News {
+    /// The alarms that stand, of the ledger and of this.
+    fn alarms(&self, ledger: &Ledger) -> Result<Alarms> {
+        Ok(Alarms {
+            claims: claims::claims(ledger, &self.reports)?,
+            odd: answers::odd(ledger, &self.answers, &self.reports)?,
+        })
+    }
+}
+
+/// What stands until the next link epoch.
+struct Alarms {
+    claims: Vec<Claim>,
+    odd: Odd,
 }
 
 impl Heard {
@@ -102,50 +133,66 @@ impl Heard {
             && self.strangers.is_empty()
     }
 
+    fn reports(&self, received_s: u64, behind_sent: [ObjectNumber; 4]) -> Vec<ReportRow> {
+        let proven = self.proven.iter().map(|(p, f)| (p.report.sequence, f));
+        let older = self.older.iter().map(|(sequence, f)| (*sequence, f));
+        let rows = proven.chain(older).map(|(sequence, frame)| ReportRow {
+            received_s,
+            sequence,
+            frame: frame.clone(),
+            behind_sent,
+        });
+        rows.collect()
+    }
+
+    fn answer_rows(&self, received_s: u64) -> Vec<AnswerRow> {
+        let ours = self.answers.iter().map(|(of, _, f)| (of, f, false));
+        let strange = self.strangers.iter().map(|(of, f)| (of, f, true));
+        let rows = ours
+            .chain(strange)
+            .map(|(of, frame, is_strange)| AnswerRow {
+                received_s,
+                command: *of,
+                frame: frame.clone(),
+                is_strange,
+            });
+        rows.collect()
+    }
+
     fn answers(&self) -> Vec<&Value> {
         self.answers.iter().map(|(_, value, _)| value).collect()
     }
 }
 
-fn numbers(of: &[ObjectNumber]) -> Vec<u32> {
-    of.iter().map(|n| n.get()).collect()
-}
-
 /// One step of the ledger: what was heard, and the numbers that people accept.
-fn remember(ledger: &mut Ledger, global: &Global, heard: &Heard, accepted: &[Claim]) -> Result<()> {
-    let received_s = global.now_s();
+fn remember(
+    ledger: &mut Ledger,
+    global: &Global,
+    heard: &Heard,
+    news: &News,
+    accepted: &[Claim],
+) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
         .iter()
         .map(|(p, _)| p.report.sequence)
         .collect();
     let older: Vec<u32> = heard.older.iter().map(|(sequence, _)| *sequence).collect();
+    let strangers: Vec<u32> = heard.strangers.iter().map(|(of, _)| of.get()).collect();
     let what = json!({
         "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
-        "strangers": numbers(&heard.strangers), "disputed": numbers(&heard.disputed),
+        "strangers": strangers, "disputed": answers::numbers(&heard.disputed),
         "accepted_numbers": claims::to_json(accepted),
     });
     ledger.step(&global.actor(), "ingest", |step| {
-        let proven = heard.proven.iter().map(|(p, f)| (p.report.sequence, f));
-        let older = heard.older.iter().map(|(sequence, f)| (*sequence, f));
-        for (sequence, frame) in proven.chain(older) {
-            step.add_report(&ReportRow {
-                received_s,
-                sequence,
-                frame: frame.clone(),
-            })?;
+        for row in &news.reports {
+            step.add_report(row)?;
         }
-        for (command, _, frame) in &heard.answers {
-            step.add_answer(&AnswerRow {
-                received_s,
-                command: *command,
-                frame: frame.clone(),
-            })?;
+        for row in &news.answers {
+            step.add_answer(row)?;
         }
         for claim in accepted {
-            if let Some(next) = claim.next {
-                step.raise_number(claim.kind, next)?;
-            }
+            step.accept_number(claim.kind, claim.first_free(), claim.report())?;
         }
         Ok(((), what))
     })
@@ -156,7 +203,7 @@ const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// The claims of a report that the ledger has, for people to accept.
 fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
-    let mut rows = claims::latest_epoch(ledger)?;
+    let mut rows = claims::latest_epoch(ledger, &[])?;
     rows.retain(|row| row.sequence == sequence);
     let claims = match rows.as_slice() {
         [row] => claims::of_row(row, ledger)?,
@@ -174,10 +221,15 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
                 .hint("go on to the next link epoch (lightday command epoch-switch)"));
         }
     };
+    if claims.is_empty() {
+        out::message(format_args!(
+            "report {sequence} has no number beyond those that were sent from here: none is taken over"
+        ));
+    }
     for claim in &claims {
         let ours = ledger.next_number(claim.kind)?.get();
-        let far = claim.next.filter(|n| n.get() - ours > MOST_ACCEPTED);
-        if let Some(next) = far {
+        let next = claim.first_free();
+        if next.get().saturating_sub(ours) > MOST_ACCEPTED {
             let what = format!(
                 "number {next} is more than {MOST_ACCEPTED} above {ours}, the next of ours"
             );
@@ -191,26 +243,30 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
 
 /// Whether a command of ours asks for the digest of a region.
 fn asks_for_a_digest(command: ObjectNumber, ledger: &Ledger) -> bool {
-    let bytes = ledger.object_bytes(ObjectKind::Command, command);
-    let artifact = bytes.ok().and_then(|bytes| Artifact::parse(&bytes).ok());
-    matches!(
-        artifact,
-        Some(Artifact::Command(draft)) if matches!(draft.document().action, Action::RegionDigest { .. })
-    )
+    let action = claims::action_of(command, ledger);
+    matches!(action, Some(Action::RegionDigest { .. }))
 }
 
-/// Answers to commands that were never sent are left out, and those that are known already are counted.
+/// Answers to commands that were never sent are set apart, and those that are known already are counted.
 fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
-    let sent = ledger.sent()?;
+    let (sent, known) = (ledger.sent()?, ledger.answers()?);
     for (command, value, frame) in std::mem::take(&mut heard.answers) {
-        let known = ledger.answers(command)?;
         let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
-        if known.contains(&frame) {
+        let is_strange = !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger);
+        // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
+        // was strange when it came may have been a guess: the vehicle may still give that answer.
+        let mut alike = known.iter().filter(|row| row.is_strange == is_strange);
+        let is_known = alike.clone().any(|row| row.frame == frame)
+            || heard.answers.iter().any(|(.., other)| *other == frame)
+            || heard.strangers.iter().any(|(_, other)| *other == frame);
+        if is_known {
             heard.duplicates += 1;
-        } else if !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger) {
-            heard.strangers.push(command);
+        } else if is_strange {
+            heard.strangers.push((command, frame));
         } else {
-            if !known.is_empty() || heard.answers.iter().any(|(of, ..)| *of == command) {
+            let has_another = alike.any(|row| row.command == command)
+                || heard.answers.iter().any(|(of, ..)| *of == command);
+            if has_another {
                 heard.disputed.push(command);
             }
             heard.answers.push((command, value, frame));
@@ -253,7 +309,7 @@ fn show(
     args: &Args,
     heard: &Heard,
     before: Option<Report>,
-    (tracker, claims): (&Tracker, &[Claim]),
+    (tracker, alarms): (&Tracker, &Alarms),
 ) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
@@ -269,30 +325,19 @@ fn show(
     if args.json {
         return out::json(&json!({
             "alarm": tracker.alarm().map(reports::alarm_json),
-            "claims": claims::to_json(claims),
+            "claims": claims::to_json(&alarms.claims),
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
             "answers": heard.answers(), "duplicates": heard.duplicates,
-            "strangers": numbers(&heard.strangers), "disputed": numbers(&heard.disputed),
+            "strangers": answers::numbers(&alarms.odd.strangers), "disputed": answers::numbers(&alarms.odd.disputed),
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
         }));
     }
     let mut text = tracker.alarm().map(reports::alarm_text).unwrap_or_default();
     text += &reports::contradiction_text(tracker);
-    text += &claims::text(claims);
-    for command in &heard.strangers {
-        text += &format!(
-            "ALARM: an answer to command {}, which was never sent or asks for none: it is left out\n",
-            command.get()
-        );
-    }
-    for command in &heard.disputed {
-        text += &format!(
-            "ALARM: a second answer to command {}: one of the two is forged\n",
-            command.get()
-        );
-    }
+    text += &claims::text(&alarms.claims);
+    text += &answers::text(&alarms.odd);
     text += &format!(
         "{}, {} older than another, {} known already, {}\n",
         describe::count(sequences.len() as u64, "new report"),

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::twin::{self, Agreement, Expected};
-use crate::mission::{Mission, claims, reports};
+use crate::mission::{Mission, answers, claims, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
@@ -44,7 +44,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?,
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
-    let claims = claims::claims(&ledger)?;
+    let claims = claims::claims(&ledger, &[])?;
+    let odd = answers::odd(&ledger, &[], &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
@@ -57,6 +58,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["claims"] = claims::to_json(&claims);
+        value["strangers"] = json!(answers::numbers(&odd.strangers));
+        value["disputed"] = json!(answers::numbers(&odd.disputed));
         value["contradiction"] = reports::contradiction_json(&tracker);
         value["expected"] = reports::by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
@@ -66,6 +69,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
     text.push_str(&reports::contradiction_text(&tracker));
     text.push_str(&claims::text(&claims));
+    text.push_str(&answers::text(&odd));
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&state_text(expected));
