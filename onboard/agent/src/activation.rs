@@ -13,11 +13,16 @@ use crate::platform::{Application, DecoderRam, Now, Platform};
 
 /// Seconds between two looks at a hold or an interlock.
 const RETRY_S: u64 = 60;
+/// The longest wait between two tries of an arming that flash refuses. Each wait is twice the one before, so that
+/// a short fault costs a minute, and one that lasts sees a dozen tries in its first day and a half, then one a day:
+/// a commit each, of eight programs and one erase of each copy at the most.
+const MAX_RETRY_S: u64 = 86_400;
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// One step towards arming what may be armed: a program, or a commit.
     pub(crate) fn arm_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         self.arm_due = false;
+        self.arm_retry = Elapsed::NEVER;
         for slot in SlotId::ALL {
             let state = self.record.slot(slot).state;
             if state == SlotState::Verified
@@ -31,10 +36,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             if let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
                 && may_be_armed(state)
                 && authorized.document.image == self.record.slot(slot).image
-                && self.arm_by(now, flash, slot, &authorized)
             {
-                self.arm_due = true;
-                return;
+                self.arm_due = self.arm_by(now, flash, slot, &authorized);
+                // A step commits once, whether flash takes it or not.
+                if self.arm_due || self.arm_retry != Elapsed::NEVER {
+                    return;
+                }
             }
         }
     }
@@ -122,8 +129,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(flash).is_err() {
             self.record = before;
             self.hold = Refusal::FlashFault;
+            // Nobody has to send anything for it to go on.
+            let wait_s = self.arm_wait_s.saturating_mul(2);
+            self.arm_wait_s = wait_s.clamp(RETRY_S, MAX_RETRY_S);
+            self.arm_retry = now.elapsed.plus_s(self.arm_wait_s);
             return false;
         }
+        self.arm_wait_s = 0;
         self.hold = Refusal::None;
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
