@@ -288,6 +288,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             && self.receiving() == Some(number)
             && number > self.record.next_number(kind)
             && !matches!(self.reception, Reception::Admitted(_))
+            && !self.was_admitted(number)
     }
 
     /// A reception of this number or a lower one ends; so does what became of this very number.
