@@ -67,14 +67,15 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if !self.is_usable(number, stored) {
             return false;
         }
-        // One cell for the papers, and one for the Confirm: a trial without it could not be won.
-        if self.trailer(slot).free(flash) < 2 {
-            self.drop_papers(now, slot, number, Refusal::TrailerFull);
-            return false;
-        }
         let verdict = self.record.verdict(ObjectKind::Authorization);
         let is_said = verdict.number == number && verdict.stage == Stage::Done;
-        if !is_said || self.record.slot(slot).state != SlotState::Armed {
+        let is_begun = is_said && self.record.slot(slot).state == SlotState::Armed;
+        // One cell for the papers, and one for the Confirm: a trial without it could not be won.
+        if self.trailer(slot).free(flash) < 2 {
+            self.drop_papers(now, slot, number, is_begun, Refusal::TrailerFull);
+            return false;
+        }
+        if !is_begun {
             let before = self.record.clone();
             // Power may have failed when it was kept already and its number was not used up yet.
             self.record.raise_next(ObjectKind::Authorization, number);
@@ -86,7 +87,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             envelope: &authorized.envelope,
         };
         if self.trailer(slot).append(flash, papers).is_err() {
-            self.drop_papers(now, slot, number, Refusal::FlashFault);
+            self.drop_papers(now, slot, number, is_begun, Refusal::FlashFault);
             return false;
         }
         self.refresh_facts(flash);
@@ -94,18 +95,43 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         true
     }
 
-    /// The papers cannot be stored. What older ones armed stays armed by them; without any it waits for new
-    /// ones. The verdict on another authorization stays, unless there is this to be told.
-    fn drop_papers(&mut self, now: Now, slot: SlotId, number: ObjectNumber, why: Refusal) {
+    /// The papers cannot be stored, and it waits for new ones. Where the record had not said `Armed` by them yet,
+    /// what older ones armed, or the manifest, stays armed by those. The verdict on another authorization stays,
+    /// unless there is this to be told.
+    fn drop_papers(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        number: ObjectNumber,
+        is_begun: bool,
+        why: Refusal,
+    ) {
         let is_armed = self.record.slot(slot).state == SlotState::Armed;
         let is_bare = is_armed && self.armed.is_none() && !self.is_load_and_go(slot);
-        if is_bare {
-            self.record.slot_mut(slot).state = SlotState::Verified;
+        let is_disarmed = is_begun || is_bare;
+        if is_disarmed {
+            self.disarm(slot);
         }
-        if is_bare || self.record.verdict(ObjectKind::Authorization).number == number {
+        if is_disarmed || self.record.verdict(ObjectKind::Authorization).number == number {
             self.authorization_verdict(number, Stage::Failed, why);
             self.commit_due = true;
             self.report_due = now.elapsed;
+        }
+    }
+
+    /// Nobody knows any more, after a reset, whether it was reverted when the arming began: its manifest, and what
+    /// lies in its trailer, may have been used up by then, and must not activate it outside of the window that the
+    /// latest papers gave. So only new ones arm it.
+    fn disarm(&mut self, slot: SlotId) {
+        let is_load_and_go = self.is_load_and_go(slot);
+        let entry = self.record.slot_mut(slot);
+        if is_load_and_go {
+            // Verified, it would arm itself; and without the bar it would if it were sent again.
+            entry.state = SlotState::Reverted;
+            let image = entry.image;
+            self.record.bar(image);
+        } else {
+            entry.state = SlotState::Verified;
         }
     }
 
