@@ -4,8 +4,8 @@ use lightday_sim::flash::CutForm;
 use lightday_tests::bench_ground::{Built, LEASE_S};
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::{
-    Activation, Digest, Location, ObjectNumber, Refusal, ResetCause, SlotId, SlotState, Stage,
-    Window,
+    Action, Activation, Digest, Location, ObjectKind, ObjectNumber, Refusal, ResetCause, SlotId,
+    SlotState, Stage, Window,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -96,7 +96,7 @@ fn assert_disarmed(bench: &mut Bench, built: &Built, number: ObjectNumber, told:
         assert_eq!(bench.running(), A, "{told}");
         assert_ne!(bench.state(SlotId::B), SlotState::Armed, "{told}");
         bench.reset(ResetCause::PowerOn);
-        bench.command(lightday_wire::Action::ReportRequest);
+        bench.command(Action::ReportRequest);
     }
     authorize_late(bench, built);
     assert_eq!(bench.state(SlotId::B), SlotState::Armed, "{told}");
@@ -141,5 +141,34 @@ fn papers_that_flash_refuses_after_a_reset_arm_nothing_and_leave_nothing_armed()
         lock_trailer(&mut bench);
         bench.settle();
         assert_disarmed(&mut bench, &built, object.number(), &told);
+    }
+}
+
+#[test]
+fn papers_that_are_aborted_or_lapse_leave_no_load_and_go_image_to_arm_itself_again() {
+    for before in [Before::LoadAndGoReverted, Before::LoadAndGoWaits] {
+        for is_aborted in [true, false] {
+            let (mut bench, built) = start(before);
+            bench.application.may_activate = false;
+            let number = authorize_late(&mut bench, &built);
+            let told = format!("{before:?}, aborted: {is_aborted}");
+            assert_eq!(bench.state(SlotId::B), SlotState::Armed, "{told}");
+            if is_aborted {
+                bench.command(Action::Abort {
+                    kind: ObjectKind::Authorization,
+                    number,
+                });
+            } else {
+                bench.wait_s(2 * 86_400 + 100);
+            }
+            bench.application.may_activate = true;
+            bench.command(Action::ReportRequest);
+            bench.wait_s(2 * 86_400);
+            assert_eq!(bench.running(), A, "{told}");
+            assert_eq!(bench.state(SlotId::B), SlotState::Reverted, "{told}");
+            authorize_late(&mut bench, &built);
+            bench.wait_s(90_000);
+            assert_eq!(bench.running(), B, "{told}");
+        }
     }
 }

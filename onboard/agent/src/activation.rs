@@ -119,10 +119,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// Nobody knows any more, after a reset, whether it was reverted when the arming began: its manifest, and what
-    /// lies in its trailer, may have been used up by then, and must not activate it outside of the window that the
-    /// latest papers gave. So only new ones arm it.
-    fn disarm(&mut self, slot: SlotId) {
+    /// Nothing but new papers arms the image. Its manifest does not, nor older papers in its trailer: they may
+    /// have been used up before it was reverted, which nobody knows any more after a reset, and they must not
+    /// activate it outside of the window that the latest papers gave.
+    pub(crate) fn disarm(&mut self, slot: SlotId) {
         let is_load_and_go = self.is_load_and_go(slot);
         let entry = self.record.slot_mut(slot);
         if is_load_and_go {
@@ -266,9 +266,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// The authorization lapses: the image stays, verified, and needs a new one.
+    /// The authorization lapses: the image stays and needs a new one.
     fn lapse<F: NorFlash>(&mut self, flash: &mut F, slot: SlotId, why: Refusal) {
-        self.record.slot_mut(slot).state = SlotState::Verified;
+        self.disarm(slot);
         let number = self.armed.as_ref().map(|a| a.number).unwrap_or_default();
         self.authorization_verdict(number, Stage::Failed, why);
         let _ = self.commit(flash);
