@@ -4,7 +4,7 @@ use lightday_tests::bench_ground::{Built, LEASE_S, number};
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::{
     Action, Activation, Digest, Location, ObjectKind, Refusal, ResetCause, SlotId, SlotState,
-    Window,
+    TagLen, Window,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -112,6 +112,40 @@ fn an_abort_while_patching_leaves_no_slot_half_written_for_good() {
     bench.settle();
     assert_eq!(bench.state(SlotId::B), SlotState::Failed);
     assert_eq!(bench.agent().symbols_needed(), 0);
+}
+
+#[test]
+fn an_abort_of_what_is_patched_uses_its_number_up_whichever_symbols_were_lost() {
+    for is_front_lost in [false, true] {
+        let mut bench = Bench::launch();
+        // A number beyond the next one: the ground gave another bundle up that was never heard.
+        bench.ground.take(ObjectKind::Bundle);
+        let built = bench.ground.bundle(&image(2, 3000), 2);
+        let k = built.object.k();
+        bench.deliver(&built.object, 1..k);
+        let last = if is_front_lost { k } else { 0 };
+        let key = bench.uplink(0);
+        bench.hear(&built.object.frame(last, &key, TagLen::Eight).unwrap());
+        while bench.state(SlotId::B) != SlotState::Patching {
+            bench.step();
+        }
+        bench.reset(ResetCause::Upset);
+        let object = bench.ground.command(Action::Abort {
+            kind: ObjectKind::Bundle,
+            number: built.number,
+        });
+        // The log is scanned, and the block not solved yet.
+        while bench.record().patch_attempts != 2 {
+            bench.step();
+        }
+        for index in 0..object.k() {
+            bench.hear(&object.frame(index, &key, TagLen::Eight).unwrap());
+        }
+        bench.settle();
+        let next = bench.record().next_number(ObjectKind::Bundle);
+        assert_eq!(next, number(built.number.get() + 1), "{is_front_lost}");
+        assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+    }
 }
 
 #[test]

@@ -228,30 +228,41 @@ fn reset_while_patching(bench: &mut Bench, attempt: u8) {
 
 #[test]
 fn patching_starts_from_zero_after_a_reset_at_most_8_times_then_fails_with_the_cause() {
-    let mut bench = Bench::launch();
-    let built = bench.ground.bundle(&image(2, 9000), 2);
-    let k = built.object.k();
-    bench.deliver(&built.object, 1..k);
-    let key = bench.uplink(0);
-    let last = built.object.frame(0, &key, TagLen::Eight).unwrap();
-    bench.hear(&last);
-    for attempt in 1..=8 {
-        reset_while_patching(&mut bench, attempt);
-        assert_eq!(bench.record().patch_attempts, attempt);
+    // With symbol 0 lost no reset leaves an early verdict behind: what was admitted is known from the slot alone.
+    for is_front_lost in [false, true] {
+        let mut bench = Bench::launch();
+        let built = bench.ground.bundle(&image(2, 9000), 2);
+        let k = built.object.k();
+        bench.deliver(&built.object, 1..k);
+        let key = bench.uplink(0);
+        let last = if is_front_lost { k } else { 0 };
+        bench.hear(&built.object.frame(last, &key, TagLen::Eight).unwrap());
+        for attempt in 1..=8 {
+            reset_while_patching(&mut bench, attempt);
+            assert_eq!(bench.record().patch_attempts, attempt);
+        }
+        for _ in 0..2 {
+            bench.settle();
+            assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+            let report = bench.report();
+            assert_eq!(
+                (report.bundle.number, report.bundle.stage),
+                (built.number, Stage::Failed),
+                "{is_front_lost}"
+            );
+            assert_eq!(report.bundle.refusal, Refusal::AttemptsExhausted);
+            assert_eq!(report.next[0], number(built.number.get() + 1));
+            assert_eq!(bench.running(), Location::Slot(SlotId::A));
+            bench.reset(ResetCause::Software);
+        }
+        // It is over: sent again, it is not heard. The next bundle starts with all of its attempts.
+        bench.deliver_all(&built.object);
+        assert_eq!(bench.state(SlotId::B), SlotState::Failed);
+        let next = bench.ground.bundle(&image(3, 3000), 3);
+        bench.deliver_all(&next.object);
+        assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+        assert_eq!(bench.record().patch_attempts, 0);
     }
-    bench.settle();
-    assert_eq!(bench.state(SlotId::B), SlotState::Failed);
-    let verdict = bench.report().bundle;
-    assert_eq!(
-        (verdict.stage, verdict.refusal),
-        (Stage::Failed, Refusal::AttemptsExhausted)
-    );
-    assert_eq!(bench.running(), Location::Slot(SlotId::A));
-    // The next bundle starts with all of its attempts.
-    let next = bench.ground.bundle(&image(3, 3000), 3);
-    bench.deliver_all(&next.object);
-    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
-    assert_eq!(bench.record().patch_attempts, 0);
 }
 
 #[test]

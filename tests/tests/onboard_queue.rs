@@ -225,6 +225,41 @@ fn one_that_lapsed_arms_nothing_though_another_came_after_it() {
     assert_eq!(bench.report().authorization.stage, Stage::Started);
 }
 
+#[test]
+fn an_arming_that_flash_refuses_is_tried_again_without_another_word() {
+    // A short fault, and one of three days.
+    for fault_s in [30, 3 * 86_400] {
+        let mut bench = Bench::launch();
+        let built = bench.ground.bundle(&image(2, 1500), 2);
+        let authorization = bench.ground.authorization(&built);
+        bench.deliver_all(&authorization);
+        bench.deliver(&built.object, 1..built.object.k());
+        let key = bench.uplink(0);
+        bench.hear(&built.object.frame(0, &key, TagLen::Eight).unwrap());
+        while bench.state(SlotId::B) != SlotState::Verified {
+            bench.step();
+        }
+        let copies = bench.map().record.map(|copy| copy.start..copy.end());
+        bench.flash.lock(copies);
+        bench.step();
+        assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+        assert!(is_waiting(&bench, authorization.number()));
+        let before = bench.flash.stats().protected;
+        bench.wait_s(fault_s);
+        assert_eq!(bench.report().hold, Refusal::FlashFault);
+        // A commit that fails asks for four programs and an erase of each copy: fewer than twenty commits.
+        let refused = bench.flash.stats().protected - before;
+        assert!(refused < 20 * 15, "{refused} after {fault_s} s");
+        bench.flash.unlock();
+        bench.wait_s(fault_s.max(61));
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::B)),
+            (B, SlotState::Trial),
+            "{fault_s} s"
+        );
+    }
+}
+
 fn is_waiting(bench: &Bench, number: ObjectNumber) -> bool {
     let verdict = bench.record().verdict(ObjectKind::Authorization);
     verdict.number == number && verdict.stage == Stage::Started

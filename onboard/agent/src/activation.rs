@@ -13,11 +13,16 @@ use crate::platform::{Application, DecoderRam, Now, Platform};
 
 /// Seconds between two looks at a hold or an interlock.
 const RETRY_S: u64 = 60;
+/// The longest wait between two tries of an arming that flash refuses. Each wait is twice the one before, so that
+/// a short fault costs a minute, and one that lasts sees a dozen tries in its first day and a half, then one a day:
+/// a commit each, of eight programs and one erase of each copy at the most.
+const MAX_RETRY_S: u64 = 86_400;
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// One step towards arming what may be armed: a program, or a commit.
     pub(crate) fn arm_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         self.arm_due = false;
+        self.arm_retry = Elapsed::NEVER;
         for slot in SlotId::ALL {
             let state = self.record.slot(slot).state;
             if state == SlotState::Verified
@@ -31,10 +36,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             if let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
                 && may_be_armed(state)
                 && authorized.document.image == self.record.slot(slot).image
-                && self.arm_by(now, flash, slot, &authorized)
             {
-                self.arm_due = true;
-                return;
+                self.arm_due = self.arm_by(now, flash, slot, &authorized);
+                // A step commits once, whether flash takes it or not.
+                if self.arm_due || self.arm_retry != Elapsed::NEVER {
+                    return;
+                }
             }
         }
     }
@@ -60,14 +67,15 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if !self.is_usable(number, stored) {
             return false;
         }
-        // One cell for the papers, and one for the Confirm: a trial without it could not be won.
-        if self.trailer(slot).free(flash) < 2 {
-            self.drop_papers(now, slot, number, Refusal::TrailerFull);
-            return false;
-        }
         let verdict = self.record.verdict(ObjectKind::Authorization);
         let is_said = verdict.number == number && verdict.stage == Stage::Done;
-        if !is_said || self.record.slot(slot).state != SlotState::Armed {
+        let is_begun = is_said && self.record.slot(slot).state == SlotState::Armed;
+        // One cell for the papers, and one for the Confirm: a trial without it could not be won.
+        if self.trailer(slot).free(flash) < 2 {
+            self.drop_papers(now, slot, number, is_begun, Refusal::TrailerFull);
+            return false;
+        }
+        if !is_begun {
             let before = self.record.clone();
             // Power may have failed when it was kept already and its number was not used up yet.
             self.record.raise_next(ObjectKind::Authorization, number);
@@ -79,7 +87,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             envelope: &authorized.envelope,
         };
         if self.trailer(slot).append(flash, papers).is_err() {
-            self.drop_papers(now, slot, number, Refusal::FlashFault);
+            self.drop_papers(now, slot, number, is_begun, Refusal::FlashFault);
             return false;
         }
         self.refresh_facts(flash);
@@ -87,18 +95,43 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         true
     }
 
-    /// The papers cannot be stored. What older ones armed stays armed by them; without any it waits for new
-    /// ones. The verdict on another authorization stays, unless there is this to be told.
-    fn drop_papers(&mut self, now: Now, slot: SlotId, number: ObjectNumber, why: Refusal) {
+    /// The papers cannot be stored, and it waits for new ones. Where the record had not said `Armed` by them yet,
+    /// what older ones armed, or the manifest, stays armed by those. The verdict on another authorization stays,
+    /// unless there is this to be told.
+    fn drop_papers(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        number: ObjectNumber,
+        is_begun: bool,
+        why: Refusal,
+    ) {
         let is_armed = self.record.slot(slot).state == SlotState::Armed;
         let is_bare = is_armed && self.armed.is_none() && !self.is_load_and_go(slot);
-        if is_bare {
-            self.record.slot_mut(slot).state = SlotState::Verified;
+        let is_disarmed = is_begun || is_bare;
+        if is_disarmed {
+            self.disarm(slot);
         }
-        if is_bare || self.record.verdict(ObjectKind::Authorization).number == number {
+        if is_disarmed || self.record.verdict(ObjectKind::Authorization).number == number {
             self.authorization_verdict(number, Stage::Failed, why);
             self.commit_due = true;
             self.report_due = now.elapsed;
+        }
+    }
+
+    /// Nothing but new papers arms the image. Its manifest does not, nor older papers in its trailer: they may
+    /// have been used up before it was reverted, which nobody knows any more after a reset, and they must not
+    /// activate it outside of the window that the latest papers gave.
+    pub(crate) fn disarm(&mut self, slot: SlotId) {
+        let is_load_and_go = self.is_load_and_go(slot);
+        let entry = self.record.slot_mut(slot);
+        if is_load_and_go {
+            // Verified, it would arm itself; and without the bar it would if it were sent again.
+            entry.state = SlotState::Reverted;
+            let image = entry.image;
+            self.record.bar(image);
+        } else {
+            entry.state = SlotState::Verified;
         }
     }
 
@@ -122,8 +155,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(flash).is_err() {
             self.record = before;
             self.hold = Refusal::FlashFault;
+            // Nobody has to send anything for it to go on.
+            let wait_s = self.arm_wait_s.saturating_mul(2);
+            self.arm_wait_s = wait_s.clamp(RETRY_S, MAX_RETRY_S);
+            self.arm_retry = now.elapsed.plus_s(self.arm_wait_s);
             return false;
         }
+        self.arm_wait_s = 0;
         self.hold = Refusal::None;
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
@@ -228,9 +266,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// The authorization lapses: the image stays, verified, and needs a new one.
+    /// The authorization lapses: the image stays and needs a new one.
     fn lapse<F: NorFlash>(&mut self, flash: &mut F, slot: SlotId, why: Refusal) {
-        self.record.slot_mut(slot).state = SlotState::Verified;
+        self.disarm(slot);
         let number = self.armed.as_ref().map(|a| a.number).unwrap_or_default();
         self.authorization_verdict(number, Stage::Failed, why);
         let _ = self.commit(flash);

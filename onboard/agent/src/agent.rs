@@ -93,6 +93,10 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) judge_due: bool,
     /// A verified image may be armed by what is stored.
     pub(crate) arm_due: bool,
+    /// When an arming that flash refused is tried again.
+    pub(crate) arm_retry: Elapsed,
+    /// Seconds that it waits; 0 where none was refused.
+    pub(crate) arm_wait_s: u64,
     /// The record changed on its own and is to be committed.
     pub(crate) commit_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
@@ -176,6 +180,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             judge_due: false,
             // A reset may have come between an image's verification and its arming.
             arm_due: !is_lost,
+            arm_retry: Elapsed::NEVER,
+            arm_wait_s: 0,
             commit_due: false,
             region_digest: None,
             answer: None,
@@ -370,6 +376,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.health_due
             .min(self.record_due)
             .min(self.report_due)
+            .min(self.arm_retry)
             .min(self.activation_due())
     }
 

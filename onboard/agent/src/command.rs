@@ -288,6 +288,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             && self.receiving() == Some(number)
             && number > self.record.next_number(kind)
             && !matches!(self.reception, Reception::Admitted(_))
+            && !self.was_admitted(number)
     }
 
     /// A reception of this number or a lower one ends; so does what became of this very number.
@@ -325,7 +326,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     fn abort_authorization(&mut self, number: ObjectNumber) {
         let is_meant = self.armed.as_ref().is_some_and(|a| a.number <= number);
         if let Some(slot) = self.record_armed_slot().filter(|_| is_meant) {
-            self.record.slot_mut(slot).state = SlotState::Verified;
+            self.disarm(slot);
         }
         // All that wait are forgotten, those of a higher number too.
         let latest = self.record.verdict(ObjectKind::Authorization);

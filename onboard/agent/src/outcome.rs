@@ -1,8 +1,9 @@
 //! How an installation ends: verified, given up, or begun again.
 
 use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::SlotRecord;
 use lightday_wire::report::Verdict;
-use lightday_wire::{ObjectKind, Refusal, SlotState, Stage};
+use lightday_wire::{ObjectKind, ObjectNumber, Refusal, SlotState, Stage};
 
 use crate::agent::{Agent, Reception};
 use crate::install::{Install, MAX_ATTEMPTS};
@@ -10,6 +11,10 @@ use crate::platform::{DecoderRam, Now};
 
 /// How often a bundle is solved before wrong bytes are the sender's, and not the flash's.
 const SURE_ATTEMPTS: u8 = 2;
+
+fn is_patched_by(slot: &SlotRecord, number: ObjectNumber) -> bool {
+    slot.state == SlotState::Patching && slot.bundle == number
+}
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Verified: commit it. It is armed in the next steps if the authorization is there, or none needed.
@@ -48,7 +53,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let Some(number) = self.receiving() else {
             return self.drop_reception();
         };
-        let is_signed = matches!(self.reception, Reception::Admitted(_));
+        // These two say nothing about the block. One that was solved and does not hold may be a forgery under the
+        // number of what is patched: for that one the slot vouches not.
+        let is_outer = matches!(why, Refusal::AttemptsExhausted | Refusal::FlashFault);
+        let is_signed = matches!(self.reception, Reception::Admitted(_))
+            || (is_outer && self.was_admitted(number));
         // Polluted symbols say nothing about the bundle: the same number may be sent again.
         let is_polluted = matches!(why, Refusal::PayloadDigest | Refusal::Malformed);
         let attempts = self.record.patch_attempts;
@@ -60,16 +69,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         {
             return self.begin_install();
         }
-        let is_patching = |slot: &lightday_boot::SlotRecord| {
-            slot.state == SlotState::Patching && slot.bundle == number
-        };
-        for slot in self
-            .record
-            .slots
-            .iter_mut()
-            .filter(|slot| is_patching(slot))
-        {
-            slot.state = SlotState::Failed;
+        for slot in &mut self.record.slots {
+            if is_patched_by(slot, number) {
+                slot.state = SlotState::Failed;
+            }
         }
         self.drop_reception();
         if is_signed && !is_polluted {
@@ -88,6 +91,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         let _ = self.commit(flash);
         self.report_due = now.elapsed;
+    }
+
+    /// Whether a bundle of this number was admitted, as far as a reset leaves it known: only what was admitted
+    /// is patched. With its first symbols lost there is no early verdict that would say so again.
+    pub(crate) fn was_admitted(&self, number: ObjectNumber) -> bool {
+        let mut slots = self.record.slots.iter();
+        slots.any(|slot| is_patched_by(slot, number))
     }
 
     /// Something changed that a bundle may have waited for: its base, or the slot.

@@ -35,7 +35,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         now: Now,
         platform: &mut Platform<'_, F, S, A>,
     ) {
-        if self.arm_due {
+        if self.arm_due || now.elapsed >= self.arm_retry {
             // What was begun of an arming ends before another document is looked at: two or three steps.
             self.arm_step(now, platform.flash);
         } else if let Some(object) = self.inbox.take() {

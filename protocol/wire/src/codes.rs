@@ -233,7 +233,7 @@ codes! {
         Trial = 0x5a,
         /// Confirmed by a signed command.
         Confirmed = 0x66,
-        /// Reverted; barred until armed anew.
+        /// Reverted, or load-and-go and disarmed; only an authorization arms it.
         Reverted = 0x69,
         /// Patching failed for good.
         Failed = 0x96,
