@@ -67,6 +67,7 @@ fn a_key_that_is_taken_away_stops_neither_sight_nor_switch() {
     // With no key at all there is still something to look at.
     fs::remove_file(mission.path("keys/link-1.key")).unwrap();
     mission.ok("status");
+    mission.ok("command report-request");
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn where_two_speak_both_are_shown() {
     for says in [
         "Below stands what report 1073741824 says",
         "report 65538, says",
-        "77",
+        "symbols needed    77",
     ] {
         assert!(status.contains(says), "{says}: {status}");
     }
@@ -118,5 +119,4 @@ fn a_report_that_lay_in_a_file_shows_nothing_for_sure() {
         status.contains("perhaps: not by the vehicle's clock"),
         "{status}"
     );
-    assert!(!status.contains("somebody else commands"), "{status}");
 }

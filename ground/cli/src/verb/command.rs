@@ -252,7 +252,7 @@ fn warn_unreported(action: &Action, mission: &Mission, ledger: &Ledger) -> Resul
     let reports = ledger.reports()?;
     let last = match reports.is_empty() {
         true => None,
-        false => reports::tracker(mission, ledger, &mission.link_keys()?)?
+        false => reports::tracker(mission, ledger, &mission.held_link_keys()?)?
             .last()
             .map(|p| p.report),
     };

@@ -84,7 +84,7 @@ pub fn adopt(number: u32, dry_run: bool, global: &Global) -> Result<()> {
         return Err(Error::new(Kind::Input, "not a key set").file(&path));
     };
     let next = draft.document();
-    let tracker = reports::tracker(&mission, &ledger, &mission.link_keys()?)?;
+    let tracker = reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?;
     let proven = tracker.last().map(|p| p.report.key_set);
     if proven != Some(next.version) {
         let has = proven.map_or_else(
