@@ -1,6 +1,7 @@
 //! The contexts: what flags and bytes are predicted from, best first. A network takes as many of the
 //! front as its RAM allows.
 
+use super::isa::words;
 use super::layout::{BYTE_CONTEXTS, CLASS, FLAG_CONTEXTS};
 use super::map::Segment;
 use super::net::hash;
@@ -37,6 +38,11 @@ impl Walk<'_> {
             }
         };
         let whole = word_of(prediction.old);
+        // A byte that stands alone is told by what stands before it.
+        let known = match unit.len {
+            1 => setting.before,
+            _ => word_of(so_far),
+        };
         let of_class = self
             .classes
             .get(usize::from(unit.class) * CLASS)
@@ -45,6 +51,11 @@ impl Walk<'_> {
         let to_start = log2(setting.at.wrapping_sub(setting.segment.new));
         let to_end = log2(setting.segment.end().wrapping_sub(setting.at));
         let target = unit.reference.map_or(0, |r| r.target as u32);
+        let around = if words::is_data(unit.class) {
+            hash(&[43, self.state.history.differences & 0xFF_FFFF, part, hits])
+        } else {
+            hash(&[36, to_start.min(8) << 8 | to_end.min(8), part, hits])
+        };
         let coded = self.state.history.coded as u32;
         let quality = prediction.quality;
         let other = u32::from(prediction.other.is_some());
@@ -52,8 +63,8 @@ impl Walk<'_> {
             hash(&[32, kind, quality, hits << 1 | other, log2(self.state.run)]),
             hash(&[33, kind, u32::from(of_class), quality]),
             hash(&[34, kind, expected]),
-            hash(&[35, whole, part, hits, word_of(so_far)]),
-            hash(&[36, to_start.min(8) << 8 | to_end.min(8), part, hits]),
+            hash(&[35, whole, part, hits, known]),
+            around,
             hash(&[37, self.state.hits & 0xFFF, part]),
             hash(&[38, target, part, quality]),
             hash(&[39, self.state.last_unit, whole, part]),
@@ -79,6 +90,21 @@ impl Walk<'_> {
         let coded = self.state.history.coded as u32;
         let fix = self.classes.get(class * CLASS + 1).copied().unwrap_or(0);
         let target = unit.reference.map_or(0, |r| r.target as u32);
+        if words::is_data(unit.class) {
+            let [differences, changes] =
+                [self.state.history.differences, self.state.history.changes];
+            return [
+                hash(&[0, e, kind]),
+                hash(&[9, changes & 0xFF, differences & 0xFF, number as u32]),
+                hash(&[2, word_of(so_far), word_of(setting.prediction.old), kind]),
+                hash(&[3, u32::from(fix), kind]),
+                hash(&[10, changes & 0xFFFF, differences & 0xFFFF]),
+                hash(&[6, e, coded & 0xFF, number as u32]),
+                hash(&[11, setting.before, e, number as u32]),
+                hash(&[4, kind]),
+                hash(&[12, changes & 0xFF_FFFF, target, number as u32]),
+            ];
+        }
         [
             hash(&[0, e, kind]),
             hash(&[1, coded & 0xFF, kind & 0xF]),

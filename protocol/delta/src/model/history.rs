@@ -17,6 +17,10 @@ pub(crate) struct History {
     pub phase: u8,
     /// The operations of the last two whole instructions, newest first.
     pub operations: [u16; 2],
+    /// By how much the last four bytes of data differed from the predicted ones, newest in the lowest.
+    pub differences: u32,
+    /// The last four of these that were not 0.
+    pub changes: u32,
 }
 
 impl History {
@@ -30,6 +34,14 @@ impl History {
             let [last, _] = self.operations;
             self.operations = [operation(isa, self.so_far, is_short), last];
             self.start(0);
+        }
+    }
+
+    /// A byte of data was this much more than predicted.
+    pub(crate) fn differ(&mut self, difference: u8) {
+        self.differences = self.differences << 8 | u32::from(difference);
+        if difference != 0 {
+            self.changes = self.changes << 8 | u32::from(difference);
         }
     }
 
@@ -88,6 +100,16 @@ mod tests {
             assert_eq!(after(isa, &[0; 3]).phase, 3);
             assert_eq!(after(isa, &[0; 4]).phase, 0);
         }
+    }
+
+    #[test]
+    fn changes_are_the_differences_that_are_not_zero() {
+        let mut history = History::default();
+        for difference in [7, 0, 0xF0, 0, 0] {
+            history.differ(difference);
+        }
+        assert_eq!(history.differences, 0x00F0_0000);
+        assert_eq!(history.changes, 0x07F0);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Layout {
                     start: 12,
                     floor: 12,
                 },
-                limit: 13,
+                limit: 11,
                 start,
             },
             code_pairs: pairs,

@@ -29,7 +29,7 @@ const RATE: [u32; 16] = [
 
 /// Confidence in a probability, by its count, in 1/256.
 const CONFIDENCE: [i32; 16] = [
-    0, 128, 160, 184, 204, 220, 234, 256, 256, 256, 256, 256, 256, 256, 256, 256,
+    0, 200, 215, 226, 236, 244, 250, 256, 256, 256, 256, 256, 256, 256, 256, 256,
 ];
 
 /// Makes every slot one of which nothing is known.

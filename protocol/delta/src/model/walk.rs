@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
             if let Some(place) = bytes.get_mut(index) {
                 *place = byte;
             }
-            self.state.history.push(self.state.header.isa, byte);
+            self.heard(prediction, index, byte);
         }
         Ok(bytes)
     }
@@ -298,7 +298,16 @@ impl<'a> Walk<'a> {
         let contexts = self.miss_hashes(setting, number, expected, so_far);
         let class = usize::from(setting.prediction.unit.class);
         coder.part(Part::Misses, self.state.at);
-        let byte = self.byte(coder, old, &contexts, number.min(3), actual, Some(expected))?;
+        // Fields of data that move do so by like amounts, whatever they hold and wherever they stand.
+        let origin = if words::is_data(setting.prediction.unit.class) {
+            expected
+        } else {
+            0
+        };
+        let coded = actual.wrapping_sub(origin);
+        let not = expected.wrapping_sub(origin);
+        let coded = self.byte(coder, old, &contexts, number.min(3), coded, Some(not))?;
+        let byte = coded.wrapping_add(origin);
         if let Some(place) = self.classes.get_mut(class * CLASS + 1) {
             *place = byte.wrapping_sub(expected);
         }
@@ -420,10 +429,19 @@ impl<'a> Walk<'a> {
             for number in 0..len {
                 let index = self.order(number, len);
                 let byte = actual.get(index).copied().unwrap_or(0);
-                self.state.history.push(self.state.header.isa, byte);
+                self.heard(prediction, index, byte);
             }
         }
         self.state.history.start(0);
+    }
+
+    /// Byte `index` of a unit is known.
+    fn heard(&mut self, prediction: &Prediction, index: usize, byte: u8) {
+        self.state.history.push(self.state.header.isa, byte);
+        if words::is_data(prediction.unit.class) {
+            let expected = prediction.new.get(index).copied().unwrap_or(0);
+            self.state.history.differ(byte.wrapping_sub(expected));
+        }
     }
 
     /// Learns where the unit's target really has gone.

@@ -8,8 +8,13 @@ use super::{Content, Place, Reference, Scope, Unit};
 /// The first form of a word; those below belong to the instruction sets.
 pub(crate) const FIRST: u8 = 34;
 
-/// A byte that is no whole word. Also the class of the last bytes of an image.
+/// A byte that is no whole word, or of content that has none. Also the class of the last bytes of an image.
 pub(crate) const BYTE: u8 = 32;
+
+/// Whether units of this class are data: bytes, words, and the entries of tables among code.
+pub(crate) const fn is_data(class: u8) -> bool {
+    class >= BYTE
+}
 
 /// A word that refers to nothing.
 pub(crate) const PLAIN_WORD: u8 = 33;
@@ -65,7 +70,7 @@ pub(crate) fn read_as(
                 partner: Some(span),
             })
         }
-        Content::Opaque => None,
+        Content::Opaque => return Some(plain(1, BYTE)),
     };
     Some(Unit {
         len: 4,
