@@ -62,6 +62,6 @@ pub mod encode;
 
 #[cfg(feature = "zstd")]
 pub use bsdiff_zstd::BsdiffZstdDecoder;
-pub use model::{Isa, ModelDecoder, ModelState, model_ram};
+pub use model::{Isa, ModelDecoder, ModelState, model_ram, model_ram_within};
 pub use seam::{DecodeError, Decoder, IoError, Lengths, PatchIo, SliceIo};
 pub use store::StoreDecoder;

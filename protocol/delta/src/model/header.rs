@@ -120,11 +120,19 @@ pub(crate) const fn ram_of(code: u8) -> Option<u32> {
 }
 
 /// The code of the largest RAM that is no larger than `ram` bytes; nothing below 512 B.
-#[cfg(any(test, feature = "encode"))]
-pub(crate) fn code_of(ram: u32) -> Option<u8> {
-    (0..=u8::MAX)
-        .rev()
-        .find(|code| ram_of(*code).is_some_and(|size| size <= ram))
+pub(crate) const fn code_of(ram: u32) -> Option<u8> {
+    let mut code = u8::MAX;
+    loop {
+        if let Some(size) = ram_of(code)
+            && size <= ram
+        {
+            return Some(code);
+        }
+        match code.checked_sub(1) {
+            Some(next) => code = next,
+            None => return None,
+        }
+    }
 }
 
 impl Header {

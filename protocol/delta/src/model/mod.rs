@@ -47,7 +47,7 @@ pub(crate) mod walk;
 
 use crate::{DecodeError, Decoder, Lengths, PatchIo};
 use coder::{Coder, Part, PatchReader};
-use header::{Header, VERSION, ram_of};
+use header::{Header, VERSION, code_of, ram_of};
 use ints::Ints;
 pub use isa::Isa;
 use layout::{CONTROL, Layout};
@@ -73,6 +73,29 @@ pub fn model_ram(front: &[u8]) -> Result<u32, DecodeError> {
         return Err(DecodeError::UnknownIsa);
     }
     ram_of(code).ok_or(DecodeError::Malformed)
+}
+
+/// Bytes of RAM that the decoder needs for patches made for `budget` bytes: the greatest size no larger
+/// that the format can name. `None` below 512.
+///
+/// A firmware sets aside as much, and no patch for its profile asks for more:
+///
+/// ```
+/// use lightday_delta::model_ram_within;
+///
+/// const RAM: usize = match model_ram_within(50_000) {
+///     Some(size) => size as usize,
+///     None => panic!("no patch decodes in so little"),
+/// };
+/// static DECODER_RAM: [u8; RAM] = [0; RAM];
+/// assert_eq!(DECODER_RAM.len(), 49_152);
+/// ```
+#[must_use]
+pub const fn model_ram_within(budget: u32) -> Option<u32> {
+    match code_of(budget) {
+        Some(code) => ram_of(code),
+        None => None,
+    }
 }
 
 /// Bytes that one call hands out at most: what is kept of the new image, less one unit.

@@ -22,6 +22,7 @@ pub(crate) struct Old<'a> {
     failed: Option<IoError>,
     /// What an instruction set found when it last looked back from somewhere: where from, and what.
     /// A walk goes forwards, so that the next look has little to add.
+    #[cfg(feature = "isa-thumb")]
     pub(crate) looked_back: Option<(u32, Option<(u32, bool)>)>,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Old<'a> {
             held: [u32::MAX; LINES],
             lines: [[0; LINE]; LINES],
             failed: None,
+            #[cfg(feature = "isa-thumb")]
             looked_back: None,
         }
     }

@@ -25,9 +25,9 @@ mod votes;
 pub use trace::{Trace, model_isa, trace};
 
 use super::{EncodeError, Encoded, apply, lengths_of};
-use crate::ModelDecoder;
-use crate::model::header::{code_of, ram_of};
+use crate::model::header::code_of;
 use crate::model::isa::Isa;
+use crate::{ModelDecoder, model_ram_within};
 use std::vec;
 
 /// What the encoder is told. Whatever is left open it finds out from the images.
@@ -81,7 +81,7 @@ pub fn model(old: &[u8], new: &[u8], options: &ModelOptions) -> Result<Encoded, 
     let found = search::search(old, new, options, code)?;
     let payload =
         run::write(&found.header, &found.segments, old, new, code).map_err(EncodeError::Refused)?;
-    let ram_needed = ram_of(code).ok_or(EncodeError::RamTooSmall)?;
+    let ram_needed = model_ram_within(options.ram).ok_or(EncodeError::RamTooSmall)?;
     let mut ram = vec![0; ram_needed as usize];
     let lengths = lengths_of(&payload, old, new)?;
     let mut decoder = ModelDecoder::new(lengths, &mut ram);

@@ -35,9 +35,11 @@ pub(super) fn within(scope: &Scope<'_, '_>, form: u8, target: u64) -> Option<Ref
 
 /// Distances at which another pointer is sought beside a pointer: tables of pointers; of pointers
 /// and lengths; of pointers, sizes and alignments; of pointers, lengths, lines and columns.
+#[cfg(any(feature = "isa-riscv", feature = "isa-sparc"))]
 const NEIGHBOURS: [u32; 4] = [4, 8, 12, 16];
 
 /// The word at `offset` as a pointer among the code: it must have a neighbour that is one too.
+#[cfg(any(feature = "isa-riscv", feature = "isa-sparc"))]
 pub(super) fn pointer_32(scope: &mut Scope<'_, '_>, offset: u32) -> Option<Unit> {
     let mut at = |at: Option<u32>| {
         let value = u64::from(scope.old.word(at?)?);
@@ -55,6 +57,7 @@ pub(super) fn pointer_32(scope: &mut Scope<'_, '_>, offset: u32) -> Option<Unit>
 
 /// The 8 bytes at `offset` as a pointer among the code. Their upper half is no instruction of any
 /// set that has such pointers, so that no neighbour needs to be one too.
+#[cfg(any(feature = "isa-riscv", feature = "isa-aarch64"))]
 pub(super) fn pointer_64(scope: &mut Scope<'_, '_>, offset: u32) -> Option<Unit> {
     let target = scope.old.double(offset)?;
     let canonical = matches!(target >> 48, 0 | 0xFFFF);
