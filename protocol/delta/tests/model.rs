@@ -275,8 +275,7 @@ fn the_encoder_is_deterministic() {
 fn numbers_that_move_alike_are_cheap_wherever_they_stand() {
     let records = 1000;
     let image = |shift: u32| -> Vec<u8> {
-        let noise = image(5, records * 13);
-        let mut image = noise.clone();
+        let mut image = image(5, records * 13);
         for record in image.chunks_exact_mut(13) {
             let number = u32::from_le_bytes(record[3..7].try_into().unwrap()) & 0xF_FFFF;
             record[2] = 0xE8;
