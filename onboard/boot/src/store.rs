@@ -109,6 +109,9 @@ impl RecordStore {
     /// Commits `record` under a sequence above `sequence` and above all that is stored; returns it.
     /// A `sequence` of 0 says that nothing stored counts: each copy is erased before it is written.
     ///
+    /// The last copy of the newest record is never erased before the new one has landed elsewhere: flash that
+    /// takes erases and no programs leaves the vehicle with the record that it had.
+    ///
     /// # Errors
     /// [`FlashError`] if not one copy could be written. One that could is a commit.
     pub fn save<F: NorFlash>(
@@ -125,14 +128,25 @@ impl RecordStore {
             .map(|copy| newest_in(copy, flash).map(|newest| newest.sequence));
         let newest = held.into_iter().max().flatten();
         let sequence = sequence.max(newest.unwrap_or(0)).saturating_add(1);
+        let holds_newest = |held: Option<u32>| held.is_some() && held == newest;
+        let mut holders = held.into_iter().filter(|held| holds_newest(*held)).count();
         let mut result = Err(FlashError::Fault);
         // A copy that alone holds the newest record is written last, when another one has landed.
         for is_newest in [false, true] {
             for (copy, held) in self.copies.into_iter().zip(held) {
-                if (held.is_some() && held == newest) == is_newest {
-                    let written = write(copy, flash, sequence, bytes, is_anew);
-                    result = result.or(written);
+                if holds_newest(held) != is_newest {
+                    continue;
                 }
+                let erasing = match (is_anew, is_newest && holders <= 1 && result.is_err()) {
+                    (true, _) => Erasing::First,
+                    (false, false) => Erasing::IfNeeded,
+                    (false, true) => Erasing::Never,
+                };
+                let written = write(copy, flash, sequence, bytes, erasing);
+                if is_newest && written.is_err() {
+                    holders = holders.saturating_sub(1);
+                }
+                result = result.or(written);
             }
         }
         result.map(|()| sequence)
@@ -228,18 +242,31 @@ fn newest_in<F: ReadNorFlash>(copy: CellLog, flash: &mut F) -> Option<Newest> {
     newest
 }
 
+/// When a copy is erased.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Erasing {
+    /// Before it is written: nothing in it counts.
+    First,
+    /// Where it is full or takes no program.
+    IfNeeded,
+    /// Not at all: nothing else holds what it does.
+    Never,
+}
+
 fn write<F: NorFlash>(
     copy: CellLog,
     flash: &mut F,
     sequence: u32,
     bytes: &[u8],
-    is_anew: bool,
+    erasing: Erasing,
 ) -> Result<(), FlashError> {
-    if !is_anew {
+    if erasing != Erasing::First {
         match copy.append(flash, KIND, sequence, bytes) {
             Ok(()) => return Ok(()),
-            Err(CellError::Full | CellError::Flash(_)) => {}
             Err(CellError::TooLong) => return Err(FlashError::OutOfRange),
+            Err(CellError::Full) if erasing == Erasing::Never => return Err(FlashError::Fault),
+            Err(CellError::Flash(error)) if erasing == Erasing::Never => return Err(error),
+            Err(CellError::Full | CellError::Flash(_)) => {}
         }
     }
     copy.erase(flash)?;

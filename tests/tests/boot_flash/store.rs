@@ -1,9 +1,10 @@
 //! The record in three copies: old or new after every cut, and as good as new under every flip.
 
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lightday_boot::cells::{HEADER_LEN, RECORD_CELL};
 use lightday_boot::store::RecordStore;
 use lightday_boot::{Elapsed, Record, Region, Trial};
-use lightday_sim::flash::CutForm;
+use lightday_sim::flash::{CutForm, FlashError};
 use lightday_wire::{
     Digest, Epoch, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotState, Stage,
     Verdict, Version, canon,
@@ -280,6 +281,75 @@ fn a_save_that_landed_nowhere_is_an_error() {
     flash.protect(0..3 * 4096);
     assert!(store().save(&mut flash, 1, &numbered(2)).is_err());
     assert_eq!(resets(&mut flash), Some(1));
+}
+
+/// Erases, and takes no program: with an error, or saying that all went well.
+struct Blank {
+    flash: Flash,
+    is_silent: bool,
+}
+
+impl ErrorType for Blank {
+    type Error = FlashError;
+}
+
+impl ReadNorFlash for Blank {
+    const READ_SIZE: usize = Flash::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        self.flash.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.flash.capacity()
+    }
+}
+
+impl NorFlash for Blank {
+    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
+    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        self.flash.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, _bytes: &[u8]) -> Result<(), FlashError> {
+        if self.is_silent {
+            Ok(())
+        } else {
+            Err(FlashError::Protected(offset))
+        }
+    }
+}
+
+/// Regression: each copy that took no program was erased, one after the other, and one commit wiped the record.
+/// With cells free in all copies, with none, with one copy alone that holds the newest.
+#[test]
+fn flash_that_erases_and_takes_no_program_keeps_the_record() {
+    let full = 4096 / RECORD_CELL as u16;
+    for is_silent in [false, true] {
+        for saves in [3, full, full + 1] {
+            for lost in 0..3 {
+                let mut flash = saved(saves);
+                for copy in REGIONS.iter().take(lost) {
+                    flash.factory_load(copy.start, &[0x5a; 4096]);
+                }
+                let mut blank = Blank { flash, is_silent };
+                for attempt in 0..3 {
+                    let saved = store().save(&mut blank, u32::from(saves), &numbered(1000));
+                    let what = format!("{saves} saves, {lost} lost, attempt {attempt}");
+                    assert!(saved.is_err(), "{what}");
+                    assert_eq!(resets(&mut blank.flash), Some(saves), "{what}");
+                }
+                // What takes programs again takes the record, too.
+                let mut flash = blank.flash;
+                store()
+                    .save(&mut flash, u32::from(saves), &numbered(1001))
+                    .unwrap();
+                assert_eq!(resets(&mut flash), Some(1001));
+            }
+        }
+    }
 }
 
 pub fn encoded(record: &Record) -> Vec<u8> {
