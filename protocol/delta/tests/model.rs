@@ -1,7 +1,7 @@
 //! The codec `model` from outside: round trips over real and made-up images, hostile patches, golden
 //! patches.
 
-use lightday_delta::encode::{EncodeError, ModelOptions, apply, model};
+use lightday_delta::encode::{EncodeError, ModelOptions, Progress, apply, model, model_watched};
 use lightday_delta::{
     DecodeError, Decoder, Isa, Lengths, ModelDecoder, ModelState, SliceIo, model_ram,
 };
@@ -269,6 +269,30 @@ fn the_encoder_is_deterministic() {
     );
 }
 
+/// Whoever waits is told how far it is: each alignment once, all that were announced where the search goes all the
+/// way, fewer where it finds nothing better.
+#[test]
+fn progress_counts_the_alignments() {
+    let (old, new) = golden_pair();
+    for effort in [1, 2, 9] {
+        let heard = std::sync::Mutex::new(Vec::new());
+        let options = ModelOptions {
+            effort,
+            ..ModelOptions::new(16384)
+        };
+        let watch = |progress: Progress| heard.lock().unwrap().push(progress);
+        let patch = model_watched(&old, &new, &options, &watch).unwrap();
+        assert_eq!(patch, model(&old, &new, &options).unwrap());
+        let heard = heard.into_inner().unwrap();
+        let most = heard[0].most;
+        assert!(heard.iter().all(|p| p.most == most));
+        let mut done: Vec<_> = heard.iter().map(|p| p.done).collect();
+        done.sort_unstable();
+        assert_eq!(done, (1..=heard.len()).collect::<Vec<_>>());
+        assert_eq!(heard.len() == most, effort < 9, "effort {effort}");
+    }
+}
+
 /// Records of 13 bytes, of which a number at an odd place moves by the same everywhere: what debug
 /// information and tables look like after code was inserted.
 #[test]
@@ -293,6 +317,61 @@ fn numbers_that_move_alike_are_cheap_wherever_they_stand() {
     assert!(patch.len() < records / 2, "{}", patch.len());
 }
 
+/// Functions of RISC-V code over registers x8 to x23, of which in every third one two have changed places, and
+/// where a record has grown: whatever lay 24 bytes behind x8 and further lies 8 bytes further.
+fn allotted(renamed: bool, grown: bool) -> Vec<u8> {
+    let mut state = 77_u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 8
+    };
+    let mut image = Vec::new();
+    for function in 0..60 {
+        let pair = [8 + next() % 16, 8 + next() % 16];
+        let name = |register: u32| match pair.iter().position(|r| *r == register) {
+            Some(at) if renamed && function % 3 == 0 => pair[1 - at],
+            _ => register,
+        };
+        for _ in 0..80 {
+            let [a, b, c] = [0; 3].map(|_| name(8 + next() % 16));
+            let offset = next() % 16 * 4;
+            let word = match next() % 3 {
+                0 => c << 20 | b << 15 | a << 7 | 0x33,
+                1 if grown && offset >= 24 => (offset + 8) << 20 | b << 15 | 2 << 12 | a << 7 | 3,
+                1 => offset << 20 | b << 15 | 2 << 12 | a << 7 | 3,
+                _ => (next() % 32) << 20 | b << 15 | a << 7 | 0x13,
+            };
+            image.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+    image
+}
+
+fn riscv(old: &[u8], new: &[u8]) -> usize {
+    let options = ModelOptions {
+        isa: Some(Isa::Riscv32),
+        old_base: Some(0x1000_0000),
+        ..quick(64 << 10)
+    };
+    model(old, new, &options).unwrap().payload.len()
+}
+
+/// Two registers that change places in twenty functions, some four hundred instructions: it is told once or
+/// twice a function. Without names of registers this takes 534 B.
+#[test]
+fn registers_allotted_anew_are_cheap() {
+    let patch = riscv(&allotted(false, false), &allotted(true, false));
+    assert!(patch < 250, "{patch}");
+}
+
+/// Numbers that change alike in a thousand instructions are learned, whatever registers stand beside them. Without
+/// that this takes 313 B.
+#[test]
+fn numbers_of_instructions_that_change_alike_are_cheap() {
+    let patch = riscv(&allotted(false, false), &allotted(false, true));
+    assert!(patch < 80, "{patch}");
+}
+
 /// The pair of the golden patches: made up, with all kinds of edits.
 fn golden_pair() -> (Vec<u8>, Vec<u8>) {
     let old = image(11, 2048);
@@ -306,8 +385,9 @@ fn golden_pair() -> (Vec<u8>, Vec<u8>) {
     (old, new)
 }
 
-const GOLDEN: [(Isa, &[u8]); 7] = [
+const GOLDEN: [(Isa, &[u8]); 8] = [
     (Isa::WordsLe, include_bytes!("golden/words-le.patch")),
+    (Isa::WordsLe, include_bytes!("golden/opaque.patch")),
     (Isa::WordsBe, include_bytes!("golden/words-be.patch")),
     (Isa::Thumb, include_bytes!("golden/thumb.patch")),
     (Isa::Riscv32, include_bytes!("golden/riscv32.patch")),
@@ -316,7 +396,8 @@ const GOLDEN: [(Isa, &[u8]); 7] = [
     (Isa::Aarch64, include_bytes!("golden/aarch64.patch")),
 ];
 
-/// Frozen bytes in, the same image out: a change of the format fails here, and needs a new version.
+/// Frozen bytes in, the same image out: a change of the format fails here, and needs a new
+/// version from the day that a vehicle decodes it.
 #[test]
 fn golden_patches_decode_bit_for_bit() {
     let (old, new) = golden_pair();
@@ -327,6 +408,15 @@ fn golden_patches_decode_bit_for_bit() {
     }
 }
 
+/// The same for what registers and numbers teach.
+#[test]
+fn the_golden_patch_of_fields_decodes_bit_for_bit() {
+    let patch = include_bytes!("golden/fields.patch");
+    let (old, new) = (allotted(false, false), allotted(true, true));
+    let back = decode(patch, &old, new.len() as u32, 16384);
+    assert_eq!(back, Ok(new));
+}
+
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -335,7 +425,7 @@ fn fixture(name: &str) -> Vec<u8> {
 /// Real firmware, everything found out by the encoder: far below what other tools make of it.
 #[test]
 fn a_small_fix_to_real_firmware_is_small() {
-    for (name, limit) in [("thumb", 400), ("riscv", 340)] {
+    for (name, limit) in [("thumb", 335), ("riscv", 305)] {
         let old = fixture(&format!("orbiter-{name}-v2.bin"));
         let new = fixture(&format!("orbiter-{name}-v3.bin"));
         let patch = model(&old, &new, &quick(16384)).unwrap();

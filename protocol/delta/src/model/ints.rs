@@ -5,6 +5,7 @@
 
 use super::coder::Coder;
 use super::old::Old;
+use super::priors::Priors;
 use crate::DecodeError;
 
 /// Bytes of an adaptive bit.
@@ -25,11 +26,16 @@ pub(crate) const fn size(numbers: usize, flags: usize) -> usize {
 }
 
 impl<'a> Ints<'a> {
-    /// Models of so many numbers, and of as many flags as the rest of `bits` holds; clears them.
-    pub(crate) fn new(bits: &'a mut [u8], numbers: usize) -> Self {
+    /// Models that start with these priors, over as many bytes as [`size`] says.
+    pub(crate) fn new(bits: &'a mut [u8], priors: Priors) -> Self {
         for bit in bits.chunks_exact_mut(BIT) {
             bit.copy_from_slice(&32768_u16.to_le_bytes());
         }
+        let numbers = priors.trees.len();
+        for (number, tree) in priors.trees.iter().enumerate() {
+            start(bits, number * NUMBER_BITS + 1, tree);
+        }
+        start(bits, numbers * NUMBER_BITS, priors.flags);
         Self { bits, numbers }
     }
 
@@ -122,5 +128,13 @@ impl<'a> Ints<'a> {
         let negative = self.flag(coder, old, flag, value < 0)?;
         let size = size.cast_signed();
         Ok(if negative { size.wrapping_neg() } else { size })
+    }
+}
+
+/// Gives the adaptive bits from the number `first` on these probabilities, in 1/256.
+fn start(bits: &mut [u8], first: usize, priors: &[u8]) {
+    let bits = bits.chunks_exact_mut(BIT).skip(first);
+    for (bit, prior) in bits.zip(priors) {
+        bit.copy_from_slice(&(u16::from(*prior) << 8).to_le_bytes());
     }
 }

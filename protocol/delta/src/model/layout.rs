@@ -1,11 +1,12 @@
 //! Where everything lies in the RAM that the caller lends.
 //!
 //! ```text
-//!   | recent bytes | classes | learned code, RAM, units | weights | map | flag slots | byte slots | index |
+//!   | recent bytes | classes | names | learned code, RAM, units, numbers | weights | map | flag slots | byte slots | index |
 //!   '------------ the control models of header and map lie here first -----'
 //! ```
 
 use super::isa::CLASSES;
+use super::isa::fields::REGISTERS;
 use super::learn::PAIR;
 use super::map::Size;
 use super::mixer::Pace;
@@ -109,7 +110,8 @@ impl Layout {
     pub(crate) const fn fixed(&self) -> usize {
         let size = RECENT
             + CLASSES * CLASS
-            + (self.code_pairs + self.ram_pairs + self.code_pairs) * PAIR
+            + REGISTERS
+            + (3 * self.code_pairs + self.ram_pairs) * PAIR
             + self.flag_weights()
             + self.byte_weights();
         if size > CONTROL { size } else { CONTROL }
@@ -125,9 +127,11 @@ impl Layout {
 pub(crate) struct Parts<'a> {
     pub recent: &'a mut [u8],
     pub classes: &'a mut [u8],
+    pub names: &'a mut [u8],
     pub code: &'a mut [u8],
     pub ram: &'a mut [u8],
     pub units: &'a mut [u8],
+    pub numbers: &'a mut [u8],
     pub flag_weights: &'a mut [u8],
     pub byte_weights: &'a mut [u8],
     pub varints: &'a mut [u8],
@@ -143,9 +147,11 @@ impl<'a> Parts<'a> {
         let (fixed, rest) = split(ram, layout.fixed());
         let (recent, fixed) = split(fixed, RECENT);
         let (classes, fixed) = split(fixed, CLASSES * CLASS);
+        let (names, fixed) = split(fixed, REGISTERS);
         let (code, fixed) = split(fixed, layout.code_pairs * PAIR);
         let (ram, fixed) = split(fixed, layout.ram_pairs * PAIR);
         let (units, fixed) = split(fixed, layout.code_pairs * PAIR);
+        let (numbers, fixed) = split(fixed, layout.code_pairs * PAIR);
         let (flag_weights, fixed) = split(fixed, layout.flag_weights());
         let (byte_weights, _) = split(fixed, layout.byte_weights());
         let (varints, rest) = split(rest, map.varints());
@@ -156,9 +162,11 @@ impl<'a> Parts<'a> {
         Self {
             recent,
             classes,
+            names,
             code,
             ram,
             units,
+            numbers,
             flag_weights,
             byte_weights,
             varints,

@@ -10,9 +10,9 @@
 //! | file | what |
 //! |---|---|
 //! | `header`, `space` | instruction set, addresses, contents of the old image |
-//! | `segments`, `ints`, `map` | the map: coding, and lookup in RAM |
+//! | `segments`, `ints`, `priors`, `map` | the map: coding, and lookup in RAM |
 //! | `isa` | units, and the addresses that they refer to |
-//! | `predict`, `learn` | the prediction of a unit |
+//! | `predict`, `learn`, `names` | the prediction of a unit |
 //! | `contexts`, `net`, `slots`, `mixer`, `tables`, `random` | probabilities |
 //! | `coder` | bits |
 //! | `walk`, `layout`, `old` | from unit to unit, in the RAM lent |
@@ -35,9 +35,11 @@ pub(crate) mod layout;
 pub(crate) mod learn;
 pub(crate) mod map;
 pub(crate) mod mixer;
+pub(crate) mod names;
 pub(crate) mod net;
 pub(crate) mod old;
 pub(crate) mod predict;
+pub(crate) mod priors;
 pub(crate) mod random;
 pub(crate) mod segments;
 pub(crate) mod slots;
@@ -122,7 +124,7 @@ pub(crate) fn begin<C: Coder>(
         .split_at_mut_checked(room)
         .ok_or(DecodeError::RamTooSmall)?;
     let control = fixed.get_mut(..CONTROL).unwrap_or_default();
-    let mut ints = Ints::new(control, header::NUMBERS + segments::NUMBERS);
+    let mut ints = Ints::new(control, priors::CONTROL);
     coder.part(Part::Header, 0);
     header.code(coder, &mut ints, old)?;
     coder.part(Part::Map, 0);

@@ -1,9 +1,11 @@
 //! The prediction of a unit: the old unit with its operand encoded again for the new place.
 
 use super::header::Header;
-use super::isa::{Content, Place, Reference, Scope, Unit, words};
+use super::isa::{Content, Isa, Place, Reference, Scope, Unit, words};
 use super::learn::Learned;
 use super::map::{Sealed, Segment};
+use super::names;
+use super::net::hash;
 use super::old::Old;
 
 /// How a prediction came about: a context.
@@ -52,6 +54,8 @@ pub(crate) struct Sources<'a, 'm> {
     pub code: &'a Learned<'m>,
     pub ram: &'a Learned<'m>,
     pub units: &'a Learned<'m>,
+    pub numbers: &'a Learned<'m>,
+    pub names: &'a [u8],
 }
 
 /// The unit at `at` of the old image, of at most `room` bytes.
@@ -88,6 +92,32 @@ pub(crate) fn unit(header: &Header, old: &mut Old<'_>, at: u32, room: u32) -> Un
     }
 }
 
+/// The number in a plain instruction.
+pub(crate) struct Number {
+    /// The old instruction.
+    pub instruction: u32,
+    /// The number's bits.
+    pub mask: u32,
+}
+
+impl Number {
+    /// What it is learned under: the same for all instructions that keep this number in these bits.
+    pub(crate) fn key(&self) -> u32 {
+        hash(&[self.instruction & self.mask, self.mask])
+    }
+}
+
+/// The number in a unit, if that is a plain instruction with one.
+pub(crate) fn number_of(isa: Isa, prediction: &Prediction) -> Option<Number> {
+    if words::is_data(prediction.unit.class) {
+        return None;
+    }
+    let len = usize::from(prediction.unit.len);
+    let instruction = isa.instruction(prediction.old, len)?;
+    let mask = isa.fields(instruction, len).number;
+    (mask != 0).then_some(Number { instruction, mask })
+}
+
 impl Sources<'_, '_> {
     /// The prediction for the byte at `at` of the new image, which lies in `segment`.
     pub(crate) fn predict(&self, old: &mut Old<'_>, segment: Segment, at: u32) -> Prediction {
@@ -109,15 +139,24 @@ impl Sources<'_, '_> {
             },
             other: None,
         };
-        match unit.reference {
+        let learned = match unit.reference {
             Some(reference) => self.translate(&mut prediction, segment, &reference),
-            None => prediction.other = self.replaced(&prediction),
-        }
-        prediction.other = prediction.other.filter(|other| *other != prediction.new);
+            None => self
+                .replaced(&prediction)
+                .or_else(|| self.renumbered(&prediction)),
+        };
+        let other = self.renamed(&prediction).or(learned);
+        prediction.other = other.filter(|other| *other != prediction.new);
         prediction
     }
 
-    fn translate(&self, prediction: &mut Prediction, segment: Segment, reference: &Reference) {
+    /// Writes the operand anew. Hands out the unit as what was learned of its target has it, if anything was.
+    fn translate(
+        &self,
+        prediction: &mut Prediction,
+        segment: Segment,
+        reference: &Reference,
+    ) -> Option<[u8; MAX_UNIT]> {
         let header = self.header;
         if let Some(partner) = reference.partner {
             let (offset, _) = self.moved(partner, segment);
@@ -139,16 +178,22 @@ impl Sources<'_, '_> {
         } else {
             quality::UNREACHABLE
         };
-        if let Some(offset) = header.old.offset(reference.target)
-            && let Some(learned) = self.code.exact(offset)
-        {
-            let mut other = before;
-            let unit = other.get_mut(..len).unwrap_or_default();
-            let target = header.new.address(learned);
-            if isa.write(reference.form, unit, prediction.place, target) {
-                prediction.other = Some(other);
-            }
+        let offset = header.old.offset(reference.target)?;
+        let target = header.new.address(self.code.exact(offset)?);
+        let mut other = before;
+        let unit = other.get_mut(..len)?;
+        isa.write(reference.form, unit, prediction.place, target)
+            .then_some(other)
+    }
+
+    /// The unit with its registers as they are called now; nothing if that changes nothing.
+    fn renamed(&self, prediction: &Prediction) -> Option<[u8; MAX_UNIT]> {
+        let (bytes, len) = (prediction.new, usize::from(prediction.unit.len));
+        if words::is_data(prediction.unit.class) {
+            return None;
         }
+        let other = names::renamed(self.names, self.header.isa, bytes, len);
+        (other != bytes).then_some(other)
     }
 
     /// What the plain unit was replaced by when it last was not as expected.
@@ -164,6 +209,15 @@ impl Sources<'_, '_> {
             .get_mut(..len)?
             .copy_from_slice(new.to_le_bytes().get(..len)?);
         Some(other)
+    }
+
+    /// The plain instruction with what its number was last replaced by.
+    fn renumbered(&self, prediction: &Prediction) -> Option<[u8; MAX_UNIT]> {
+        let isa = self.header.isa;
+        let number = number_of(isa, prediction)?;
+        let new = self.numbers.exact(number.key())?;
+        let changed = number.instruction & !number.mask | new;
+        Some(isa.bytes(changed, usize::from(prediction.unit.len)))
     }
 
     /// Where the byte at `offset` of the old image has gone.

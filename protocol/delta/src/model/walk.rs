@@ -1,5 +1,6 @@
 //! The walk along the new image, unit by unit: written once, run by encoder and decoder.
 
+mod learn;
 mod missed;
 
 use super::coder::{Coder, Part};
@@ -12,7 +13,7 @@ use super::learn::{Fill, Learned};
 use super::map::{Cursor, Sealed, Segment, Size};
 use super::net::Net;
 use super::old::Old;
-use super::predict::{MAX_UNIT, Prediction, Sources, quality};
+use super::predict::{MAX_UNIT, Prediction, Sources};
 use super::random::Random;
 use super::{mixer, slots};
 use crate::DecodeError;
@@ -30,6 +31,7 @@ pub(crate) struct State {
     code: Fill,
     ram: Fill,
     units: Fill,
+    numbers: Fill,
     flag_decisions: u32,
     byte_decisions: u32,
     /// Offset in the new image of the next unit.
@@ -50,6 +52,10 @@ pub(crate) struct Walk<'a> {
     ram: Learned<'a>,
     /// Plain units that were replaced by others.
     units: Learned<'a>,
+    /// Numbers of plain instructions that were replaced by others.
+    numbers: Learned<'a>,
+    /// New names of registers.
+    names: &'a mut [u8],
     flags: Net<'a>,
     bytes: Net<'a>,
     recent: &'a mut [u8],
@@ -67,6 +73,8 @@ impl State {
             parts.code,
             parts.ram,
             parts.units,
+            parts.numbers,
+            parts.names,
         ] {
             part.fill(0);
         }
@@ -85,6 +93,7 @@ impl State {
             code: Fill::default(),
             ram: Fill::default(),
             units: Fill::default(),
+            numbers: Fill::default(),
             flag_decisions: 0,
             byte_decisions: 0,
             at: 0,
@@ -106,6 +115,8 @@ impl<'a> Walk<'a> {
             code: Learned::resume(parts.code, state.code),
             ram: Learned::resume(parts.ram, state.ram),
             units: Learned::resume(parts.units, state.units),
+            numbers: Learned::resume(parts.numbers, state.numbers),
+            names: parts.names,
             flags: Net::resume(
                 parts.flag_weights,
                 parts.flag_slots,
@@ -136,6 +147,7 @@ impl<'a> Walk<'a> {
         self.state.code = self.code.fill();
         self.state.ram = self.ram.fill();
         self.state.units = self.units.fill();
+        self.state.numbers = self.numbers.fill();
         self.state.flag_decisions = self.flags.decisions();
         self.state.byte_decisions = self.bytes.decisions();
     }
@@ -190,6 +202,8 @@ impl<'a> Walk<'a> {
             code: &self.code,
             ram: &self.ram,
             units: &self.units,
+            numbers: &self.numbers,
+            names: self.names,
         };
         let prediction = sources.predict(old, segment, self.state.at);
         let len = usize::from(prediction.unit.len);
@@ -329,70 +343,6 @@ impl<'a> Walk<'a> {
         if words::is_data(prediction.unit.class) {
             let expected = prediction.new.get(index).copied().unwrap_or(0);
             self.state.history.differ(byte.wrapping_sub(expected));
-        }
-    }
-
-    /// Learns where the unit's target really has gone.
-    fn learn(
-        &mut self,
-        old: &mut Old<'_>,
-        segment: Segment,
-        prediction: &Prediction,
-        actual: &[u8; MAX_UNIT],
-    ) {
-        let Some(reference) = prediction.unit.reference else {
-            let len = usize::from(prediction.unit.len);
-            if (len == 2 || len == 4) && actual.get(..len) != prediction.new.get(..len) {
-                let [a, b, c, d, ..] = prediction.old;
-                let [e, f, g, h, ..] = *actual;
-                let new = u32::from_le_bytes([e, f, g, h]);
-                self.units.learn(u32::from_le_bytes([a, b, c, d]), new);
-            }
-            return;
-        };
-        let new = prediction.new.get(..usize::from(prediction.unit.len));
-        if new == actual.get(..usize::from(prediction.unit.len))
-            && prediction.quality != quality::RAM_NEAR
-        {
-            return;
-        }
-        let mut place = prediction.place;
-        let mut partner = 0;
-        // A partner's instruction is read at its new place, if that is among the recent bytes.
-        if !(words::FIRST..=words::LAST).contains(&reference.form)
-            && let Some(offset) = reference.partner
-            && let Some(at) = segment.forward(offset)
-            && at < self.state.at
-            && self.state.at.wrapping_sub(at) as usize <= RECENT
-        {
-            let bytes = [0, 1, 2, 3].map(|n| self.recent(at.wrapping_add(n)));
-            partner = if old.big_endian() {
-                u32::from_be_bytes(bytes)
-            } else {
-                u32::from_le_bytes(bytes)
-            };
-            place.partner = self.state.header.new.address(at);
-        }
-        let len = usize::from(prediction.unit.len);
-        let unit = actual.get(..len).unwrap_or_default();
-        let isa = self.state.header.isa;
-        let Some(target) = isa.target(reference.form, unit, place, partner) else {
-            return;
-        };
-        match self.state.header.old.offset(reference.target) {
-            Some(from) => {
-                if let Some(to) = self.state.header.new.offset(target) {
-                    self.code.learn(from, to);
-                }
-            }
-            None => {
-                let start = u64::from(self.state.header.ram_start) << 8;
-                let len = u64::from(self.state.header.ram_len) << 8;
-                if target.wrapping_sub(start) < len {
-                    let from = reference.target.wrapping_sub(start) as u32;
-                    self.ram.learn(from, target.wrapping_sub(start) as u32);
-                }
-            }
         }
     }
 }

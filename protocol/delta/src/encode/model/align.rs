@@ -9,9 +9,13 @@ use super::chains::Chains;
 use super::units::Units;
 use super::votes::{Vote, votes};
 use crate::model::header::Header;
-use crate::model::isa::Place;
-use crate::model::map::{Sealed, Segment};
+use crate::model::isa::fields::REGISTERS;
+use crate::model::isa::{Place, words};
+use crate::model::map::{Map, Sealed, Segment};
+use crate::model::names;
 use crate::model::predict::MAX_UNIT;
+use std::boxed::Box;
+use std::vec;
 use std::vec::Vec;
 
 /// Costs in 1/100 bit.
@@ -31,6 +35,10 @@ pub(crate) struct Costs {
     pub hit: u32,
     /// A wrong byte of the operand in a unit of the same operation.
     pub operand: u32,
+    /// A wrong byte of an instruction of the same operation: another register or number.
+    pub field: u32,
+    /// An instruction that is as predicted but for the names of its registers.
+    pub renamed: u32,
     /// Any other wrong byte.
     pub miss: u32,
     /// A place that references say has gone elsewhere, for each of them up to four.
@@ -49,14 +57,19 @@ impl Costs {
         literal: 500,
         hit: 4,
         operand: 400,
+        field: 600,
+        renamed: 200,
         miss: 900,
         vote: 800,
-        alive: 36,
+        alive: 96,
     };
 }
 
 /// Windows of blanked bytes by which displacements are found, and how many of each are taken.
 const WINDOWS: [(usize, usize); 3] = [(32, 6), (12, 8), (6, 8)];
+
+/// The same for windows of operations.
+const OPERATIONS: (usize, usize) = (12, 2);
 
 /// Both images, cut and indexed once for all iterations.
 pub(crate) struct Pair<'a> {
@@ -66,6 +79,7 @@ pub(crate) struct Pair<'a> {
     pub old_units: Units,
     pub new_units: Units,
     chains: Vec<Chains>,
+    operations: Chains,
 }
 
 impl<'a> Pair<'a> {
@@ -81,6 +95,7 @@ impl<'a> Pair<'a> {
             .iter()
             .map(|(window, _)| Chains::new(&old_units.blanked, *window))
             .collect();
+        let operations = Chains::new(&old_units.operations, OPERATIONS.0);
         Self {
             header,
             old,
@@ -88,29 +103,55 @@ impl<'a> Pair<'a> {
             old_units,
             new_units,
             chains,
+            operations,
         }
     }
+}
 
-    /// Where the target of every old unit has gone by this map, and its partner.
-    fn targets(&self, map: &Sealed<'_>) -> Vec<Option<(u64, u64)>> {
-        let moved = |address: u64| {
-            let offset = self.header.old.offset(address)?;
-            let (segment, _) = map.find(offset)?;
-            let to = offset.wrapping_add(segment.new.wrapping_sub(segment.old));
-            Some(self.header.new.address(to))
-        };
-        let units = self.old_units.units.iter();
-        units
-            .map(|(_, unit)| {
-                let reference = unit.reference?;
-                let target = moved(reference.target).unwrap_or(reference.target);
-                let partner = reference
-                    .partner
-                    .and_then(|p| moved(self.header.old.address(p)));
-                Some((target, partner.unwrap_or(0)))
-            })
-            .collect()
+/// What an alignment says to the next one: the same for all costs.
+pub(crate) struct Known {
+    /// Where the target of every old unit has gone, and its partner.
+    targets: Vec<Option<(u64, u64)>>,
+    votes: Vec<Vote>,
+}
+
+impl Known {
+    /// What this alignment says, if it is one.
+    pub(crate) fn of(pair: &Pair<'_>, segments: &[Segment]) -> Option<Self> {
+        let mut bytes = vec![0; segments.len() * 24 + 1024];
+        let mut map = Map::new(&mut bytes);
+        for segment in segments {
+            map.push(*segment).ok()?;
+        }
+        let size = map.size();
+        let index = bytes.len() - size.index();
+        let map = Sealed::new(&bytes[..size.varints()], &bytes[index..], size);
+        Some(Self {
+            targets: targets(pair, &map),
+            votes: votes(pair, segments),
+        })
     }
+}
+
+/// Where the target of every old unit has gone by this map, and its partner.
+fn targets(pair: &Pair<'_>, map: &Sealed<'_>) -> Vec<Option<(u64, u64)>> {
+    let moved = |address: u64| {
+        let offset = pair.header.old.offset(address)?;
+        let (segment, _) = map.find(offset)?;
+        let to = offset.wrapping_add(segment.new.wrapping_sub(segment.old));
+        Some(pair.header.new.address(to))
+    };
+    let units = pair.old_units.units.iter();
+    units
+        .map(|(_, unit)| {
+            let reference = unit.reference?;
+            let target = moved(reference.target).unwrap_or(reference.target);
+            let partner = reference
+                .partner
+                .and_then(|p| moved(pair.header.old.address(p)));
+            Some((target, partner.unwrap_or(0)))
+        })
+        .collect()
 }
 
 /// How a state was reached: the segment or the run of literals that it began with, and the one before.
@@ -132,6 +173,10 @@ struct State {
     predicted: [u8; MAX_UNIT],
     start: u32,
     end: u32,
+    /// What registers are called here, where any is not called as before. A new state knows no names, though the
+    /// decoder's outlive a jump, and one that is reached anew keeps those of the way before: most names end with
+    /// their function.
+    names: Option<Box<[u8; REGISTERS]>>,
 }
 
 const NO_NODE: u32 = u32::MAX;
@@ -146,25 +191,20 @@ struct Literal {
 struct Viterbi<'p, 'a> {
     pair: &'p Pair<'a>,
     costs: Costs,
-    targets: Option<Vec<Option<(u64, u64)>>>,
+    known: Option<&'p Known>,
     nodes: Vec<Node>,
     states: Vec<State>,
     literal: Literal,
     found: Vec<u32>,
-    votes: Vec<Vote>,
     next_vote: usize,
 }
 
-/// Aligns the images, with predictions by `map` if there is one.
-pub(crate) fn align(
-    pair: &Pair<'_>,
-    costs: Costs,
-    before: Option<(&Sealed<'_>, &[Segment])>,
-) -> Vec<Segment> {
+/// Aligns the images, by what is known from an alignment before if there was one.
+pub(crate) fn align(pair: &Pair<'_>, costs: Costs, known: Option<&Known>) -> Vec<Segment> {
     let mut viterbi = Viterbi {
         pair,
         costs,
-        targets: before.map(|(map, _)| pair.targets(map)),
+        known,
         nodes: Vec::new(),
         states: Vec::new(),
         literal: Literal {
@@ -173,7 +213,6 @@ pub(crate) fn align(
             displacement: 0,
         },
         found: Vec::new(),
-        votes: before.map_or_else(Vec::new, |(_, segments)| votes(pair, segments)),
         next_vote: 0,
     };
     for at in 0..pair.new.len() {
@@ -191,7 +230,8 @@ impl Viterbi<'_, '_> {
 
     /// Lets the displacement that references ask for come alive, and lets the others pay.
     fn vote(&mut self, at: usize) {
-        let Some(vote) = self.votes.get(self.next_vote).copied() else {
+        let votes = self.known.map_or(&[][..], |known| &known.votes);
+        let Some(vote) = votes.get(self.next_vote).copied() else {
             return;
         };
         if vote.new as usize != at {
@@ -241,6 +281,14 @@ impl Viterbi<'_, '_> {
         for (chains, (_, most)) in self.pair.chains.iter().zip(WINDOWS) {
             chains.nearest(old, new, at, wanted, most, &mut found);
         }
+        let (old, new) = (
+            &self.pair.old_units.operations,
+            &self.pair.new_units.operations,
+        );
+        let most = OPERATIONS.1;
+        self.pair
+            .operations
+            .nearest(old, new, at, wanted, most, &mut found);
         for position in &found {
             let d = i64::from(*position) - at.cast_signed() as i64;
             let mut reached = cost + self.switch(d, displacement);
@@ -282,6 +330,7 @@ impl Viterbi<'_, '_> {
             predicted: [0; MAX_UNIT],
             start: 0,
             end: 0,
+            names: None,
         };
         if self.states.len() < self.costs.alive {
             self.states.push(state);
@@ -340,8 +389,13 @@ impl Viterbi<'_, '_> {
             return u64::MAX / 4;
         };
         let at32 = at as u32;
+        let mut extra = 0;
         if at32 >= state.end || at32 < state.start {
             self.predict(state, at, from);
+            // Names are as good as the predictions that they are read from.
+            if self.known.is_some() && state.start == at32 {
+                extra = self.rename(state, at, from);
+            }
         }
         let expected = if at32 < state.end {
             state.predicted[at - state.start as usize]
@@ -349,20 +403,58 @@ impl Viterbi<'_, '_> {
             old
         };
         let new = self.pair.new[at];
-        let same_operation = self.pair.old_units.blanked[from] == self.pair.new_units.blanked[at];
+        let same_operation =
+            self.pair.old_units.operations[from] == self.pair.new_units.operations[at];
+        let same_blanked = self.pair.old_units.blanked[from] == self.pair.new_units.blanked[at];
         let cost = if expected == new {
             self.costs.hit
-        } else if same_operation {
+        } else if same_blanked {
             // Without a map nobody knows: most operands will be right.
-            if self.targets.is_some() {
+            if self.known.is_some() {
                 self.costs.operand
             } else {
                 self.costs.hit * 8
             }
+        } else if same_operation {
+            self.costs.field
         } else {
             self.costs.miss
         };
-        u64::from(cost)
+        u64::from(cost) + extra
+    }
+
+    /// Predicts the instruction at hand by the names of its registers if that is right and nothing else was, at
+    /// a price, and learns the names.
+    fn rename(&self, state: &mut State, at: usize, from: usize) -> u64 {
+        let unit = self.pair.old_units.starting(from);
+        let Some(unit) = unit.filter(|unit| !words::is_data(unit.class)) else {
+            return 0;
+        };
+        let len = usize::from(unit.len);
+        let Some(new) = self.pair.new.get(at..at + len) else {
+            return 0;
+        };
+        // As predicted, by the names of before: nothing is learned that is not known.
+        if state.names.is_none() && state.predicted[..len] == *new {
+            return 0;
+        }
+        let isa = self.pair.header.isa;
+        let mut actual = [0; MAX_UNIT];
+        actual[..len].copy_from_slice(new);
+        let mut expected = [0; MAX_UNIT];
+        expected[..len].copy_from_slice(&state.predicted[..len]);
+        let mut extra = 0;
+        let mut known = state
+            .names
+            .take()
+            .unwrap_or_else(|| Box::new([0; REGISTERS]));
+        if expected != actual && names::renamed(&known[..], isa, expected, len) == actual {
+            state.predicted = actual;
+            extra = u64::from(self.costs.renamed);
+        }
+        names::learn(&mut known[..], isa, (expected, actual), len);
+        state.names = Some(known).filter(|known| **known != [0; REGISTERS]);
+        extra
     }
 
     /// Predicts the unit that begins at `from` of the old image, if one does.
@@ -380,11 +472,11 @@ impl Viterbi<'_, '_> {
         let Some(reference) = unit.reference else {
             return;
         };
-        let Some(targets) = &self.targets else {
+        let Some(known) = self.known else {
             return;
         };
         let number = self.pair.old_units.of[from] as usize;
-        let Some((mapped, partner)) = targets[number] else {
+        let Some((mapped, partner)) = known.targets[number] else {
             return;
         };
         let header = self.pair.header;

@@ -70,15 +70,36 @@ impl ModelOptions {
 
 /// Makes the smallest patch from `old` to `new` that decodes in the RAM given, and proves it.
 ///
-/// The same images and options give the same bytes. Works on two threads; each more step of effort
-/// searches longer.
+/// The same images and options give the same bytes. Works on two threads; a higher effort searches no shorter.
 ///
 /// # Errors
 /// [`EncodeError::TooLarge`], [`EncodeError::RamTooSmall`]; the other kinds are bugs.
 pub fn model(old: &[u8], new: &[u8], options: &ModelOptions) -> Result<Encoded, EncodeError> {
+    model_watched(old, new, options, &|_| ())
+}
+
+/// How far the encoder has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Alignments tried.
+    pub done: usize,
+    /// The most that will be; a search that finds nothing better ends before.
+    pub most: usize,
+}
+
+/// As [`model`]; says after each alignment how far it has come, from whichever thread it was.
+///
+/// # Errors
+/// As [`model`].
+pub fn model_watched(
+    old: &[u8],
+    new: &[u8],
+    options: &ModelOptions,
+    watch: &(dyn Fn(Progress) + Sync),
+) -> Result<Encoded, EncodeError> {
     lengths_of(&[], old, new)?;
     let code = code_of(options.ram).ok_or(EncodeError::RamTooSmall)?;
-    let found = search::search(old, new, options, code)?;
+    let found = search::search(old, new, options, code, watch)?;
     let payload =
         run::write(&found.header, &found.segments, old, new, code).map_err(EncodeError::Refused)?;
     let ram_needed = model_ram_within(options.ram).ok_or(EncodeError::RamTooSmall)?;

@@ -1,23 +1,22 @@
 //! The search over heads and alignments: whatever makes the smallest patch.
 
-use super::align::{Costs, Pair, align};
+use super::align::{Costs, Known, Pair, align};
 use super::run::measure;
 use super::{detect, elf};
-use crate::encode::{EncodeError, ModelOptions};
+use crate::encode::{EncodeError, ModelOptions, Progress};
 use crate::model::header::{Header, Span, Spans};
 use crate::model::isa::{Content, Isa};
-use crate::model::map::{Map, Sealed, Segment};
+use crate::model::map::Segment;
 use crate::model::space::Space;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::vec;
 use std::vec::Vec;
 
 /// Both cores.
 const THREADS: usize = 2;
 
 /// Rounds of the search by effort, from 1 to 9.
-const ROUNDS: [usize; 9] = [0, 1, 2, 3, 4, 6, 8, 12, 20];
+const ROUNDS: [usize; 9] = [0, 1, 2, 2, 3, 5, 8, 12, 20];
 
 /// How often the costs of a jump are raised until the map fits the RAM.
 const RAISES: usize = 12;
@@ -45,11 +44,21 @@ pub(crate) fn search(
     new: &[u8],
     options: &ModelOptions,
     code: u8,
+    watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found, EncodeError> {
     let headers = headers(old, new, options);
+    let effort = usize::from(options.effort.clamp(1, 9)) - 1;
+    let most = headers.len() + ROUNDS[effort] * neighbours(Costs::DEFAULT).len();
+    let done = AtomicUsize::new(0);
+    let tried = || {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        watch(Progress { done, most });
+    };
     let first = run_all(headers.len(), |number| {
         let pair = Pair::new(&headers[number], old, new);
-        fitting(&pair, code)
+        let trial = fitting(&pair, code);
+        tried();
+        trial
     });
     let best = (0..first.len())
         .filter(|number| first[*number].is_some())
@@ -62,11 +71,15 @@ pub(crate) fn search(
         return Err(EncodeError::RamTooSmall);
     };
     let pair = Pair::new(&header, old, new);
-    let effort = usize::from(options.effort.clamp(1, 9)) - 1;
     for _ in 0..ROUNDS[effort] {
         let around = neighbours(trial.costs);
+        let Some(known) = Known::of(&pair, &trial.segments) else {
+            break;
+        };
         let trials = run_all(around.len(), |number| {
-            varied(&pair, around[number], &trial.segments, code)
+            let trial = varied(&pair, around[number], &known, code);
+            tried();
+            trial
         });
         let better = trials.into_iter().flatten();
         let better = better.min_by(|a, b| a.bits.total_cmp(&b.bits));
@@ -140,6 +153,10 @@ fn neighbours(costs: Costs) -> Vec<Costs> {
             operand: scaled(costs.operand, percent),
             ..costs
         });
+        all.push(Costs {
+            field: scaled(costs.field, percent),
+            ..costs
+        });
     }
     all
 }
@@ -159,33 +176,20 @@ fn fitting(pair: &Pair<'_>, code: u8) -> Option<Trial> {
 
 /// Aligns with these costs from nothing, and measures.
 fn attempt(pair: &Pair<'_>, costs: Costs, code: u8) -> Option<Trial> {
-    let segments = align(pair, costs, None);
-    let segments = realign(pair, costs, &segments)?;
-    varied(pair, costs, &segments, code)
+    let first = Known::of(pair, &align(pair, costs, None))?;
+    let second = Known::of(pair, &align(pair, costs, Some(&first)))?;
+    varied(pair, costs, &second, code)
 }
 
-/// Aligns with these costs from an alignment that is good already, and measures.
-fn varied(pair: &Pair<'_>, costs: Costs, from: &[Segment], code: u8) -> Option<Trial> {
-    let segments = realign(pair, costs, from)?;
+/// Aligns with these costs by what is known from an alignment that is good already, and measures.
+fn varied(pair: &Pair<'_>, costs: Costs, known: &Known, code: u8) -> Option<Trial> {
+    let segments = align(pair, costs, Some(known));
     let bits = measure(pair.header, &segments, pair.old, pair.new, code).ok()?;
     Some(Trial {
         costs,
         segments,
         bits: bits.iter().sum(),
     })
-}
-
-/// Aligns again, with the predictions of this alignment.
-fn realign(pair: &Pair<'_>, costs: Costs, segments: &[Segment]) -> Option<Vec<Segment>> {
-    let mut bytes = vec![0; segments.len() * 24 + 1024];
-    let mut map = Map::new(&mut bytes);
-    for segment in segments {
-        map.push(*segment).ok()?;
-    }
-    let size = map.size();
-    let index = bytes.len() - size.index();
-    let map = Sealed::new(&bytes[..size.varints()], &bytes[index..], size);
-    Some(align(pair, costs, Some((&map, segments))))
 }
 
 /// The heads that may be right, the likeliest first.

@@ -1,10 +1,10 @@
-//! An image cut into its units, with the operands blanked for comparing.
+//! An image cut into its units, with operands, and all fields of instructions, blanked for comparing.
 
 use crate::SliceIo;
 use crate::model::header::Header;
-use crate::model::isa::{Place, Reference, Unit};
+use crate::model::isa::{Isa, Place, Reference, Unit, words};
 use crate::model::old::Old;
-use crate::model::predict;
+use crate::model::predict::{self, MAX_UNIT};
 use std::vec;
 use std::vec::Vec;
 
@@ -19,6 +19,8 @@ pub(crate) struct Units {
     pub of: Vec<u32>,
     /// The image with the operands that refer to addresses blanked.
     pub blanked: Vec<u8>,
+    /// The same with the registers and numbers of instructions blanked too.
+    pub operations: Vec<u8>,
 }
 
 impl Units {
@@ -34,20 +36,29 @@ impl Units {
         let mut units = Vec::new();
         let mut of = Vec::with_capacity(image.len());
         let mut blanked = image.to_vec();
+        let mut operations = image.to_vec();
         let mut at = 0;
         while at < len {
             let unit = predict::unit(header, &mut old, at, len - at);
             of.extend(vec![units.len() as u32; usize::from(unit.len)]);
+            let place = at as usize..at as usize + usize::from(unit.len);
             if let Some(reference) = unit.reference {
-                let end = at as usize + usize::from(unit.len);
-                if let Some(bytes) = blanked.get_mut(at as usize..end) {
-                    blank(header, &reference, bytes);
-                }
+                blank(header, &reference, &mut blanked[place.clone()]);
+            }
+            let bytes = &mut operations[place.clone()];
+            bytes.copy_from_slice(&blanked[place]);
+            if !words::is_data(unit.class) {
+                blank_fields(header.isa, bytes);
             }
             units.push((at, unit));
             at += u32::from(unit.len);
         }
-        Self { units, of, blanked }
+        Self {
+            units,
+            of,
+            blanked,
+            operations,
+        }
     }
 
     /// The unit that begins at `offset`.
@@ -66,5 +77,16 @@ fn blank(header: &Header, reference: &Reference, bytes: &mut [u8]) {
         if header.isa.write(reference.form, bytes, place, target) {
             return;
         }
+    }
+}
+
+/// Leaves of an instruction no more than its operation.
+fn blank_fields(isa: Isa, bytes: &mut [u8]) {
+    let len = bytes.len();
+    let mut unit = [0; MAX_UNIT];
+    unit[..len].copy_from_slice(bytes);
+    if let Some(instruction) = isa.instruction(unit, len) {
+        let mask = isa.fields(instruction, len).mask();
+        bytes.copy_from_slice(&isa.bytes(instruction & !mask, len)[..len]);
     }
 }

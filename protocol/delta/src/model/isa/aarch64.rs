@@ -8,6 +8,8 @@
 //!
 //! Bound: both halves look at no more than [`PAIR_STEPS`] instructions, twice.
 
+pub(crate) mod fields;
+
 use super::shared::{Run, gather, plain, pointer_64, scaled, scatter, signed, with, within};
 use super::{PLAIN, Place, Reference, Scope, Unit, words};
 

@@ -5,7 +5,9 @@
 //!
 //! - `read`: the unit of the old image at an offset, and the address that it refers to,
 //! - `write`: puts an address into the operand of a unit at a new place,
-//! - `target`: reads the address back from a unit at its new place.
+//! - `target`: reads the address back from a unit at its new place,
+//!
+//! and, in a file beside it, `fields`: where registers and numbers stand that refer to no address.
 //!
 //! None of them knows where things have moved: that is the map's business. Forms are numbers below
 //! 16 within an instruction set; those of plain words are shared and stand in [`words`].
@@ -20,6 +22,7 @@
 
 #[cfg(feature = "isa-aarch64")]
 pub(crate) mod aarch64;
+pub(crate) mod fields;
 #[cfg(feature = "isa-riscv")]
 pub(crate) mod riscv;
 #[cfg(any(feature = "isa-aarch64", feature = "isa-riscv", feature = "isa-sparc"))]

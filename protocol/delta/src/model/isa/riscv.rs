@@ -9,6 +9,8 @@
 //! Bound: a high half walks over at most [`PAIR_STEPS`] instructions; a low half tries each of the
 //! [`PAIR_REACH`] / 2 places before it, walking from those that look like its high half.
 
+pub(crate) mod fields;
+
 use super::shared::{Run, gather, plain, pointer_32, pointer_64, scaled, scatter, signed};
 use super::shared::{with, within};
 use super::{PLAIN, Place, Reference, Scope, Unit, words};

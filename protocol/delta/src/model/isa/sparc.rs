@@ -11,6 +11,8 @@
 //!
 //! Bound: both halves look at no more than [`PAIR_STEPS`] instructions, twice.
 
+pub(crate) mod fields;
+
 use super::shared::{Run, gather, plain, pointer_32, scaled, scatter, signed, with, within};
 use super::{PLAIN, Place, Reference, Scope, Unit, words};
 
@@ -36,7 +38,7 @@ const STORE: u8 = 9;
 const JMPL: u8 = 10;
 
 /// Instructions from a high half to a low one, at most.
-const PAIR_STEPS: u32 = 16;
+const PAIR_STEPS: u32 = 32;
 
 /// Registers that a call does not keep: the global ones, and the outs but the stack pointer.
 const CALL_KILLS: u32 = 0x0000_BFFE;

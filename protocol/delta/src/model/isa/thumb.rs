@@ -4,6 +4,7 @@
 //! A literal is taken for a pointer only where a load refers to it or a neighbour is one too, a
 //! branch only if it stays within the image: data between the functions looks like anything.
 
+pub(crate) mod fields;
 mod operand;
 
 use super::{PLAIN, Place, Reference, Scope, Unit, words};
@@ -336,7 +337,7 @@ fn literal(scope: &mut Scope<'_, '_>, offset: u32) -> Option<Reference> {
             });
         }
     }
-    if pointer && (load.is_some() || has_neighbour(scope, offset)) {
+    if pointer && (load.is_some() || !is_operation(word) && has_neighbour(scope, offset)) {
         return Some(Reference {
             form: words::POINTER_32,
             target: u64::from(word),
@@ -344,6 +345,13 @@ fn literal(scope: &mut Scope<'_, '_>, offset: u32) -> Option<Reference> {
         });
     }
     None
+}
+
+/// Whether this pointer may be an instruction of 32 bits, most of them with an immediate: its lower half comes
+/// first. With the flash at 0x0800_0000, as so often, operations on r8 look like it. A pointer without a load is
+/// lost to this where the image is longer than 60 KiB, one in 32.
+const fn is_operation(word: u32) -> bool {
+    word >> 24 != 0 && (word >> 11) & 0x1F == 0b11110
 }
 
 fn has_neighbour(scope: &mut Scope<'_, '_>, offset: u32) -> bool {

@@ -106,7 +106,7 @@ proptest! {
     fn pairs_hold_any_address(
         to in 0_u64..0x4000,
         index in 6..EXAMPLES.len(),
-        fillers in 0_usize..15,
+        fillers in 0_usize..PAIR_STEPS as usize - 1,
         ram: bool,
     ) {
         let (form, low) = EXAMPLES[index];

@@ -80,3 +80,38 @@ proptest! {
         prop_assert_eq!((movw[3] & 0x8F, movt[3] & 0x8F), (rd, rd));
     }
 }
+
+/// What is read at offset 8 of 64 KiB at 0x0800_0000 that begin with these halfwords.
+fn read_at_8(halves: &[u16]) -> Unit {
+    let mut image: std::vec::Vec<u8> = halves.iter().flat_map(|h| h.to_le_bytes()).collect();
+    image.resize(1 << 16, 0);
+    let mut io = crate::SliceIo {
+        patch: &[],
+        base: &image,
+        new: &[],
+    };
+    let len = image.len() as u32;
+    let mut old = crate::model::old::Old::new(&mut io, len, false);
+    let space = crate::model::space::Space::flat(len, 0x0800_0000);
+    let mut scope = Scope {
+        old: &mut old,
+        space: &space,
+        ram_start: 0,
+        ram_len: 0,
+    };
+    read(&mut scope, 8).unwrap()
+}
+
+/// `movw r8, #0` and `movt r8, #0x2000` are 0x0800F240 and 0x0800F2C2: two neighbours that look like pointers.
+#[test]
+fn an_instruction_to_r8_is_no_pointer() {
+    const NOP: u16 = 0xBF00;
+    let [low, high] = [[0xF240, 0x0800], [0xF2C2, 0x0800]];
+    let unit = read_at_8(&[NOP, NOP, NOP, NOP, low[0], low[1], high[0], high[1]]);
+    assert_ne!(unit.class, words::POINTER_32);
+    // A load tells better, and other pointers have neighbours as before: ldr r0, [pc, #4].
+    let unit = read_at_8(&[0x4801, NOP, NOP, NOP, low[0], low[1], 0, 0]);
+    assert_eq!(unit.class, words::POINTER_32);
+    let unit = read_at_8(&[NOP, NOP, NOP, NOP, 0x0100, 0x0800, 0x0200, 0x0800]);
+    assert_eq!(unit.class, words::POINTER_32);
+}
