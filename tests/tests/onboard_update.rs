@@ -58,7 +58,7 @@ fn a_delta_from_the_running_image_or_from_golden_s_second_copy_is_patched_on_boa
             ram: 1 << 20,
             codecs: vec![CodecId::BsdiffZstd],
         };
-        let encoded = candidates(Some(&old), &new, &profile, &Hints::default())
+        let encoded = candidates(Some(&old), &new, &profile, &Hints::default(), &|_| ())
             .unwrap()
             .remove(0);
         assert!(encoded.payload.len() < 800, "{}", encoded.payload.len());

@@ -172,6 +172,15 @@ fn clippy() -> Result<Outcome, Failure> {
         "warnings",
     ]);
     run::check(command)?;
+    // The delta decoder with each instruction set alone, and with none: as a firmware takes it.
+    for features in ["", "isa-thumb", "isa-riscv", "isa-sparc", "isa-aarch64"] {
+        let mut alone = cargo();
+        alone
+            .args(["clippy", "--package", "lightday-delta"])
+            .args(["--no-default-features", "--features", features])
+            .args(["--", "-D", "warnings"]);
+        run::check(alone)?;
+    }
     Ok(Outcome::passed())
 }
 

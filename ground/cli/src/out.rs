@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use lightday_delta::encode::Progress;
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -76,11 +77,33 @@ pub fn progress(len: u64, what: &'static str) -> indicatif::ProgressBar {
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new(len);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}")
-    {
-        bar.set_style(style.progress_chars("=> "));
-    }
+    bar.set_style(bar_style());
     bar.with_message(what)
+}
+
+fn bar_style() -> indicatif::ProgressStyle {
+    let style = indicatif::ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}");
+    style.map_or_else(
+        |_| indicatif::ProgressStyle::default_bar(),
+        |style| style.progress_chars("=> "),
+    )
+}
+
+/// A spinner that becomes a progress bar with the first report of what moves it; draws nothing where standard error
+/// is no terminal.
+pub fn encoding() -> (indicatif::ProgressBar, impl Fn(Progress) + Sync) {
+    let spinner = spinner("trying codecs");
+    let moved = spinner.clone();
+    let style = bar_style();
+    (spinner, move |progress: Progress| {
+        if moved.length().is_none() {
+            moved.set_message("trying alignments");
+            moved.set_style(style.clone());
+        }
+        moved.set_length(progress.most as u64);
+        // Two threads report; a bar goes forwards.
+        moved.update(|state| state.set_pos(state.pos().max(progress.done as u64)));
+    })
 }
 
 /// A spinner for work of unknown length; draws nothing where standard error is no terminal.

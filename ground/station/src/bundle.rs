@@ -17,7 +17,7 @@
 //! let profile: Profile = toml::from_str(EXAMPLE)?;
 //! let image = Image::parse(b"the new image", &ImageOptions::default())?;
 //! let options = BuildOptions::new(ObjectNumber::new(4).unwrap(), Version::default());
-//! let bundle = build(None, &image, &profile, &options)?;
+//! let bundle = build(None, &image, &profile, &options, &|_| ())?;
 //! assert_eq!(Bundle::parse(&bundle.to_bytes())?, bundle);
 //! let bytes: usize = bundle.fields().iter().map(|(_, bytes)| bytes).sum();
 //! assert_eq!(bytes, bundle.envelope_bytes().len());
@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build_error::check_envelope;
 pub use crate::build_error::{BuildError, LONGEST_ENVELOPE};
-use crate::codec::{self, CodecError, Hints};
+use crate::codec::{self, CodecError, Hints, Watch};
 use crate::container::{self, FileError};
 use crate::image::Image;
 use crate::link::LinkModel;
@@ -157,7 +157,8 @@ fn place(
     Ok((SlotChoice::Only(slot), addresses.of(slot)))
 }
 
-/// Builds an unsigned bundle: chooses the smallest payload, proves that it decodes, writes the manifest.
+/// Builds an unsigned bundle: chooses the smallest payload, proves that it decodes, writes the manifest. `watch`
+/// hears how far that has come.
 ///
 /// # Errors
 /// [`BuildError`] names the field; [`BuildError::hint`] the remedy.
@@ -166,6 +167,7 @@ pub fn build(
     image: &Image,
     profile: &Profile,
     options: &BuildOptions,
+    watch: Watch<'_>,
 ) -> Result<Bundle, BuildError> {
     let trial = options.trial.unwrap_or(profile.trial.into());
     if trial.tries == 0 || trial.health_deadline_s == 0 || trial.lease_s == 0 {
@@ -189,7 +191,7 @@ pub fn build(
     let base = base.filter(|_| !options.full);
     let bytes = base.map(|base| base.bytes.as_slice());
     let hints = Hints::on(profile, base, image);
-    let encoded = codec::smallest(bytes, &image.bytes, &profile.decoder, &hints)
+    let encoded = codec::smallest(bytes, &image.bytes, &profile.decoder, &hints, watch)
         .map_err(BuildError::Codec)?;
     // A payload that does not read its base must not make the vehicle look for one.
     let base: Option<Base> = base

@@ -37,7 +37,7 @@ fn pair() -> (Image, Image) {
 
 fn bundle() -> Bundle {
     let (old, new) = pair();
-    build(Some(&old), &new, &profile(), &options()).unwrap()
+    build(Some(&old), &new, &profile(), &options(), &|_| ()).unwrap()
 }
 
 fn keys() -> (KeySet, SigningKey) {
@@ -66,12 +66,12 @@ fn full_needs_no_base_and_neither_does_store() {
     let (old, new) = pair();
     let mut full = options();
     full.full = true;
-    let built = build(Some(&old), &new, &profile(), &full).unwrap();
+    let built = build(Some(&old), &new, &profile(), &full, &|_| ()).unwrap();
     assert_eq!((built.manifest().base, built.context().base), (None, None));
     assert_eq!(built.decode(b"").unwrap(), new.bytes);
     let mut profile = profile();
     profile.decoder.codecs = vec![CodecId::Store];
-    let built = build(Some(&old), &new, &profile, &options()).unwrap();
+    let built = build(Some(&old), &new, &profile, &options(), &|_| ()).unwrap();
     assert_eq!((built.manifest().base, built.context().base), (None, None));
 }
 
@@ -84,7 +84,7 @@ fn the_envelope_with_three_signatures_fits_384_bytes() {
     let (old, new) = pair();
     let mut profile = profile();
     profile.memory.security_counters = 70_000;
-    let mut bundle = build(Some(&old), &new, &profile, &options).unwrap();
+    let mut bundle = build(Some(&old), &new, &profile, &options, &|_| ()).unwrap();
     let (keys, _) = keys();
     let message = bundle.signing_message();
     for (n, role) in [
@@ -146,7 +146,7 @@ fn signatures_live_in_the_file_and_bind_the_context() {
     let mut next = options();
     next.number = ObjectNumber::new(5).unwrap();
     let (old, new) = pair();
-    let mut other = build(Some(&old), &new, &profile(), &next).unwrap();
+    let mut other = build(Some(&old), &new, &profile(), &next, &|_| ()).unwrap();
     assert!(other.add_signature(&keys, &signature).is_err());
     assert_eq!(
         other.verify(&keys),
@@ -188,7 +188,7 @@ fn slots_follow_the_link_address() {
         image.load_address = address;
         let mut options = options();
         options.slot = slot;
-        build(None, &image, &profile, &options).map(|b| b.manifest().slot)
+        build(None, &image, &profile, &options, &|_| ()).map(|b| b.manifest().slot)
     };
     assert_eq!(built(Some(0x2000), None), Ok(SlotChoice::Only(SlotId::B)));
     assert_eq!(
@@ -214,7 +214,7 @@ fn symbols_suit_the_link_and_grow_where_the_vehicle_takes_few() {
         profile.link.symbol_len_max = longest;
         let mut link = crate::link::tests::model(crate::link::Loss::Random { p: 0.0 });
         link.bit_error_rate = 1e-4;
-        let bundle = build(None, &new, &profile, &options()).unwrap();
+        let bundle = build(None, &new, &profile, &options(), &|_| ()).unwrap();
         let object = bundle.object_for(&profile, &link)?;
         assert!(object.symbol_len().is_multiple_of(4));
         Ok((object.k() <= symbols, object.symbol_len() > 160))
@@ -237,7 +237,7 @@ fn what_cannot_fly_is_not_built() {
     let fails = |change: fn(&mut Profile, &mut BuildOptions)| {
         let (mut profile, mut options) = (profile(), options());
         change(&mut profile, &mut options);
-        build(None, &new, &profile, &options).unwrap_err()
+        build(None, &new, &profile, &options, &|_| ()).unwrap_err()
     };
     assert!(matches!(
         fails(|p, _| p.memory.slot_size = 100),

@@ -155,6 +155,7 @@ fn encode_with(
     new: &[u8],
     ram: u32,
     hints: &Hints,
+    watch: Watch<'_>,
 ) -> Result<Option<Encoded>, CodecError> {
     match codec {
         CodecId::Store => Ok(Some(Encoded {
@@ -175,7 +176,7 @@ fn encode_with(
             Err(encode::EncodeError::RamTooSmall) => Ok(None),
             Err(error) => Err(CodecError::Encoder(codec, error)),
         },
-        CodecId::Model => model(base, new, ram, hints),
+        CodecId::Model => model(base, new, ram, hints, watch),
     }
 }
 
@@ -185,6 +186,7 @@ fn model(
     new: &[u8],
     ram: u32,
     hints: &Hints,
+    watch: Watch<'_>,
 ) -> Result<Option<Encoded>, CodecError> {
     let old = base.unwrap_or_default();
     if old.len().max(new.len()) > MODEL_LIMIT {
@@ -197,7 +199,7 @@ fn model(
     options.new_base = hints.new_address.or(hints.base_address);
     options.likely_base = hints.likely_address;
     options.effort = hints.effort;
-    let payload = match encode::model(old, new, &options) {
+    let payload = match encode::model_watched(old, new, &options, watch) {
         Ok(patch) => patch.payload,
         // Neither tables nor map fit the RAM.
         Err(
@@ -260,6 +262,9 @@ pub fn decode(
     }
 }
 
+/// Hears how far the one codec that takes long has come.
+pub type Watch<'a> = &'a (dyn Fn(encode::Progress) + Sync);
+
 /// Every payload that the vehicle can decode, smallest first; of equals, the simpler codec.
 ///
 /// # Errors
@@ -269,11 +274,12 @@ pub fn candidates(
     new: &[u8],
     decoder: &DecoderProfile,
     hints: &Hints,
+    watch: Watch<'_>,
 ) -> Result<Vec<Encoded>, CodecError> {
     let mut all = Vec::new();
     let new_len = u32::try_from(new.len()).unwrap_or(u32::MAX);
     for codec in &decoder.codecs {
-        let Some(encoded) = encode_with(*codec, base, new, decoder.ram, hints)? else {
+        let Some(encoded) = encode_with(*codec, base, new, decoder.ram, hints, watch)? else {
             continue;
         };
         let base = base.filter(|_| encoded.needs_base).unwrap_or_default();
@@ -295,8 +301,9 @@ pub fn smallest(
     new: &[u8],
     decoder: &DecoderProfile,
     hints: &Hints,
+    watch: Watch<'_>,
 ) -> Result<Encoded, CodecError> {
-    let mut all = candidates(base, new, decoder, hints)?.into_iter();
+    let mut all = candidates(base, new, decoder, hints, watch)?.into_iter();
     all.next().ok_or(CodecError::NoCodec)
 }
 
@@ -312,7 +319,7 @@ mod tests {
     }
 
     fn taken(base: Option<&[u8]>, new: &[u8], ram: u32, codecs: &[CodecId]) -> Encoded {
-        smallest(base, new, &decoder(ram, codecs), &Hints::default()).unwrap()
+        smallest(base, new, &decoder(ram, codecs), &Hints::default(), &|_| ()).unwrap()
     }
 
     const BOTH: &[CodecId] = &[CodecId::BsdiffZstd, CodecId::Store];
@@ -340,6 +347,7 @@ mod tests {
             &new,
             &decoder(16, &[CodecId::Model]),
             &Hints::default(),
+            &|_| (),
         );
         assert_eq!(none, Err(CodecError::NoCodec));
     }
@@ -376,7 +384,7 @@ mod tests {
     fn a_model_is_not_tried_where_it_takes_too_long() {
         let new = vec![7; MODEL_LIMIT + 1];
         let profile = decoder(1 << 16, &[CodecId::Model, CodecId::Store]);
-        let all = candidates(Some(b"old"), &new, &profile, &Hints::default()).unwrap();
+        let all = candidates(Some(b"old"), &new, &profile, &Hints::default(), &|_| ()).unwrap();
         assert_eq!(
             all.iter().map(|e| e.codec).collect::<Vec<_>>(),
             [CodecId::Store]

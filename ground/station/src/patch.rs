@@ -28,7 +28,7 @@
 //!
 //! let (old, new) = (b"light is slow".repeat(30), b"light is late".repeat(30));
 //! let decoder = DecoderProfile { ram: 1 << 16, codecs: vec![CodecId::Model] };
-//! let payload = smallest(Some(&old), &new, &decoder, &Hints::default())?;
+//! let payload = smallest(Some(&old), &new, &decoder, &Hints::default(), &|_| ())?;
 //! let file = Patch::new(&payload, &old, &new)?.to_bytes();
 //! assert_eq!(Patch::parse(&file)?.apply(&old, 1 << 16)?, new);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

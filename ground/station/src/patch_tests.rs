@@ -22,7 +22,7 @@ fn patches(old: &[u8], new: &[u8]) -> Vec<Patch> {
         ram: RAM,
         codecs: CodecId::ALL.to_vec(),
     };
-    let all = candidates(Some(old), new, &decoder, &Hints::default()).unwrap();
+    let all = candidates(Some(old), new, &decoder, &Hints::default(), &|_| ()).unwrap();
     assert_eq!(all.len(), 3);
     let file = |e| Patch::new(e, old, new).unwrap();
     all.iter().map(file).collect()
@@ -170,3 +170,42 @@ proptest! {
 }
 
 const IMAGE_LIMIT: i64 = i32::MAX as i64;
+
+/// Images that have nothing to do with each other, or that are compressed: no codec gains anything, the file is
+/// the best one's payload and a head of at most 14 B, and even a model alone costs no more than a few hundredths.
+#[test]
+fn hopeless_pairs_cost_no_more_than_the_best_codec() {
+    let noise = |seed: u32| -> Vec<u8> {
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..20_000).map(|_| next()).collect()
+    };
+    let packed = |word: &str| -> Vec<u8> {
+        let lines = (0..4000).map(|i| format!("{word} {} {}\n", i * i % 977, i));
+        let text: String = lines.collect();
+        lightday_delta::encode::bsdiff_zstd(&[], text.as_bytes(), RAM)
+            .unwrap()
+            .payload
+    };
+    for (old, new) in [
+        (noise(1), noise(2)),
+        (packed("alpha"), packed("omega")),
+        (noise(3), packed("alpha")),
+        (packed("alpha"), noise(4)),
+    ] {
+        let all = patches(&old, &new);
+        let of = |codec| all.iter().find(|p| p.codec == codec).unwrap();
+        let best = all.iter().map(|p| p.payload.len()).min().unwrap();
+        let model = of(CodecId::Model).payload.len();
+        assert!(all[0].to_bytes().len() <= best + 14);
+        assert!(best <= new.len() && new.len() > 10_000);
+        assert!(
+            model <= new.len() + new.len() / 25,
+            "{model} B of {}",
+            new.len()
+        );
+    }
+}

@@ -230,8 +230,14 @@ fn image(bytes: &[u8]) -> Image {
 
 fn bundle(scenario: &Scenario, crew: &Crew) -> Result<Bundle, ScenarioError> {
     let (old, new) = (image(&scenario.images.old), image(&scenario.images.new));
-    let mut bundle = build(Some(&old), &new, &scenario.profile, &scenario.options)
-        .map_err(ScenarioError::Build)?;
+    let mut bundle = build(
+        Some(&old),
+        &new,
+        &scenario.profile,
+        &scenario.options,
+        &|_| (),
+    )
+    .map_err(ScenarioError::Build)?;
     crew.sign(&mut bundle);
     Ok(bundle)
 }

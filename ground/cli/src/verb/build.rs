@@ -117,9 +117,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .hint("name the image that the vehicle runs with --base, and the new one first"));
     }
     warn(args, &image, &options, &mission, &ledger)?;
-    let spinner = out::spinner("trying codecs");
-    let built = bundle::build(base.as_ref(), &image, &mission.profile, &options);
-    spinner.finish_and_clear();
+    let (bar, watch) = out::encoding();
+    let built = bundle::build(base.as_ref(), &image, &mission.profile, &options, &watch);
+    bar.finish_and_clear();
     let bundle = built.map_err(|e| {
         Error::new(Kind::Refused, &e)
             .file(&args.image)
@@ -243,7 +243,7 @@ fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
     let decoder = &mission.profile.decoder;
     let mut text = "note: the whole image is sent, the base is not used:".to_owned();
     let hints = Hints::on(&mission.profile, Some(base), image);
-    let all = candidates(Some(&base.bytes), &image.bytes, decoder, &hints);
+    let all = candidates(Some(&base.bytes), &image.bytes, decoder, &hints, &|_| ());
     for candidate in all.unwrap_or_default() {
         let name = codec_name(candidate.codec);
         text.push_str(&format!(" {name} makes {} B;", candidate.payload.len()));

@@ -104,9 +104,9 @@ pub fn candidates(
         codecs,
     };
     let hints = options.hints(&old.image, &new.image);
-    let spinner = out::spinner("trying codecs");
-    let all = codec::candidates(Some(old.bytes()), new.bytes(), &decoder, &hints);
-    spinner.finish_and_clear();
+    let (bar, watch) = out::encoding();
+    let all = codec::candidates(Some(old.bytes()), new.bytes(), &decoder, &hints, &watch);
+    bar.finish_and_clear();
     all
 }
 
