@@ -3,6 +3,7 @@
 use super::*;
 use crate::keys::SigningKey;
 use crate::keyset::KeySetFile;
+use crate::landmarks::Landmarks;
 use crate::profile::EXAMPLE;
 use lightday_trust::{KeySet, TrustError};
 use lightday_wire::{CodecId, Role};
@@ -19,6 +20,7 @@ fn image(bytes: &[u8]) -> Image {
         load_address: None,
         entry: None,
         arch: None,
+        landmarks: Landmarks::default(),
     }
 }
 

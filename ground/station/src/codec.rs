@@ -6,6 +6,7 @@
 //! A further codec is one more arm in `encode_with` and in [`decode`].
 
 use core::fmt;
+use core::ops::Range;
 use lightday_delta::{
     BsdiffZstdDecoder, DecodeError, Isa, Lengths, ModelDecoder, StoreDecoder, encode, model_ram,
 };
@@ -18,7 +19,7 @@ use crate::profile::{DecoderProfile, Profile, codec_name};
 pub const MODEL_LIMIT: usize = 16 << 20;
 
 /// What is known of the images beside their bytes. It makes patches smaller, and is never needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hints {
     /// The instruction set; `None` leaves it to the encoder.
     pub isa: Option<Isa>,
@@ -30,6 +31,12 @@ pub struct Hints {
     pub likely_address: u64,
     /// How hard to search, 1 to 9.
     pub effort: u8,
+    /// Offsets in the base that hold code; empty if it is not known.
+    pub code: Vec<Range<u32>>,
+    /// Addresses of the variables.
+    pub ram: Option<Range<u64>>,
+    /// Functions and variables that both images have: offset in the base, and in the new image.
+    pub places: Vec<(u32, u32)>,
 }
 
 impl Default for Hints {
@@ -40,6 +47,9 @@ impl Default for Hints {
             new_address: None,
             likely_address: 0,
             effort: encode::ModelOptions::EFFORT,
+            code: Vec::new(),
+            ram: None,
+            places: Vec::new(),
         }
     }
 }
@@ -52,6 +62,9 @@ impl Hints {
             isa: new.arch.or(base.and_then(|b| b.arch)).map(isa_of),
             base_address: base.and_then(|b| b.load_address),
             new_address: new.load_address,
+            code: base.map_or_else(Vec::new, |b| b.landmarks.code.clone()),
+            ram: ram_of(base, new),
+            places: base.map_or_else(Vec::new, |b| b.landmarks.places(&new.landmarks)),
             ..Self::default()
         }
     }
@@ -67,6 +80,13 @@ impl Hints {
             ..known
         }
     }
+}
+
+/// The RAM of both images: variables of the new one move in it.
+fn ram_of(base: Option<&Image>, new: &Image) -> Option<Range<u64>> {
+    let old = base?.landmarks.ram.clone()?;
+    let new = new.landmarks.ram.clone().unwrap_or(old.clone());
+    Some(old.start.min(new.start)..old.end.max(new.end))
 }
 
 /// The instruction set of an architecture. 32-bit Arm is taken for Thumb, which microcontrollers run.
@@ -199,6 +219,14 @@ fn model(
     options.new_base = hints.new_address.or(hints.base_address);
     options.likely_base = hints.likely_address;
     options.effort = hints.effort;
+    options.landmarks = encode::Landmarks {
+        code: hints.code.clone(),
+        ram: hints
+            .ram
+            .as_ref()
+            .map(|ram| (ram.start, ram.end - ram.start)),
+        places: hints.places.clone(),
+    };
     let payload = match encode::model_watched(old, new, &options, watch) {
         Ok(patch) => patch.payload,
         // Neither tables nor map fit the RAM.
@@ -310,6 +338,7 @@ pub fn smallest(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::landmarks::Landmarks;
 
     fn decoder(ram: u32, codecs: &[CodecId]) -> DecoderProfile {
         DecoderProfile {
@@ -398,6 +427,7 @@ mod tests {
             load_address: None,
             entry: None,
             arch: None,
+            landmarks: Landmarks::default(),
         };
         let elf = Image {
             load_address: Some(0x800),

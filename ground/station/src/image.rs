@@ -27,6 +27,8 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
 use serde::{Deserialize, Serialize};
 
+use crate::landmarks::Landmarks;
+
 /// What fills gaps between segments: erased flash.
 pub const FILL: u8 = 0xff;
 
@@ -123,6 +125,8 @@ pub struct Image {
     pub entry: Option<u64>,
     /// Architecture; raw binaries do not say.
     pub arch: Option<Arch>,
+    /// What the file says of its inside; raw binaries do not.
+    pub landmarks: Landmarks,
 }
 
 /// Why bytes are no image for this vehicle.
@@ -259,6 +263,7 @@ impl Image {
                 load_address: None,
                 entry: None,
                 arch: None,
+                landmarks: Landmarks::default(),
             }
         };
         let size = image.bytes.len() as u64;
@@ -330,11 +335,13 @@ fn from_elf<H: FileHeader<Endian = Endianness>>(
             expected: expected.clone(),
         });
     }
+    let size = u32::try_from(image.len()).unwrap_or(u32::MAX);
     Ok(Image {
         bytes: image,
         load_address: Some(load_address),
         entry: Some(header.e_entry(endian).into()),
         arch,
+        landmarks: Landmarks::of(bytes, load_address, size),
     })
 }
 

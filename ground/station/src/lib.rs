@@ -33,6 +33,7 @@ pub mod facts;
 pub mod image;
 pub mod keys;
 pub mod keyset;
+pub mod landmarks;
 pub mod link;
 pub mod link_keys;
 pub mod object;

@@ -4,20 +4,14 @@
 //! the image counts; of several names for one place, the first by the alphabet.
 //!
 //! ```
-//! use lightday_station::image::{Image, ImageOptions};
 //! use lightday_station::symbols::symbols;
 //!
-//! let raw = b"raw machine code";
-//! let image = Image::parse(raw, &ImageOptions::default())?;
-//! assert!(symbols(raw, &image).is_empty());
-//! # Ok::<(), lightday_station::image::ImageError>(())
+//! assert!(symbols(b"raw machine code", 0, 16).is_empty());
 //! ```
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 use object::{Endianness, FileKind};
-
-use crate::image::Image;
 
 /// Longest name, in characters; the rest is cut off.
 const NAME_MAX: usize = 96;
@@ -33,16 +27,13 @@ pub struct Symbol {
     pub len: u32,
 }
 
-/// The symbols of the ELF file that `image` was made of, by rising offset; none overlaps another.
+/// The symbols of an ELF file that lie in its image of `size` bytes, stored from `start` on, by rising offset; none
+/// overlaps another.
 #[must_use]
-pub fn symbols(file: &[u8], image: &Image) -> Vec<Symbol> {
-    let found = match (FileKind::parse(file), image.load_address) {
-        (Ok(FileKind::Elf32), Some(start)) => {
-            of_elf::<FileHeader32<Endianness>>(file, start, image.size())
-        }
-        (Ok(FileKind::Elf64), Some(start)) => {
-            of_elf::<FileHeader64<Endianness>>(file, start, image.size())
-        }
+pub fn symbols(file: &[u8], start: u64, size: u32) -> Vec<Symbol> {
+    let found = match FileKind::parse(file) {
+        Ok(FileKind::Elf32) => of_elf::<FileHeader32<Endianness>>(file, start, size),
+        Ok(FileKind::Elf64) => of_elf::<FileHeader64<Endianness>>(file, start, size),
         _ => None,
     };
     let mut found = found.unwrap_or_default();
@@ -113,7 +104,8 @@ fn clean(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::ImageOptions;
+    use crate::image::{Image, ImageOptions};
+    use crate::landmarks::Landmarks;
 
     /// An ELF32 file for Arm: one segment stored at 0x800 that runs at 0x100, and two symbols.
     fn file() -> Vec<u8> {
@@ -168,7 +160,7 @@ mod tests {
             len,
         };
         assert_eq!(
-            symbols(&file, &image),
+            image.landmarks.symbols,
             [symbol("main", 0, 4), symbol("data", 4, 4)]
         );
     }
@@ -176,12 +168,11 @@ mod tests {
     #[test]
     fn broken_files_have_none_or_some_and_never_panic() {
         let good = file();
-        let image = Image::parse(&good, &ImageOptions::default()).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0xFF;
-            let _ = symbols(&bad, &image);
-            let _ = symbols(&good[..at], &image);
+            let _ = Landmarks::of(&bad, 0x800, 8);
+            let _ = Landmarks::of(&good[..at], 0x800, 8);
         }
     }
 }

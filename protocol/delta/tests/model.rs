@@ -1,7 +1,9 @@
 //! The codec `model` from outside: round trips over real and made-up images, hostile patches, golden
 //! patches.
 
-use lightday_delta::encode::{EncodeError, ModelOptions, Progress, apply, model, model_watched};
+use lightday_delta::encode::{
+    EncodeError, Landmarks, ModelOptions, Progress, apply, model, model_watched,
+};
 use lightday_delta::{
     DecodeError, Decoder, Isa, Lengths, ModelDecoder, ModelState, SliceIo, model_ram,
 };
@@ -267,6 +269,51 @@ fn the_encoder_is_deterministic() {
         model(&old, &new, &options).unwrap(),
         model(&old, &new, &options).unwrap()
     );
+}
+
+/// 48 functions of 96 bytes that differ in four numbers alone, in this order, and behind them as many pointers to
+/// them; in the new image the numbers are others.
+fn alike(order: &[u32], is_new: bool) -> Vec<u8> {
+    let mut image = Vec::new();
+    for function in order {
+        for word in 0..24 {
+            let number = function * 37 % 64 + if is_new { function * 11 % 7 + 1 } else { 0 };
+            let number = if word % 6 == 3 { number } else { word };
+            image.extend_from_slice(&(number << 20 | (word % 8) << 15 | 0x513).to_le_bytes());
+        }
+    }
+    for function in 0..48 {
+        let place = order.iter().position(|f| *f == function).unwrap() as u32;
+        image.extend_from_slice(&(0x1000_0000 + place * 96).to_le_bytes());
+    }
+    image
+}
+
+/// Functions that the linker has put into another order, and that look alike: their names tell which is which.
+#[test]
+fn what_the_linker_says_guides_the_alignment() {
+    let before: Vec<u32> = (0..48).collect();
+    let after: Vec<u32> = (0..48).map(|i| i * 29 % 48).collect();
+    let (old, new) = (alike(&before, false), alike(&after, true));
+    let mut options = ModelOptions {
+        isa: Some(Isa::Riscv32),
+        old_base: Some(0x1000_0000),
+        ..quick(16 << 10)
+    };
+    let alone = model(&old, &new, &options).unwrap().payload.len();
+    options.landmarks.places = (0..48).map(|i| (after[i as usize] * 96, i * 96)).collect();
+    let told = model(&old, &new, &options).unwrap().payload.len();
+    options.landmarks.code = std::iter::once(0..48 * 96).collect();
+    let all = model(&old, &new, &options).unwrap().payload.len();
+    // What is wrong costs bytes, and makes no wrong patch.
+    options.landmarks = Landmarks {
+        code: vec![7..9, 100..u32::MAX, 40..40, 4000..5000],
+        ram: Some((u64::MAX, u64::MAX)),
+        places: vec![(u32::MAX, 0), (0, u32::MAX), (5, 5), (9, 5), (4000, 96)],
+    };
+    let wrong = model(&old, &new, &options).unwrap().payload.len();
+    assert!(told + 10 < alone, "{alone} {told}");
+    assert!(all <= told && wrong <= alone + 2, "{all} {wrong}");
 }
 
 /// Whoever waits is told how far it is: each alignment once, all that were announced where the search goes all the

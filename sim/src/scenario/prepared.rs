@@ -7,6 +7,7 @@ use lightday_agent::Config;
 use lightday_station::bundle::{Bundle, build};
 use lightday_station::document::Draft;
 use lightday_station::image::Image;
+use lightday_station::landmarks::Landmarks;
 use lightday_station::link::Pass as PlannedPass;
 use lightday_station::object::UplinkObject;
 use lightday_station::profile::Profile;
@@ -225,6 +226,7 @@ fn image(bytes: &[u8]) -> Image {
         load_address: None,
         entry: None,
         arch: None,
+        landmarks: Landmarks::default(),
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use lightday_delta::encode::trace;
 use lightday_station::codec::MODEL_LIMIT;
 use lightday_station::explain::{Cost, Explained, explain};
-use lightday_station::symbols::symbols;
 use lightday_wire::CodecId;
 use serde_json::{Value, json};
 
@@ -66,10 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let traced = trace(old.bytes(), new.bytes(), &patch.payload)
         .map_err(|e| Error::new(Kind::Internal, e).file(&args.new))?;
-    let symbols = match args.options.raw {
-        true => Vec::new(),
-        false => symbols(&new.file, &new.image),
-    };
+    let symbols = new.image.landmarks.symbols.clone();
     let explained = explain(&traced, &symbols);
     let payload = patch.payload.len();
     let parts: f64 = traced.bits.iter().skip(1).sum();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use lightday_station::image::{Image, ImageOptions};
 use lightday_station::keys::to_hex;
+use lightday_station::landmarks::Landmarks;
 use lightday_station::patch::{HEAD_MAX, IMAGE_MAX, Patch, PatchError};
 use serde_json::{Value, json};
 
@@ -41,6 +42,7 @@ fn flat(bytes: &[u8]) -> Image {
         load_address: None,
         entry: None,
         arch: None,
+        landmarks: Landmarks::default(),
     }
 }
 

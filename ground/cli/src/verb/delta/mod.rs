@@ -13,7 +13,7 @@ use crate::error::Result;
 ///
 /// `lightday build` makes bundles with the very same codecs. A patch file holds a payload, and just enough to
 /// apply it: it is signed by nobody. Images are raw binaries or ELF files; of an ELF file the load segments
-/// count, as for `build`.
+/// count, as for `build`, and what it says of code, RAM, functions and variables makes patches smaller.
 ///
 /// Examples:
 ///   lightday delta make app-1.0.0.bin app-1.1.0.bin app.ldp

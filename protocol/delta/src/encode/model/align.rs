@@ -5,154 +5,16 @@
 //! Costs say what the model will roughly ask for; with a map from an iteration before, operands are
 //! compared as the decoder will predict them.
 
-use super::chains::Chains;
-use super::units::Units;
-use super::votes::{Vote, votes};
-use crate::model::header::Header;
+use super::costs::Costs;
+use super::pair::{Known, OPERATIONS, Pair, WINDOWS};
+use super::votes::ALL;
 use crate::model::isa::fields::REGISTERS;
 use crate::model::isa::{Place, words};
-use crate::model::map::{Map, Sealed, Segment};
+use crate::model::map::Segment;
 use crate::model::names;
 use crate::model::predict::MAX_UNIT;
 use std::boxed::Box;
-use std::vec;
 use std::vec::Vec;
-
-/// Costs in 1/100 bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Costs {
-    /// A jump to another displacement.
-    pub switch: u32,
-    /// For each bit of the size of the jump.
-    pub switch_bit: u32,
-    /// Return to the displacement before a run of literals.
-    pub resume: u32,
-    /// The first literal of a run.
-    pub literal_start: u32,
-    /// A literal byte.
-    pub literal: u32,
-    /// A byte as predicted.
-    pub hit: u32,
-    /// A wrong byte of the operand in a unit of the same operation.
-    pub operand: u32,
-    /// A wrong byte of an instruction of the same operation: another register or number.
-    pub field: u32,
-    /// An instruction that is as predicted but for the names of its registers.
-    pub renamed: u32,
-    /// Any other wrong byte.
-    pub miss: u32,
-    /// A place that references say has gone elsewhere, for each of them up to four.
-    pub vote: u32,
-    /// Most displacements alive at a time.
-    pub alive: usize,
-}
-
-impl Costs {
-    /// What worked best on average.
-    pub(crate) const DEFAULT: Self = Self {
-        switch: 2600,
-        switch_bit: 130,
-        resume: 1400,
-        literal_start: 300,
-        literal: 500,
-        hit: 4,
-        operand: 400,
-        field: 600,
-        renamed: 200,
-        miss: 900,
-        vote: 800,
-        alive: 96,
-    };
-}
-
-/// Windows of blanked bytes by which displacements are found, and how many of each are taken.
-const WINDOWS: [(usize, usize); 3] = [(32, 6), (12, 8), (6, 8)];
-
-/// The same for windows of operations.
-const OPERATIONS: (usize, usize) = (12, 2);
-
-/// Both images, cut and indexed once for all iterations.
-pub(crate) struct Pair<'a> {
-    pub header: &'a Header,
-    pub old: &'a [u8],
-    pub new: &'a [u8],
-    pub old_units: Units,
-    pub new_units: Units,
-    chains: Vec<Chains>,
-    operations: Chains,
-}
-
-impl<'a> Pair<'a> {
-    pub(crate) fn new(header: &'a Header, old: &'a [u8], new: &'a [u8]) -> Self {
-        let old_units = Units::new(header, old);
-        // The new image under the contents of the old one's, whose spans it roughly shares.
-        let mirrored = Header {
-            old: header.new.clone(),
-            ..header.clone()
-        };
-        let new_units = Units::new(&mirrored, new);
-        let chains = WINDOWS
-            .iter()
-            .map(|(window, _)| Chains::new(&old_units.blanked, *window))
-            .collect();
-        let operations = Chains::new(&old_units.operations, OPERATIONS.0);
-        Self {
-            header,
-            old,
-            new,
-            old_units,
-            new_units,
-            chains,
-            operations,
-        }
-    }
-}
-
-/// What an alignment says to the next one: the same for all costs.
-pub(crate) struct Known {
-    /// Where the target of every old unit has gone, and its partner.
-    targets: Vec<Option<(u64, u64)>>,
-    votes: Vec<Vote>,
-}
-
-impl Known {
-    /// What this alignment says, if it is one.
-    pub(crate) fn of(pair: &Pair<'_>, segments: &[Segment]) -> Option<Self> {
-        let mut bytes = vec![0; segments.len() * 24 + 1024];
-        let mut map = Map::new(&mut bytes);
-        for segment in segments {
-            map.push(*segment).ok()?;
-        }
-        let size = map.size();
-        let index = bytes.len() - size.index();
-        let map = Sealed::new(&bytes[..size.varints()], &bytes[index..], size);
-        Some(Self {
-            targets: targets(pair, &map),
-            votes: votes(pair, segments),
-        })
-    }
-}
-
-/// Where the target of every old unit has gone by this map, and its partner.
-fn targets(pair: &Pair<'_>, map: &Sealed<'_>) -> Vec<Option<(u64, u64)>> {
-    let moved = |address: u64| {
-        let offset = pair.header.old.offset(address)?;
-        let (segment, _) = map.find(offset)?;
-        let to = offset.wrapping_add(segment.new.wrapping_sub(segment.old));
-        Some(pair.header.new.address(to))
-    };
-    let units = pair.old_units.units.iter();
-    units
-        .map(|(_, unit)| {
-            let reference = unit.reference?;
-            let target = moved(reference.target).unwrap_or(reference.target);
-            let partner = reference
-                .partner
-                .and_then(|p| moved(pair.header.old.address(p)));
-            Some((target, partner.unwrap_or(0)))
-        })
-        .collect()
-}
 
 /// How a state was reached: the segment or the run of literals that it began with, and the one before.
 #[derive(Clone, Copy)]
@@ -230,7 +92,7 @@ impl Viterbi<'_, '_> {
 
     /// Lets the displacement that references ask for come alive, and lets the others pay.
     fn vote(&mut self, at: usize) {
-        let votes = self.known.map_or(&[][..], |known| &known.votes);
+        let votes = self.known.map_or(&self.pair.told, |known| &known.votes);
         let Some(vote) = votes.get(self.next_vote).copied() else {
             return;
         };
@@ -241,7 +103,7 @@ impl Viterbi<'_, '_> {
         let (cost, node, displacement) = self.best();
         let switch = self.switch(vote.displacement, displacement);
         self.reach(at, vote.displacement, cost + switch, node);
-        let price = u64::from(self.costs.vote * vote.count.min(4));
+        let price = u64::from(self.costs.vote * vote.count.min(ALL));
         for state in &mut self.states {
             if state.displacement != vote.displacement {
                 state.cost += price;

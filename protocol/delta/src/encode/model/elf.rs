@@ -105,7 +105,7 @@ fn space(len: u32, regions: &[Region]) -> Space {
 }
 
 /// Sections by their contents, neighbours of one kind joined, the shortest left out if there are too many.
-fn spans(sections: Vec<(u32, Content)>) -> Spans {
+pub(crate) fn spans(sections: Vec<(u32, Content)>) -> Spans {
     let mut list: Vec<Span> = Vec::new();
     list.push(Span {
         offset: 0,

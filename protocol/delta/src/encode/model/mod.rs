@@ -6,7 +6,8 @@
 //! | `detect`, `elf` | instruction set, addresses, contents |
 //! | `units` | an image cut into units, operands blanked |
 //! | `chains` | where bytes stand in the old image |
-//! | `align` | Viterbi over displacements |
+//! | `pair` | both images, cut and indexed |
+//! | `align`, `costs` | Viterbi over displacements |
 //! | `votes` | what references say of the alignment |
 //! | `run` | the model, run over an alignment: written or measured |
 //! | `search` | whatever comes out smallest |
@@ -14,8 +15,10 @@
 
 mod align;
 mod chains;
+mod costs;
 mod detect;
 mod elf;
+mod pair;
 mod run;
 mod search;
 mod trace;
@@ -28,7 +31,9 @@ use super::{EncodeError, Encoded, apply, lengths_of};
 use crate::model::header::code_of;
 use crate::model::isa::Isa;
 use crate::{ModelDecoder, model_ram_within};
+use core::ops::Range;
 use std::vec;
+use std::vec::Vec;
 
 /// What the encoder is told. Whatever is left open it finds out from the images.
 #[derive(Clone, Debug)]
@@ -47,6 +52,19 @@ pub struct ModelOptions {
     pub ram_range: Option<(u64, u64)>,
     /// How hard to search, 1 to 9.
     pub effort: u8,
+    /// What the linker said of the images.
+    pub landmarks: Landmarks,
+}
+
+/// What a linker says of the inside of two images. It is believed where that makes the patch smaller.
+#[derive(Clone, Debug, Default)]
+pub struct Landmarks {
+    /// Offsets in the old image that hold code, by rising offset; all else is data. Empty if it is not known.
+    pub code: Vec<Range<u32>>,
+    /// First address and length in bytes of the RAM that the variables lie in.
+    pub ram: Option<(u64, u64)>,
+    /// Functions and variables that both images have: offset in the old one and in the new one.
+    pub places: Vec<(u32, u32)>,
 }
 
 impl ModelOptions {
@@ -64,6 +82,11 @@ impl ModelOptions {
             likely_base: 0,
             ram_range: None,
             effort: Self::EFFORT,
+            landmarks: Landmarks {
+                code: Vec::new(),
+                ram: None,
+                places: Vec::new(),
+            },
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The search over heads and alignments: whatever makes the smallest patch.
 
-use super::align::{Costs, Known, Pair, align};
+use super::align::align;
+use super::costs::Costs;
+use super::pair::{Known, Pair};
 use super::run::measure;
 use super::{detect, elf};
-use crate::encode::{EncodeError, ModelOptions, Progress};
+use crate::encode::{EncodeError, Landmarks, ModelOptions, Progress};
 use crate::model::header::{Header, Span, Spans};
 use crate::model::isa::{Content, Isa};
 use crate::model::map::Segment;
@@ -47,6 +49,7 @@ pub(crate) fn search(
     watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found, EncodeError> {
     let headers = headers(old, new, options);
+    let places = &options.landmarks.places;
     let effort = usize::from(options.effort.clamp(1, 9)) - 1;
     let most = headers.len() + ROUNDS[effort] * neighbours(Costs::DEFAULT).len();
     let done = AtomicUsize::new(0);
@@ -55,7 +58,7 @@ pub(crate) fn search(
         watch(Progress { done, most });
     };
     let first = run_all(headers.len(), |number| {
-        let pair = Pair::new(&headers[number], old, new);
+        let pair = Pair::new(&headers[number], old, new, places);
         let trial = fitting(&pair, code);
         tried();
         trial
@@ -70,7 +73,7 @@ pub(crate) fn search(
     let Some(mut trial) = first.into_iter().nth(best).flatten() else {
         return Err(EncodeError::RamTooSmall);
     };
-    let pair = Pair::new(&header, old, new);
+    let pair = Pair::new(&header, old, new, places);
     for _ in 0..ROUNDS[effort] {
         let around = neighbours(trial.costs);
         let Some(known) = Known::of(&pair, &trial.segments) else {
@@ -227,10 +230,36 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
         });
         all.push(header);
     }
+    if !is_words && let Some(told) = told(&plain, &options.landmarks) {
+        all.push(told);
+    }
     all.push(plain);
     // For data that is none of this: no unit refers to anything.
     let mut opaque = Header::plain(old.len() as u32, new.len() as u32);
     opaque.spans = Spans::all(Content::Opaque);
     all.push(opaque);
     all
+}
+
+/// The head with what the linker said, if it said where code lies.
+fn told(plain: &Header, landmarks: &Landmarks) -> Option<Header> {
+    let len = plain.old.len();
+    let mut sections = Vec::new();
+    for range in &landmarks.code {
+        if range.start < range.end && range.end <= len {
+            sections.push((range.start, Content::Code));
+            sections.push((range.end, Content::Words));
+        }
+    }
+    if sections.is_empty() {
+        return None;
+    }
+    sections.retain(|section| section.0 < len);
+    let mut header = plain.clone();
+    header.spans = elf::spans(sections);
+    if let Some((start, len)) = landmarks.ram {
+        header.ram_start = u32::try_from(start >> 8).ok()?;
+        header.ram_len = u32::try_from(len >> 8).ok()?;
+    }
+    Some(header)
 }

@@ -2,7 +2,7 @@
 //! image tells where its old target has gone. Code moves as a whole; tables of like entries do not say
 //! by their bytes which entry is which, but those that refer to them do.
 
-use super::align::Pair;
+use super::pair::Pair;
 use crate::model::isa::{Place, Reference};
 use crate::model::map::Segment;
 use std::vec::Vec;
@@ -16,7 +16,25 @@ pub(crate) struct Vote {
     pub count: u32,
 }
 
-/// The votes of all units that this alignment pairs, one for a place, by rising place.
+/// As many votes as count at all.
+pub(crate) const ALL: u32 = 4;
+
+/// What the linker says of places in a new image of `len` bytes, by rising place.
+pub(crate) fn told(places: &[(u32, u32)], len: usize) -> Vec<Vote> {
+    let within = places.iter().filter(|(_, new)| (*new as usize) < len);
+    let mut votes: Vec<Vote> = within
+        .map(|(old, new)| Vote {
+            new: *new,
+            displacement: i64::from(*old) - i64::from(*new),
+            count: ALL,
+        })
+        .collect();
+    votes.sort_unstable_by_key(|vote| (vote.new, vote.displacement));
+    votes.dedup_by_key(|vote| vote.new);
+    votes
+}
+
+/// The votes of all units that this alignment pairs and of the linker, one for a place, by rising place.
 pub(crate) fn votes(pair: &Pair<'_>, segments: &[Segment]) -> Vec<Vote> {
     let header = pair.header;
     let mut all: Vec<(u32, i64)> = Vec::new();
@@ -58,6 +76,9 @@ pub(crate) fn votes(pair: &Pair<'_>, segments: &[Segment]) -> Vec<Vote> {
                 all.push((to, i64::from(from) - i64::from(to)));
             }
         }
+    }
+    for told in &pair.told {
+        all.extend([(told.new, told.displacement); ALL as usize]);
     }
     all.sort_unstable();
     let mut votes: Vec<Vote> = Vec::new();
