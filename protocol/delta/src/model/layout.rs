@@ -1,8 +1,9 @@
 //! Where everything lies in the RAM that the caller lends.
 //!
 //! ```text
-//!   | recent bytes | classes | names | learned code, RAM, units, numbers | weights | map | flag slots | byte slots | index |
-//!   '------------ the control models of header and map lie here first -----'
+//!   | recent bytes | classes | names | learned code, RAM, units, numbers | weights |
+//!   '--------- the control models of header and map lie here first -------------'
+//!   | map | flag slots | byte slots | index |
 //! ```
 
 use super::isa::CLASSES;

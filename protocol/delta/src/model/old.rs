@@ -70,7 +70,32 @@ impl<'a> Old<'a> {
         if at >= self.len {
             return None;
         }
-        let number = at / LINE as u32;
+        let line = self.line(at / LINE as u32)?;
+        line.get(at as usize % LINE).copied()
+    }
+
+    /// The `N` bytes at `at`, if all of them lie within the image.
+    pub(crate) fn bytes<const N: usize>(&mut self, at: u32) -> Option<[u8; N]> {
+        let within = at as usize % LINE;
+        if at.checked_add(N as u32)? > self.len {
+            return None;
+        }
+        // Most stand in one line: it is looked up once.
+        if within + N <= LINE {
+            let line = self.line(at / LINE as u32)?;
+            return line.get(within..)?.first_chunk().copied();
+        }
+        let mut bytes = [0; N];
+        let mut next = at;
+        for byte in &mut bytes {
+            *byte = self.byte(next)?;
+            next = next.checked_add(1)?;
+        }
+        Some(bytes)
+    }
+
+    /// The line of this number, which begins within the image.
+    fn line(&mut self, number: u32) -> Option<&[u8; LINE]> {
         let entry = number as usize % LINES;
         let held = self.held.get_mut(entry)?;
         let line = self.lines.get_mut(entry)?;
@@ -84,18 +109,7 @@ impl<'a> Old<'a> {
                 return None;
             }
         }
-        line.get(at as usize % LINE).copied()
-    }
-
-    /// The `N` bytes at `at`, if all of them lie within the image.
-    pub(crate) fn bytes<const N: usize>(&mut self, at: u32) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        let mut next = at;
-        for byte in &mut bytes {
-            *byte = self.byte(next)?;
-            next = next.checked_add(1)?;
-        }
-        Some(bytes)
+        Some(line)
     }
 
     /// The 16-bit number at `at`, in the image's byte order.

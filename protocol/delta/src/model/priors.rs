@@ -1,6 +1,6 @@
 //! What the control stream starts with: how likely each of its bits is to be 1, in 1/256.
 //!
-//! A small patch is over before adaptive bits that start even have learned anything. Those of gaps, lengths, ages
+//! A small patch is over before adaptive bits that start even have learned anything. Those of gaps, lengths, recency
 //! and skips, and the flags of the map, are what the maps of nineteen of the benchmark's pairs came to (all but
 //! the eight smallest, for which they matter most), each pair with the same say. Those of the header and of the
 //! number of segments are set by hand: for addresses that end with many zeros, and for images of 4 KiB to 1 MiB.
@@ -62,7 +62,7 @@ const TREES: [[u8; NODES]; header::NUMBERS + segments::NUMBERS] = [
         8, 35, 86, 201, 33, 86, 128, 248, 87, 61, 78, 86, 128, 128, 128, 171, 224, 119, 94, 93, 94,
         86, 108, 114, 128, 128, 128, 128, 128, 128, 128,
     ],
-    // Map: ages of segments.
+    // Map: recency.
     [
         8, 8, 128, 8, 128, 128, 128, 92, 128, 128, 128, 128, 128, 128, 128, 113, 120, 128, 128,
         128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
