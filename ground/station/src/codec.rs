@@ -6,7 +6,7 @@
 //! A further codec is one more arm in `encode_with` and in [`decode`].
 
 use core::fmt;
-use core::ops::Range;
+use lightday_delta::encode::LinkerHints;
 use lightday_delta::{
     BsdiffZstdDecoder, DecodeError, Isa, Lengths, ModelDecoder, StoreDecoder, encode, model_ram,
 };
@@ -31,12 +31,8 @@ pub struct Hints {
     pub likely_address: u64,
     /// How hard to search, 1 to 9.
     pub effort: u8,
-    /// Offsets in the base that hold code; empty if it is not known.
-    pub code: Vec<Range<u32>>,
-    /// Addresses of the variables.
-    pub ram: Option<Range<u64>>,
-    /// Functions and variables that both images have: offset in the base, and in the new image.
-    pub places: Vec<(u32, u32)>,
+    /// What the linker said of base and new image.
+    pub linker: LinkerHints,
 }
 
 impl Default for Hints {
@@ -47,9 +43,7 @@ impl Default for Hints {
             new_address: None,
             likely_address: 0,
             effort: encode::ModelOptions::EFFORT,
-            code: Vec::new(),
-            ram: None,
-            places: Vec::new(),
+            linker: LinkerHints::default(),
         }
     }
 }
@@ -62,9 +56,7 @@ impl Hints {
             isa: new.arch.or(base.and_then(|b| b.arch)).map(isa_of),
             base_address: base.and_then(|b| b.load_address),
             new_address: new.load_address,
-            code: base.map_or_else(Vec::new, |b| b.landmarks.code.clone()),
-            ram: ram_of(base, new),
-            places: base.map_or_else(Vec::new, |b| b.landmarks.places(&new.landmarks)),
+            linker: base.map(|base| linker(base, new)).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -82,11 +74,18 @@ impl Hints {
     }
 }
 
-/// The RAM of both images: variables of the new one move in it.
-fn ram_of(base: Option<&Image>, new: &Image) -> Option<Range<u64>> {
-    let old = base?.landmarks.ram.clone()?;
-    let new = new.landmarks.ram.clone().unwrap_or(old.clone());
-    Some(old.start.min(new.start)..old.end.max(new.end))
+/// What the linker said of two images. Their RAM is that of both: variables of the new one move in it.
+fn linker(base: &Image, new: &Image) -> LinkerHints {
+    let (old, new) = (&base.landmarks, &new.landmarks);
+    let both = old.ram.as_ref().map(|ram| {
+        let other = new.ram.as_ref().unwrap_or(ram);
+        ram.start.min(other.start)..ram.end.max(other.end)
+    });
+    LinkerHints {
+        code: old.code.clone(),
+        ram: both,
+        places: old.places(new),
+    }
 }
 
 /// The instruction set of an architecture. 32-bit Arm is taken for Thumb, which microcontrollers run.
@@ -219,14 +218,7 @@ fn model(
     options.new_base = hints.new_address.or(hints.base_address);
     options.likely_base = hints.likely_address;
     options.effort = hints.effort;
-    options.landmarks = encode::Landmarks {
-        code: hints.code.clone(),
-        ram: hints
-            .ram
-            .as_ref()
-            .map(|ram| (ram.start, ram.end - ram.start)),
-        places: hints.places.clone(),
-    };
+    options.linker = hints.linker.clone();
     let payload = match encode::model_watched(old, new, &options, watch) {
         Ok(patch) => patch.payload,
         // Neither tables nor map fit the RAM.

@@ -13,10 +13,10 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 
 use object::elf::{self, FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
 
-use crate::symbols::{Symbol, symbols};
+use crate::symbols::{Symbol, stored, symbols};
 
 /// Longest range of RAM that is believed, in bytes: beyond it lie sections of several memories.
 const MAX_RAM: u64 = 64 << 20;
@@ -84,18 +84,6 @@ fn sections<H: FileHeader<Endian = Endianness>>(
     let header = H::parse(file).ok()?;
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, file).ok()?;
-    let stored = |address: u64| {
-        let mut loaded = segments
-            .iter()
-            .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
-        loaded.find_map(|segment| {
-            let within = address.checked_sub(segment.p_vaddr(endian).into())?;
-            let held: u64 = segment.p_filesz(endian).into();
-            let physical: u64 = segment.p_paddr(endian).into();
-            let offset = physical.wrapping_add(within).checked_sub(start)?;
-            (within < held && offset < u64::from(size)).then_some(offset)
-        })
-    };
     let mut code = Vec::new();
     let mut ram: Option<Range<u64>> = None;
     for section in header.section_headers(endian, file).ok()? {
@@ -109,10 +97,10 @@ fn sections<H: FileHeader<Endian = Endianness>>(
             continue;
         }
         if flags & elf::SHF_EXECINSTR.0 != 0
-            && let Some(offset) = stored(address)
+            && let Some(offset) = stored(segments, endian, address, start).filter(|at| *at < size)
         {
-            let behind = offset.saturating_add(len).min(u64::from(size));
-            code.push(u32::try_from(offset).ok()?..u32::try_from(behind).ok()?);
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            code.push(offset..offset.saturating_add(len).min(size));
         }
         let in_image = address.wrapping_sub(start) < u64::from(size);
         if flags & elf::SHF_WRITE.0 != 0 && !in_image {

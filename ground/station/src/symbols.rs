@@ -58,18 +58,6 @@ fn of_elf<H: FileHeader<Endian = Endianness>>(
     let endian = header.endian().ok()?;
     let thumb = header.e_machine(endian) == elf::EM_ARM;
     let segments = header.program_headers(endian, file).ok()?;
-    // Symbols have the addresses at which the program runs, the image those at which it is stored.
-    let stored = |address: u64| {
-        let mut loaded = segments
-            .iter()
-            .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
-        loaded.find_map(|segment| {
-            let within = address.checked_sub(segment.p_vaddr(endian).into())?;
-            let held: u64 = segment.p_filesz(endian).into();
-            let physical: u64 = segment.p_paddr(endian).into();
-            (within < held).then(|| physical.wrapping_add(within))
-        })
-    };
     let sections = header.sections(endian, file).ok()?;
     let table = sections.symbols(endian, file, elf::SHT_SYMTAB).ok()?;
     let symbol = |symbol: &H::Sym| {
@@ -80,8 +68,8 @@ fn of_elf<H: FileHeader<Endian = Endianness>>(
         let value: u64 = symbol.st_value(endian).into();
         // Bit 0 of a function's address tells Thumb from Arm.
         let bit = u64::from(thumb && kind == elf::STT_FUNC);
-        let offset = stored(value & !bit)?.checked_sub(start)?;
-        let offset = u32::try_from(offset).ok().filter(|at| *at < size)?;
+        let offset = stored(segments, endian, value & !bit, start)?;
+        let offset = Some(offset).filter(|at| *at < size)?;
         let len = u32::try_from(symbol.st_size(endian).into()).ok()?;
         let len = len.min(size - offset);
         let name = symbol.name(endian, table.strings()).ok()?;
@@ -92,6 +80,26 @@ fn of_elf<H: FileHeader<Endian = Endianness>>(
         })
     };
     Some(table.iter().filter_map(symbol).collect())
+}
+
+/// Where the byte that runs at `address` is stored, from `start` on: ELF files tell the addresses at which a program
+/// runs, the image has those at which it is stored.
+pub(crate) fn stored<P: ProgramHeader<Endian = Endianness>>(
+    segments: &[P],
+    endian: Endianness,
+    address: u64,
+    start: u64,
+) -> Option<u32> {
+    let mut loaded = segments
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    loaded.find_map(|segment| {
+        let within = address.checked_sub(segment.p_vaddr(endian).into())?;
+        let held: u64 = segment.p_filesz(endian).into();
+        let physical: u64 = segment.p_paddr(endian).into();
+        let at = physical.wrapping_add(within).checked_sub(start)?;
+        u32::try_from(at).ok().filter(|_| within < held)
+    })
 }
 
 /// A name that can be shown: file and linker may have put anything into it.

@@ -2,7 +2,7 @@
 //! patches.
 
 use lightday_delta::encode::{
-    EncodeError, Landmarks, ModelOptions, Progress, apply, model, model_watched,
+    EncodeError, LinkerHints, ModelOptions, Progress, apply, model, model_watched,
 };
 use lightday_delta::{
     DecodeError, Decoder, Isa, Lengths, ModelDecoder, ModelState, SliceIo, model_ram,
@@ -301,14 +301,14 @@ fn what_the_linker_says_guides_the_alignment() {
         ..quick(16 << 10)
     };
     let alone = model(&old, &new, &options).unwrap().payload.len();
-    options.landmarks.places = (0..48).map(|i| (after[i as usize] * 96, i * 96)).collect();
+    options.linker.places = (0..48).map(|i| (after[i as usize] * 96, i * 96)).collect();
     let told = model(&old, &new, &options).unwrap().payload.len();
-    options.landmarks.code = std::iter::once(0..48 * 96).collect();
+    options.linker.code = std::iter::once(0..48 * 96).collect();
     let all = model(&old, &new, &options).unwrap().payload.len();
     // What is wrong costs bytes, and makes no wrong patch.
-    options.landmarks = Landmarks {
+    options.linker = LinkerHints {
         code: vec![7..9, 100..u32::MAX, 40..40, 4000..5000],
-        ram: Some((u64::MAX, u64::MAX)),
+        ram: Some(u64::MAX - 1..u64::MAX),
         places: vec![(u32::MAX, 0), (0, u32::MAX), (5, 5), (9, 5), (4000, 96)],
     };
     let wrong = model(&old, &new, &options).unwrap().payload.len();

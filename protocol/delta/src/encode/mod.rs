@@ -26,7 +26,9 @@ mod bsdiff_zstd;
 mod model;
 
 pub use bsdiff_zstd::bsdiff_zstd;
-pub use model::{Landmarks, ModelOptions, Progress, Trace, model, model_isa, model_watched, trace};
+pub use model::{
+    LinkerHints, ModelOptions, Progress, Trace, model, model_isa, model_watched, trace,
+};
 
 use crate::{DecodeError, Decoder, IoError, Lengths, SliceIo};
 use core::fmt;

@@ -139,13 +139,16 @@ impl Sources<'_, '_> {
             },
             other: None,
         };
-        let learned = match unit.reference {
-            Some(reference) => self.translate(&mut prediction, segment, &reference),
+        let other = match unit.reference {
+            Some(reference) => {
+                let learned = self.translate(&mut prediction, segment, &reference);
+                self.renamed(&prediction).or(learned)
+            }
             None => self
-                .replaced(&prediction)
+                .renamed(&prediction)
+                .or_else(|| self.replaced(&prediction))
                 .or_else(|| self.renumbered(&prediction)),
         };
-        let other = self.renamed(&prediction).or(learned);
         prediction.other = other.filter(|other| *other != prediction.new);
         prediction
     }

@@ -23,7 +23,7 @@ pub(crate) struct Costs {
     pub renamed: u32,
     /// Any other wrong byte.
     pub miss: u32,
-    /// A place that references say has gone elsewhere, for each of them up to four.
+    /// A place that references or the linker say has gone elsewhere, for each of them up to four.
     pub vote: u32,
     /// Most displacements alive at a time.
     pub alive: usize,

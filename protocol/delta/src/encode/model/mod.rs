@@ -8,7 +8,7 @@
 //! | `chains` | where bytes stand in the old image |
 //! | `pair` | both images, cut and indexed |
 //! | `align`, `costs` | Viterbi over displacements |
-//! | `votes` | what references say of the alignment |
+//! | `votes` | what references and the linker say of the alignment |
 //! | `run` | the model, run over an alignment: written or measured |
 //! | `search` | whatever comes out smallest |
 //! | `trace` | where the bits of a patch went |
@@ -48,21 +48,20 @@ pub struct ModelOptions {
     pub new_base: Option<u64>,
     /// Load address of both where nobody says it and the bytes of the old image do not show it.
     pub likely_base: u64,
-    /// First address and length in bytes of the RAM that the variables lie in.
-    pub ram_range: Option<(u64, u64)>,
     /// How hard to search, 1 to 9.
     pub effort: u8,
     /// What the linker said of the images.
-    pub landmarks: Landmarks,
+    pub linker: LinkerHints,
 }
 
-/// What a linker says of the inside of two images. It is believed where that makes the patch smaller.
-#[derive(Clone, Debug, Default)]
-pub struct Landmarks {
+/// What a linker says of the inside of two images. Code and RAM are one more head that is tried; places guide the
+/// alignment under every head. What is wrong costs bytes, and never makes a wrong patch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkerHints {
     /// Offsets in the old image that hold code, by rising offset; all else is data. Empty if it is not known.
     pub code: Vec<Range<u32>>,
-    /// First address and length in bytes of the RAM that the variables lie in.
-    pub ram: Option<(u64, u64)>,
+    /// Addresses of the RAM that the variables lie in, in whole units of 256 B; of no use without `code`.
+    pub ram: Option<Range<u64>>,
     /// Functions and variables that both images have: offset in the old one and in the new one.
     pub places: Vec<(u32, u32)>,
 }
@@ -80,9 +79,8 @@ impl ModelOptions {
             old_base: None,
             new_base: None,
             likely_base: 0,
-            ram_range: None,
             effort: Self::EFFORT,
-            landmarks: Landmarks {
+            linker: LinkerHints {
                 code: Vec::new(),
                 ram: None,
                 places: Vec::new(),

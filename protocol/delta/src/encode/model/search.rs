@@ -5,7 +5,7 @@ use super::costs::Costs;
 use super::pair::{Known, Pair};
 use super::run::measure;
 use super::{detect, elf};
-use crate::encode::{EncodeError, Landmarks, ModelOptions, Progress};
+use crate::encode::{EncodeError, LinkerHints, ModelOptions, Progress};
 use crate::model::header::{Header, Span, Spans};
 use crate::model::isa::{Content, Isa};
 use crate::model::map::Segment;
@@ -49,7 +49,7 @@ pub(crate) fn search(
     watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found, EncodeError> {
     let headers = headers(old, new, options);
-    let places = &options.landmarks.places;
+    let places = &options.linker.places;
     let effort = usize::from(options.effort.clamp(1, 9)) - 1;
     let most = headers.len() + ROUNDS[effort] * neighbours(Costs::DEFAULT).len();
     let done = AtomicUsize::new(0);
@@ -210,9 +210,7 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
         Some(base) => base,
         None => old_base,
     });
-    let (start, len) = options
-        .ram_range
-        .unwrap_or_else(|| detect::ram(isa, old, old_base));
+    let (start, len) = detect::ram(isa, old, old_base);
     let mut header = Header::plain(old.len() as u32, new.len() as u32);
     header.isa = isa;
     header.old = Space::flat(old.len() as u32, old_base);
@@ -230,7 +228,7 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
         });
         all.push(header);
     }
-    if !is_words && let Some(told) = told(&plain, &options.landmarks) {
+    if !is_words && let Some(told) = told(&plain, &options.linker) {
         all.push(told);
     }
     all.push(plain);
@@ -242,10 +240,10 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
 }
 
 /// The head with what the linker said, if it said where code lies.
-fn told(plain: &Header, landmarks: &Landmarks) -> Option<Header> {
+fn told(plain: &Header, linker: &LinkerHints) -> Option<Header> {
     let len = plain.old.len();
     let mut sections = Vec::new();
-    for range in &landmarks.code {
+    for range in &linker.code {
         if range.start < range.end && range.end <= len {
             sections.push((range.start, Content::Code));
             sections.push((range.end, Content::Words));
@@ -257,9 +255,9 @@ fn told(plain: &Header, landmarks: &Landmarks) -> Option<Header> {
     sections.retain(|section| section.0 < len);
     let mut header = plain.clone();
     header.spans = elf::spans(sections);
-    if let Some((start, len)) = landmarks.ram {
-        header.ram_start = u32::try_from(start >> 8).ok()?;
-        header.ram_len = u32::try_from(len >> 8).ok()?;
+    if let Some(ram) = &linker.ram {
+        header.ram_start = u32::try_from(ram.start >> 8).ok()?;
+        header.ram_len = u32::try_from(ram.end.checked_sub(ram.start)? >> 8).ok()?;
     }
     Some(header)
 }

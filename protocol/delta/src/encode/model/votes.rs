@@ -1,6 +1,6 @@
 //! What references say of the alignment: an operand of an aligned unit that names a place in the new
 //! image tells where its old target has gone. Code moves as a whole; tables of like entries do not say
-//! by their bytes which entry is which, but those that refer to them do.
+//! by their bytes which entry is which, but those that refer to them do. So does a linker that names them.
 
 use super::pair::Pair;
 use crate::model::isa::{Place, Reference};
