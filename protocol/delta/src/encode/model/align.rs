@@ -139,18 +139,11 @@ impl Viterbi<'_, '_> {
         let wanted = at.cast_signed() as i64 + displacement;
         self.found.clear();
         let mut found = core::mem::take(&mut self.found);
-        let (old, new) = (&self.pair.old_units.blanked, &self.pair.new_units.blanked);
         for (chains, (_, most)) in self.pair.chains.iter().zip(WINDOWS) {
-            chains.nearest(old, new, at, wanted, most, &mut found);
+            chains.nearest(at, wanted, most, &mut found);
         }
-        let (old, new) = (
-            &self.pair.old_units.operations,
-            &self.pair.new_units.operations,
-        );
-        let most = OPERATIONS.1;
-        self.pair
-            .operations
-            .nearest(old, new, at, wanted, most, &mut found);
+        let operations = &self.pair.operations;
+        operations.nearest(at, wanted, OPERATIONS.1, &mut found);
         for position in &found {
             let d = i64::from(*position) - at.cast_signed() as i64;
             let mut reached = cost + self.switch(d, displacement);

@@ -44,9 +44,10 @@ impl<'a> Pair<'a> {
         let new_units = Units::new(&mirrored, new);
         let chains = WINDOWS
             .iter()
-            .map(|(window, _)| Chains::new(&old_units.blanked, *window))
+            .map(|(window, _)| Chains::new(&old_units.blanked, &new_units.blanked, *window))
             .collect();
-        let operations = Chains::new(&old_units.operations, OPERATIONS.0);
+        let (old_operations, new_operations) = (&old_units.operations, &new_units.operations);
+        let operations = Chains::new(old_operations, new_operations, OPERATIONS.0);
         Self {
             header,
             old,
