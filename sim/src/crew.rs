@@ -99,8 +99,17 @@ impl Crew {
     /// # Panics
     /// If a signature is not taken: a bug of the scenario.
     pub fn sign<T: Drafted>(&self, document: &mut Signed<T>) {
+        self.sign_without(None, document);
+    }
+
+    /// The same, without those of a role.
+    ///
+    /// # Panics
+    /// As [`Self::sign`].
+    pub fn sign_without<T: Drafted>(&self, absent: Option<Role>, document: &mut Signed<T>) {
         let message = document.signing_message();
-        for (role, count) in document.missing(&self.set) {
+        let missing = document.missing(&self.set).into_iter();
+        for (role, count) in missing.filter(|(role, _)| Some(*role) != absent) {
             let signers = self.keys.iter().filter(|key| key.role() == role);
             for key in signers.take(count) {
                 document

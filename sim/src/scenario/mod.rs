@@ -27,7 +27,7 @@ use lightday_station::link::{LinkModel as PlannedLink, Loss as PlannedLoss};
 use lightday_station::object::ObjectError;
 use lightday_station::plan::PlanError;
 use lightday_station::profile::{EXAMPLE, Profile, ProfileError};
-use lightday_wire::{CodecId, ObjectNumber, Version};
+use lightday_wire::{CodecId, ObjectNumber, Role, Version};
 
 use crate::flash::CutForm;
 use crate::ground::Intent;
@@ -101,6 +101,8 @@ pub struct Scenario {
     pub intent: Intent,
     /// Whether a bundle that strangers signed arrives before ours, and all is played back afterwards.
     pub is_attacked: bool,
+    /// Whose signature the authorization goes up without.
+    pub absent: Option<Role>,
     /// Flash operations at which the power is cut.
     pub cuts: Vec<(u64, CutForm)>,
     /// When a particle resets the processor, in order.
@@ -162,6 +164,7 @@ impl Scenario {
             behaviour: Behaviour::Healthy,
             intent: Intent::Update,
             is_attacked: false,
+            absent: None,
             cuts: Vec::new(),
             upsets: Vec::new(),
             has_twin: false,

@@ -37,6 +37,11 @@ impl SimApplication {
         }
     }
 
+    /// Behaves so from now on.
+    pub(super) const fn behave(&mut self, behaviour: Behaviour) {
+        self.behaviour = behaviour;
+    }
+
     /// When it traps of itself, and with which cause the processor is then reset.
     pub(super) fn trap(&self) -> Option<(Elapsed, ResetCause)> {
         let at = match self.behaviour {

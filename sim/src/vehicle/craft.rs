@@ -50,6 +50,7 @@ const WATCHDOG_MS: u64 = 30_000;
 const MAX_REPORT: usize = 128;
 
 struct Running {
+    image: Digest,
     application: SimApplication,
     behaviour: Behaviour,
     /// `None` while the image does not run it, or if it could not start.
@@ -148,6 +149,16 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
     /// Lets an image behave so from its next boot on.
     pub fn set_behaviour(&mut self, image: Digest, behaviour: Behaviour) {
         self.software.set(image, behaviour);
+    }
+
+    /// Lets the image that runs behave so from now on, and at each of its boots: what a command to its application
+    /// can come to. Nothing happens while nothing runs.
+    pub fn behave(&mut self, behaviour: Behaviour) {
+        if let State::Running(running) = &mut self.state {
+            running.behaviour = behaviour;
+            running.application.behave(behaviour);
+            self.software.set(running.image, behaviour);
+        }
     }
 
     /// Whether onboard time is known.
@@ -309,6 +320,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         }
         self.supervisor.kick();
         self.state = State::Running(Box::new(Running {
+            image,
             application,
             behaviour,
             agent,
@@ -392,7 +404,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         if !self.flash.is_powered() {
             return self.lose_power(now);
         }
-        match sent {
+        match sent.filter(|_| running.behaviour.is_heard()) {
             Some(len) => Happening::Sent(packet[..len].to_vec()),
             None => Happening::Stepped,
         }

@@ -14,6 +14,9 @@ pub enum Behaviour {
     Hangs,
     /// Runs the agent and is well, but no frame reaches the agent.
     Deaf,
+    /// Is well by all that it knows and has turned the antenna away: no frame reaches the agent, and nobody hears
+    /// its reports.
+    TurnsAway,
     /// Says that it is healthy and does not do its work; nobody on board can tell.
     LiesAboutHealth,
     /// Knows that it is not healthy, and says so.
@@ -29,11 +32,12 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Healthy,
         Self::CrashesAtBoot,
         Self::Hangs,
         Self::Deaf,
+        Self::TurnsAway,
         Self::LiesAboutHealth,
         Self::Unhealthy,
         Self::NeverRunsAgent,
@@ -49,6 +53,7 @@ impl Behaviour {
             Self::CrashesAtBoot => "crashes-at-boot",
             Self::Hangs => "hangs",
             Self::Deaf => "deaf",
+            Self::TurnsAway => "turns-away",
             Self::LiesAboutHealth => "lies-about-health",
             Self::Unhealthy => "unhealthy",
             Self::NeverRunsAgent => "never-runs-agent",
@@ -66,7 +71,13 @@ impl Behaviour {
     /// Whether frames reach the agent.
     #[must_use]
     pub const fn hears(self) -> bool {
-        self.runs_agent() && !matches!(self, Self::Deaf)
+        self.runs_agent() && !matches!(self, Self::Deaf | Self::TurnsAway)
+    }
+
+    /// Whether the reports of the agent reach the ground.
+    #[must_use]
+    pub const fn is_heard(self) -> bool {
+        self.runs_agent() && !matches!(self, Self::TurnsAway)
     }
 }
 
