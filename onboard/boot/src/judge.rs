@@ -6,7 +6,7 @@ use lightday_trust::{Digester, KeySet};
 use lightday_wire::command::CommandContext;
 use lightday_wire::{
     Action, Activation, Authorization, AuthorizationContext, Base, Command, Digest, Document,
-    Envelope, Image, Manifest, ManifestContext, ObjectNumber, Target, TrialPolicy, canon,
+    Envelope, Image, Manifest, ManifestContext, ObjectNumber, Target, TrialPolicy, canon, manifest,
 };
 
 use crate::flash::{self, FlashError, Region};
@@ -135,6 +135,10 @@ fn installed(
 ) -> Option<Installed> {
     let (parsed, _) = Envelope::parse(envelope).ok()?;
     let manifest: Manifest = canon::decode(parsed.body).ok()?;
+    if manifest.format != manifest::FORMAT {
+        // A later format may mean something else by the same bytes.
+        return None;
+    }
     let target = target(identity, &manifest);
     let context = ManifestContext {
         target,
