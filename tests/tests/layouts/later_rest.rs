@@ -42,6 +42,17 @@ fn papers_of_a_later_kind_in_a_trailer_are_passed_over() {
     );
 }
 
+#[test]
+fn papers_in_cells_of_a_later_form_prove_nothing() {
+    let mut bench = Bench::launch();
+    bench.try_out(2, 2);
+    let trailer = bench.map().slot(SlotId::B).trailer;
+    bench.flash.factory_load(trailer.start + 3, &[2]);
+    bench.reset(ResetCause::Upset);
+    assert_eq!(bench.boots.last(), Some(&Some(A)));
+    assert_eq!(bench.record().revert_cause, RevertCause::TrailerInvalid);
+}
+
 /// Regression: the loader read a manifest of any format as if it were of its own.
 #[test]
 fn a_manifest_of_a_later_format_proves_nothing_to_this_loader() {
