@@ -45,6 +45,7 @@ fn run_until(world: &mut Flown, is_so: impl Fn(&Flown) -> bool) -> MissionTime {
     let end = world.now() + Span::from_days(60);
     while !is_so(world) {
         assert!(world.now() < end, "it never comes to that");
+        assert_eq!(world.checker.violations(), []);
         world.run_until(world.now() + Span::from_secs(60));
     }
     world.now()

@@ -3,11 +3,11 @@
 use embedded_storage::nor_flash::NorFlash as _;
 use lightday_boot::cells::{CellLog, DOCUMENT_CELL, PENDING_CELL};
 use lightday_boot::trailer::{Entry, Trailer};
-use lightday_tests::bench_ground::launch_manifest;
+use lightday_tests::bench_ground::{launch_manifest, nobody, number};
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, image};
 use lightday_wire::{
-    Action, Location, ManifestContext, Refusal, ResetCause, RevertCause, SlotId, SlotState, Stage,
-    Target,
+    Action, Authorization, AuthorizationContext, Location, ManifestContext, Refusal, ResetCause,
+    RevertCause, SlotId, SlotState, Stage, Target,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -150,18 +150,33 @@ fn a_symbol_of_a_later_form_is_a_lost_one() {
     assert_eq!(bench.slot_digest(SlotId::B, 3000), built.image.digest);
 }
 
+/// Whatever a later agent means by it: not even our own authorization arms from a cell of another kind.
 #[test]
 fn documents_of_a_later_kind_that_wait_are_passed_over() {
     let mut bench = Bench::launch();
     let built = bench.ground.bundle(&image(2, 3000), 2);
-    let authorization = bench.ground.authorization(&built);
-    bench.deliver_all(&authorization);
+    let authorization = Authorization {
+        bundle: built.number,
+        image: built.image.digest,
+        window: None,
+        expires_s: None,
+        evidence_root: nobody(),
+    };
+    let context = AuthorizationContext {
+        vehicle: IDENTITY.vehicle,
+        number: number(5),
+    };
+    let envelope = bench.ground.staff.envelope(context, authorization);
     let log = CellLog::new(bench.map().pending, PENDING_CELL);
-    log.append(&mut bench.flash, LATER_KIND, 2, &[3; 700])
+    log.append(&mut bench.flash, LATER_KIND, 5, &envelope)
         .unwrap();
     bench.reset(ResetCause::PowerOn);
     bench.settle();
     bench.deliver_all(&built.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+    // One of a kind that it knows is found behind it.
+    let known = bench.ground.authorization(&built);
+    bench.deliver_all(&known);
     assert_eq!(
         (bench.running(), bench.state(SlotId::B)),
         (B, SlotState::Trial)
