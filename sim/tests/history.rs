@@ -2,6 +2,7 @@
 //! agent and loader, and a new image or a command that does the same. `docs/LESSONS.md` tells each, and says
 //! where Lightday would not have helped.
 
+use lightday_boot::cells::{CellLog, RECORD_CELL};
 use lightday_boot::store::RecordStore;
 use lightday_sim::checker::Checker;
 use lightday_sim::ending::Ending;
@@ -251,32 +252,46 @@ fn voyager_1_2023_a_dead_part_of_a_slot_costs_the_update_and_nothing_else() {
 /// One bit of its memory flipped, and what it sent made no sense. A reset cured it.
 #[test]
 fn voyager_2_2010_a_flipped_bit_is_found_at_the_next_reset_at_the_latest() {
-    let upset = |s: &mut Scenario| s.upsets = vec![Span::from_days(4)];
-    let prepared = prepared("voyager-2-bit", upset);
-    let flipped = |at: u32| {
-        let mut world = prepared.world(SEED, Keep::Headlines);
-        world.run_until(MissionTime::START + Span::from_hours(1));
-        world.vehicle.flash_mut().flip(at, 4);
-        world
-    };
+    let prepared = prepared("voyager-2-bit", |_| {});
     let map = prepared.world(SEED, Keep::Digest).vehicle.config().map;
-    // A bit of the record: outvoted, and put right within a day.
-    for copy in map.record {
-        let mut world = flipped(copy.start + 300);
+    // A bit of the latest commit, by which a command used its number up: in one copy, and in each of them.
+    for copies in [&[0][..], &[1], &[2], &[0, 1, 2]] {
+        let mut world = prepared.world(SEED, Keep::Headlines);
+        let number = |w: &Flown| w.checker.record().map(|record| record.next[2].get());
+        run_until(&mut world, |w| number(w) == Some(3));
+        for copy in copies {
+            let log = CellLog::new(map.record[*copy], RECORD_CELL);
+            let used = log.cells() - log.free(&mut world.vehicle.flash().peeking());
+            let cell = map.record[*copy].start + (used - 1) * RECORD_CELL;
+            let place = u32::try_from(40 + 7 * copy).unwrap();
+            world.vehicle.flash_mut().flip(cell + place, 4);
+        }
+        upset(&mut world);
         world.run_until(day(14));
         assert_eq!(outcome(&world, "voyager-2-bit").on_board, Ending::Confirmed);
         let mut flash = world.vehicle.flash().peeking();
-        let stored = RecordStore::new(map.record).load(&mut flash);
-        assert!(stored.is_some_and(|stored| stored.in_step));
+        let stored = RecordStore::new(map.record).load(&mut flash).unwrap();
+        assert!(stored.in_step, "{copies:?}");
+        assert!(stored.record.next[2].get() >= 3, "{copies:?}");
     }
     // A bit of the image that runs: it is no base for an update, and no longer booted.
-    let mut world = flipped(map.slot(SlotId::A).image.start + 777);
+    let mut world = prepared.world(SEED, Keep::Headlines);
+    world.run_until(MissionTime::START + Span::from_hours(1));
+    let image = map.slot(SlotId::A).image.start;
+    world.vehicle.flash_mut().flip(image + 777, 4);
+    world.run_until(day(4));
+    upset(&mut world);
     world.run_until(day(14));
     let ending = Ending::Golden(RevertCause::ImageDigest);
     assert_eq!(outcome(&world, "voyager-2-bit").on_board, ending);
     let record = world.checker.record().unwrap();
-    assert_eq!(
-        record.verdict(ObjectKind::Bundle).refusal,
-        Refusal::BaseMismatch
-    );
+    let refusal = record.verdict(ObjectKind::Bundle).refusal;
+    assert_eq!(refusal, Refusal::BaseMismatch);
+}
+
+/// A particle strikes now.
+fn upset(world: &mut Flown) {
+    let now = world.now();
+    let happening = world.vehicle.upset(now);
+    world.checker.after(now, &world.vehicle, &happening);
 }

@@ -10,6 +10,8 @@ use lightday_wire::{
     RevertCause, SlotId, SlotState, Stage, Target,
 };
 
+use crate::later_record::later_form;
+
 const A: Location = Location::Slot(SlotId::A);
 const B: Location = Location::Slot(SlotId::B);
 /// Kinds of cells that this release does not know.
@@ -47,7 +49,7 @@ fn papers_in_cells_of_a_later_form_prove_nothing() {
     let mut bench = Bench::launch();
     bench.try_out(2, 2);
     let trailer = bench.map().slot(SlotId::B).trailer;
-    bench.flash.factory_load(trailer.start + 3, &[2]);
+    later_form(&mut bench, trailer.start);
     bench.reset(ResetCause::Upset);
     assert_eq!(bench.boots.last(), Some(&Some(A)));
     assert_eq!(bench.record().revert_cause, RevertCause::TrailerInvalid);
