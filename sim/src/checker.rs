@@ -9,6 +9,8 @@
 //! | every trial ends | no trial outlives its deadline, no deadline moves without a signed command |
 //! | no counter moves before confirm | record and floors against the images that were confirmed |
 //! | no number goes down | record and floors against what they were |
+//! | the way back is left alone | no cell of the image that is home changes |
+//! | the lock is closed | key sets, floors and golden are locked when the loader jumps |
 //! | ground is told no success that is not so | what the tracker proves against the record's history |
 
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ use lightday_boot::floors::{self, Floor};
 use lightday_boot::store::RecordStore;
 use lightday_boot::{MemoryMap, Record, SlotMap};
 use lightday_trust::digest::sha256;
-use lightday_wire::{Digest, SlotId, SlotState};
+use lightday_wire::{Digest, Location, SlotId, SlotState};
 
 use crate::flash::SimFlash;
 use crate::time::{MissionTime, Span};
@@ -58,6 +60,20 @@ pub enum Violation {
     WroteProtected,
     /// The vehicle does steps without end.
     Spins,
+    /// A packet that the vehicle sent does not open, or is no report.
+    Unreadable,
+    /// The processor was reset more often than what happened to it explains.
+    TooManyResets(u32),
+    /// An erase block was erased more often than what happened explains.
+    TooMuchWear(u32),
+    /// The vehicle did not come to what was asked of it.
+    Stuck(String),
+    /// The image that is home was touched.
+    HomeDamaged,
+    /// Ground was told that a slot holds a confirmed image, and it does not.
+    FalseReport(SlotId),
+    /// An application ran while golden, key sets and floors were not locked.
+    NotLocked,
 }
 
 impl fmt::Display for Violation {
@@ -84,6 +100,16 @@ impl fmt::Display for Violation {
             Self::ProgrammedTwice => f.write_str("a granule was programmed twice"),
             Self::WroteProtected => f.write_str("flight code tried to write a protected range"),
             Self::Spins => f.write_str("the vehicle does steps without end"),
+            Self::Unreadable => f.write_str("a packet of the vehicle does not open"),
+            Self::TooManyResets(resets) => write!(f, "the processor was reset {resets} times"),
+            Self::TooMuchWear(erases) => write!(f, "a block was erased {erases} times"),
+            Self::Stuck(where_) => f.write_str(where_),
+            Self::HomeDamaged => f.write_str("the image that is home was touched"),
+            Self::FalseReport(slot) => write!(
+                f,
+                "ground was told that slot {slot:?} holds a confirmed image, and it does not"
+            ),
+            Self::NotLocked => f.write_str("an application ran, and nothing was locked"),
         }
     }
 }
@@ -106,8 +132,10 @@ pub struct Checker {
     seen: u64,
     /// Whether the power was cut, and no loader has looked since.
     is_cut: bool,
-    /// Whether the scenario flips bits or lets the application write where it should not.
+    /// Whether the scenario damages flash in another way than by power cuts.
     tolerates_damage: bool,
+    /// Whether the scenario lets the application write where it should not.
+    tolerates_vandals: bool,
     record: Option<Record>,
     floors: Floors,
     highest_confirmed: u32,
@@ -131,6 +159,7 @@ impl Checker {
             seen: 0,
             is_cut: false,
             tolerates_damage: false,
+            tolerates_vandals: false,
             record: None,
             floors: Floors::default(),
             highest_confirmed: 0,
@@ -146,6 +175,13 @@ impl Checker {
     pub const fn tolerating_damage(mut self) -> Self {
         self.tolerates_damage = true;
         self
+    }
+
+    /// Tolerates that an application wrote an older record than there was, too: it can, and boots nothing by it.
+    #[must_use]
+    pub const fn tolerating_vandals(mut self) -> Self {
+        self.tolerates_vandals = true;
+        self.tolerating_damage()
     }
 
     /// What was broken, and when.
@@ -187,6 +223,9 @@ impl Checker {
         {
             self.report(at, Violation::UnverifiedRan(*image));
         }
+        if matches!(happening, Happening::Booted { .. }) && !vehicle.supervisor().is_locked() {
+            self.report(at, Violation::NotLocked);
+        }
         // What a cut left half done was never relied on: the next boot decides what it was.
         match happening {
             Happening::PowerLost => self.is_cut = true,
@@ -200,6 +239,7 @@ impl Checker {
         let operations = flash.operations();
         if operations != self.seen {
             self.look_at_golden(at, flash);
+            self.look_at_home(at, flash);
             let records = self.map.record;
             let is_touched =
                 |r: &lightday_boot::Region| flash.changed_since(self.seen, r.start..r.end());
@@ -210,7 +250,7 @@ impl Checker {
             self.look_at_stats(at, flash);
             self.seen = operations;
         }
-        self.look_at_trial(at);
+        self.look_at_trial(at, vehicle.running());
         has_record_changed
     }
 
@@ -250,18 +290,53 @@ impl Checker {
         }
     }
 
+    fn look_at_home<const W: usize, const E: usize>(
+        &mut self,
+        at: MissionTime,
+        flash: &SimFlash<W, E>,
+    ) {
+        let home = self.record.as_ref().map(|record| record.home.0);
+        let Some(Location::Slot(slot)) = home.filter(|_| !self.tolerates_damage) else {
+            return;
+        };
+        let image = self.map.slot(slot).image;
+        if flash.changed_since(self.seen, image.start..image.end()) {
+            self.report(at, Violation::HomeDamaged);
+        }
+    }
+
     fn is_a_slot_intact<const W: usize, const E: usize>(&self, flash: &SimFlash<W, E>) -> bool {
-        SlotId::ALL.into_iter().any(|slot| {
-            let region = self.map.slot(slot).image;
-            self.record.as_ref().is_some_and(|record| {
-                let entry = record.slot(slot);
-                let size = entry.size.min(region.len);
-                entry.state == SlotState::Confirmed
-                    && flash
-                        .peek(region.start..region.start + size)
-                        .is_some_and(|bytes| sha256(bytes) == entry.image)
-            })
+        let mut all = SlotId::ALL.into_iter();
+        all.any(|slot| self.is_confirmed_and_intact(flash, slot))
+    }
+
+    /// Whether a slot holds the image that the record says is confirmed there.
+    fn is_confirmed_and_intact<const W: usize, const E: usize>(
+        &self,
+        flash: &SimFlash<W, E>,
+        slot: SlotId,
+    ) -> bool {
+        let region = self.map.slot(slot).image;
+        self.record.as_ref().is_some_and(|record| {
+            let entry = record.slot(slot);
+            let size = entry.size.min(region.len);
+            entry.state == SlotState::Confirmed
+                && flash
+                    .peek(region.start..region.start + size)
+                    .is_some_and(|bytes| sha256(bytes) == entry.image)
         })
+    }
+
+    /// A report said that a slot holds a confirmed image.
+    pub fn told_of_slot<const W: usize, const E: usize>(
+        &mut self,
+        at: MissionTime,
+        flash: &SimFlash<W, E>,
+        slot: SlotId,
+    ) {
+        if !self.tolerates_damage && !self.is_confirmed_and_intact(flash, slot) {
+            self.report(at, Violation::FalseReport(slot));
+        }
     }
 
     fn look_at_stats<const W: usize, const E: usize>(
@@ -304,8 +379,8 @@ impl Checker {
         self.floors = floors;
         let stored = RecordStore::new(self.map.record).load(&mut flash.peeking());
         let Some(record) = stored.map(|stored| stored.record) else {
-            self.record = None;
-            if !self.tolerates_damage {
+            // A record that was lost before is not lost again.
+            if self.record.take().is_some() && !self.tolerates_damage {
                 self.report(at, Violation::WentDown("the record"));
             }
             return;
@@ -317,7 +392,9 @@ impl Checker {
             self.highest_confirmed = self.highest_confirmed.max(slot.security_counter);
         }
         let counter = record.security_counter.max(floors.security);
-        if counter > self.highest_confirmed {
+        // Words of the floors that were damaged count as steps, and the record follows the floor.
+        let is_damage = self.tolerates_damage && counter == floors.security;
+        if counter > self.highest_confirmed && !is_damage {
             self.report(
                 at,
                 Violation::CounterBeforeConfirm {
@@ -335,7 +412,7 @@ impl Checker {
             return;
         };
         let numbers = before.next.iter().zip(&record.next);
-        if numbers.clone().any(|(was, is)| is < was) {
+        if numbers.clone().any(|(was, is)| is < was) && !self.tolerates_vandals {
             self.report(at, Violation::WentDown("an object number"));
         }
         if record.security_counter < before.security_counter {
@@ -351,9 +428,13 @@ impl Checker {
         }
     }
 
-    fn look_at_trial(&mut self, at: MissionTime) {
+    fn look_at_trial(&mut self, at: MissionTime, running: Option<Location>) {
         let Some(record) = &self.record else { return };
-        if record.trial_slot().is_none() || !record.trial.started {
+        let Some(slot) = record.trial_slot().filter(|_| record.trial.started) else {
+            return;
+        };
+        // Where no record can be written any more, the old one still speaks of a trial that is over.
+        if self.tolerates_damage && running != Some(Location::Slot(slot)) {
             return;
         }
         let deadline = MissionTime::from_ms(record.trial.deadline.0);

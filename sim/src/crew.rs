@@ -8,6 +8,7 @@ use lightday_station::keys::SigningKey;
 use lightday_station::keyset::{KeySetFile, Thresholds};
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::signed::{Drafted, Signed};
+use lightday_trust::keyset::KeySetContext;
 use lightday_trust::{KeySet, LinkKeys};
 use lightday_wire::{Epoch, Role};
 use zeroize::Zeroizing;
@@ -127,6 +128,25 @@ impl Crew {
     pub fn envelope<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
         let mut draft = Draft::new(context, document).expect("our documents are short");
         self.sign(&mut draft);
+        draft.envelope_bytes()
+    }
+
+    /// The envelope of the key set of `next`, signed by the roots of both crews.
+    ///
+    /// # Panics
+    /// If a signature is not taken: a bug of the scenario.
+    #[must_use]
+    pub fn succession(&self, next: &Self, context: KeySetContext) -> Vec<u8> {
+        let mut draft = Draft::new(context, next.set.clone()).expect("a key set is short");
+        let message = draft.signing_message();
+        for crew in [self, next] {
+            let roots = crew.keys.iter().filter(|key| key.role() == Role::Root);
+            for key in roots.take(THRESHOLDS.root.into()) {
+                draft
+                    .add_signature(&self.set, &key.sign(&message))
+                    .expect("a root signs once");
+            }
+        }
         draft.envelope_bytes()
     }
 }

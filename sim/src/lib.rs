@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checker;
+pub mod crash;
 pub mod crew;
 pub mod demo;
 pub mod ending;

@@ -1,14 +1,16 @@
-//! The swarm: one seed draws everything (link, passes, geometry, application, cuts, upsets, intruder), and the
-//! invariants must hold whatever comes of it.
+//! The swarm: one seed draws everything (link, passes, geometry, application, commands, cuts, faults of the flash,
+//! upsets, intruder), and the invariants must hold whatever comes of it.
 //!
 //! `LIGHTDAY_SWARM=2000 cargo test --release -p lightday-sim --test swarm -- --nocapture` flies more than CI
 //! does; `LIGHTDAY_SEED=n` repeats one and prints its story.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lightday_sim::demo;
 use lightday_sim::ending::Ending;
-use lightday_sim::flash::CutForm;
+use lightday_sim::flash::{CutForm, Fault};
 use lightday_sim::ground::Intent;
 use lightday_sim::link::Loss;
 use lightday_sim::outcome::Outcome;
@@ -65,6 +67,10 @@ fn draw(seed: u64) -> Scenario {
         scenario.cuts.push((operation, form));
         operation += 1;
     }
+    for _ in 0..rng.below(6).saturating_sub(3) {
+        let fault = (rng.below(200), draw_fault(rng));
+        scenario.faults.push(fault);
+    }
     let mut hours = 0;
     for _ in 0..rng.below(8) {
         hours += rng.between(1, 60);
@@ -84,6 +90,35 @@ fn draw(seed: u64) -> Scenario {
     scenario
 }
 
+/// Somewhere in the flash: nobody knows what lies there.
+fn draw_fault(rng: &mut Rng) -> Fault {
+    let mut address = u32::try_from(rng.below(400_000)).unwrap();
+    // Half of them where the first record is, and what decides what boots.
+    if rng.below(2) == 0 {
+        address %= 16_384;
+    }
+    let range = address..address + u32::try_from(rng.between(1, 600)).unwrap();
+    match rng.below(7) {
+        0 => Fault::Skipped,
+        1 => Fault::Refused,
+        2 => Fault::DeadBlock { address },
+        3 => Fault::NoErase,
+        4 => Fault::Stuck {
+            address,
+            mask: 1 << rng.below(8),
+            value: rng.next_u8(),
+        },
+        5 => Fault::Unreadable {
+            range,
+            one_in: rng.between(1, 5),
+        },
+        _ => Fault::Garbled {
+            range,
+            seed: rng.next_u64(),
+        },
+    }
+}
+
 fn fly(seed: u64, keep: Keep) -> Outcome {
     let scenario = draw(seed);
     match scenario.profile.memory.program_granule {
@@ -99,21 +134,43 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// So many missions, on both cores, in the order of their seeds.
+fn all(missions: u64) -> BTreeMap<u64, Outcome> {
+    let next = AtomicU64::new(0);
+    let flown = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= missions {
+                        return;
+                    }
+                    let outcome = fly(seed, Keep::Digest);
+                    flown.lock().unwrap().insert(seed, outcome);
+                }
+            });
+        }
+    });
+    flown.into_inner().unwrap()
+}
+
 #[test]
 fn whatever_is_drawn_the_invariants_hold() {
     if let Some(seed) = number("LIGHTDAY_SEED") {
         let outcome = fly(seed, Keep::Headlines);
-        println!("{:?}", draw(seed).cuts);
+        let drawn = draw(seed);
+        println!("{:?} {:?}", drawn.cuts, drawn.faults);
         for entry in &outcome.timeline {
             println!("{entry}");
         }
         assert_eq!(outcome.violations, [], "{outcome}");
         return;
     }
+    let missions = number("LIGHTDAY_SWARM").unwrap_or(MISSIONS);
     let mut endings = BTreeMap::<String, u32>::new();
     let mut broken = Vec::new();
-    for seed in 0..number("LIGHTDAY_SWARM").unwrap_or(MISSIONS) {
-        let outcome = fly(seed, Keep::Digest);
+    for (seed, outcome) in all(missions) {
         if std::env::var_os("LIGHTDAY_LIST").is_some() {
             println!("{outcome}");
         }
@@ -122,7 +179,7 @@ fn whatever_is_drawn_the_invariants_hold() {
             broken.push(format!("LIGHTDAY_SEED={seed}: {outcome}"));
         }
     }
-    println!("{endings:#?}");
+    println!("{missions} missions: {endings:#?}");
     assert_eq!(broken, Vec::<String>::new());
     assert!(endings.contains_key(&Ending::Confirmed.to_string()));
 }

@@ -92,7 +92,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
                     *cell |= rng.next_u8();
                 }
                 self.mark_programmed(range.clone(), true);
-                self.heal(range);
+                // What an earlier cut left unstable stays so: only a whole erase heals.
                 self.tear(range);
             }
             CutForm::Unstable(seed) => {
@@ -100,7 +100,8 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
                 let mask = cells.iter().map(|cell| !cell).collect();
                 cells.fill(0xff);
                 self.mark_programmed(range.clone(), true);
-                self.heal(range);
+                self.torn
+                    .retain(|granule| !range.contains(&(granule * WRITE)));
                 self.unstable.push(Unstable {
                     start: range.start,
                     mask,

@@ -1,5 +1,6 @@
 //! A NOR flash that behaves as the worst of them: a program only clears bits, a second program of a
-//! granule without an erase is an error, and power may be cut in the middle of any operation.
+//! granule without an erase is an error, power may be cut in the middle of any operation, and whatever else fails in
+//! flash can be made to fail ([`Fault`]).
 //!
 //! It never repairs anything and never hides an error. Reads cost a copy: whole missions run by the
 //! hundreds each minute.
@@ -15,6 +16,8 @@
 //! from 0; [`SimFlash::cut_at`] names the one that the power does not survive ([`CutForm`]).
 
 mod cut;
+mod faults;
+mod journal;
 mod peek;
 
 use std::collections::BTreeSet;
@@ -26,6 +29,9 @@ use embedded_storage::nor_flash::{
 
 pub use self::cut::CutForm;
 use self::cut::Unstable;
+pub use self::faults::Fault;
+use self::faults::Planned;
+pub use self::journal::Operation;
 pub use self::peek::Peek;
 
 /// Why the flash refused or failed.
@@ -42,8 +48,10 @@ pub enum FlashError {
     Protected(u32),
     /// Power is off.
     PowerLost,
-    /// ECC parts: the granule at this address was torn and cannot be corrected.
+    /// What lies at this address cannot be read: on ECC parts a granule that was torn.
     Uncorrectable(u32),
+    /// The erase block at this address took no program, or no erase.
+    Worn(u32),
 }
 
 impl std::fmt::Display for FlashError {
@@ -57,6 +65,7 @@ impl std::fmt::Display for FlashError {
             Self::Protected(at) => write!(f, "the flash at {at:#x} is write-protected"),
             Self::PowerLost => f.write_str("power is off"),
             Self::Uncorrectable(at) => write!(f, "uncorrectable ECC error at {at:#x}"),
+            Self::Worn(at) => write!(f, "the block at {at:#x} failed"),
         }
     }
 }
@@ -126,6 +135,8 @@ pub struct SimFlash<const WRITE: usize, const ERASE: usize> {
     powered: bool,
     operations: u64,
     planned: Option<PlannedCut>,
+    journal: Option<Vec<Operation>>,
+    faults: Vec<Planned>,
     stats: FlashStats,
 }
 
@@ -153,6 +164,8 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             powered: true,
             operations: 0,
             planned: None,
+            journal: None,
+            faults: Vec::new(),
             stats: FlashStats::default(),
         }
     }
@@ -259,6 +272,12 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.bytes.get(range.start as usize..range.end as usize)
     }
 
+    /// Whether the byte at `address` was programmed since its last erase.
+    #[must_use]
+    pub fn is_programmed_at(&self, address: u32) -> bool {
+        (address as usize) < self.bytes.len() && self.is_programmed(address as usize / WRITE)
+    }
+
     /// Flips one bit, as a particle does. Write protection does not help; addresses outside the device
     /// are ignored.
     pub fn flip(&mut self, address: u32, bit: u8) {
@@ -320,6 +339,10 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
 
     fn erase_block(&mut self, block: usize) -> Result<(), FlashError> {
         let range = block * ERASE..(block + 1) * ERASE;
+        if let Some(spoilt) = self.spoilt(block, true) {
+            return spoilt;
+        }
+        self.note_erase(block);
         let cut = self.begin(&range);
         if let Some(form) = cut {
             self.cut_erase(&range, form);
@@ -368,10 +391,11 @@ impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for SimFlash<WRITE, ER
         bytes.copy_from_slice(cells);
         self.stats.reads += 1;
         self.stats.read_bytes += bytes.len() as u64;
-        if self.torn.is_empty() && self.unstable.is_empty() {
+        if self.torn.is_empty() && self.unstable.is_empty() && self.faults.is_empty() {
             return Ok(());
         }
-        self.read_faults(&range, bytes)
+        self.read_faults(&range, bytes)?;
+        self.misread(&range, bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -403,6 +427,10 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for SimFlash<WRITE, ERASE>
         if bytes.is_empty() {
             return Ok(());
         }
+        if let Some(spoilt) = self.spoilt(range.start / ERASE, false) {
+            return spoilt;
+        }
+        self.note_program(offset, bytes);
         let cut = self.begin(&range);
         if let Some(form) = cut {
             self.cut_program(&range, bytes, form);

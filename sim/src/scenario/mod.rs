@@ -14,7 +14,7 @@
 //! # Ok::<(), lightday_sim::scenario::ScenarioError>(())
 //! ```
 
-mod prepared;
+pub(crate) mod prepared;
 
 pub use self::prepared::{Prepared, run};
 
@@ -29,7 +29,7 @@ use lightday_station::plan::PlanError;
 use lightday_station::profile::{EXAMPLE, Profile, ProfileError};
 use lightday_wire::{CodecId, ObjectNumber, Role, Version};
 
-use crate::flash::CutForm;
+use crate::flash::{CutForm, Fault};
 use crate::ground::Intent;
 use crate::link::{LinkModel, Loss, Passes};
 use crate::rng::{PPM, Rng};
@@ -105,6 +105,8 @@ pub struct Scenario {
     pub absent: Option<Role>,
     /// Flash operations at which the power is cut.
     pub cuts: Vec<(u64, CutForm)>,
+    /// What goes wrong in the flash while the power is on, and from which operation on.
+    pub faults: Vec<(u64, Fault)>,
     /// When a particle resets the processor, in order.
     pub upsets: Vec<Span>,
     /// Whether a twin runs along.
@@ -166,6 +168,7 @@ impl Scenario {
             is_attacked: false,
             absent: None,
             cuts: Vec::new(),
+            faults: Vec::new(),
             upsets: Vec::new(),
             has_twin: false,
         }

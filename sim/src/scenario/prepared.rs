@@ -35,12 +35,16 @@ use crate::world::{Parts, World};
 
 /// When simulated missions begin: 2027-01-15 08:00:00 UTC.
 const START_UNIX_S: u64 = 1_800_000_000;
+/// Their calendar.
+pub(crate) const CALENDAR: Calendar = Calendar {
+    start_unix_s: START_UNIX_S,
+};
 /// Between two reports where nothing happens: four in a pass of 8 h, of which some get lost.
 const BEACON: Span = Span::from_hours(2);
 /// The chance of success without feedback that uplinks are planned for.
 const TARGET: f64 = 0.999;
 /// The crew of every mission: what a seed changes is the world, not the keys.
-const CREW_SEED: u64 = 1;
+pub(crate) const CREW_SEED: u64 = 1;
 
 /// A scenario with everything that no seed changes.
 pub struct Prepared<const WRITE: usize, const ERASE: usize> {
@@ -73,24 +77,12 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
     /// [`ScenarioError`].
     pub fn with_bundle(scenario: Scenario, bundle: Bundle) -> Result<Self, ScenarioError> {
         let profile = &scenario.profile;
-        profile.check().map_err(ScenarioError::Profile)?;
-        let (granule, erase) = (profile.memory.program_granule, profile.memory.erase_block);
-        if usize::from(granule) != WRITE || usize::try_from(erase) != Ok(ERASE) {
-            return Err(ScenarioError::Geometry {
-                profile: (granule, erase),
-                flash: (WRITE, ERASE),
-            });
-        }
-        // The factory's keys stay behind: the first images are proven under key set 1, flight has 2.
-        let factory = Crew::new(CREW_SEED + 1, 1);
         let crew = Arc::new(Crew::new(CREW_SEED, 2));
+        let VehicleParts { flash, config } = parts(&scenario, &crew)?;
         let (session, objects) = session(&scenario, &crew, &bundle)?;
         let key = crew
             .link_keys()
             .frame_key(profile.vehicle, Direction::Up, Epoch::FIRST);
-        let layout = layout(profile);
-        let flash = launch(&scenario, &layout, crew.key_set(), &factory).flash();
-        let config = config(&scenario, &layout, &crew);
         let intrusion = intrusion(&scenario, &crew)?;
         let image = |bytes: &[u8]| lightday_trust::digest::sha256(bytes);
         let subject = Subject {
@@ -143,9 +135,7 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
     #[must_use]
     pub fn world(&self, seed: u64, keep: Keep) -> World<WRITE, ERASE> {
         let scenario = &self.scenario;
-        let calendar = Calendar {
-            start_unix_s: START_UNIX_S,
-        };
+        let calendar = CALENDAR;
         let Subject { old, new, .. } = self.subject;
         // What lies about its health fools the agent; ordinary telemetry shows that no work is done.
         let works = scenario.behaviour != Behaviour::LiesAboutHealth;
@@ -174,9 +164,14 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
         let twin = scenario
             .has_twin
             .then(|| Twin::new(vehicle(Software::default()), scenario.light_time()));
-        let vehicle = vehicle(software);
+        let mut vehicle = vehicle(software);
+        for (operation, fault) in &scenario.faults {
+            vehicle.flash_mut().fail_at(*operation, fault.clone());
+        }
         let mut checker = Checker::new(&vehicle, [self.golden, old, new]);
         if scenario.behaviour == Behaviour::Vandal {
+            checker = checker.tolerating_vandals();
+        } else if !scenario.faults.is_empty() {
             checker = checker.tolerating_damage();
         }
         World::new(Parts {
@@ -230,7 +225,7 @@ fn image(bytes: &[u8]) -> Image {
     }
 }
 
-fn bundle(scenario: &Scenario, crew: &Crew) -> Result<Bundle, ScenarioError> {
+pub(crate) fn bundle(scenario: &Scenario, crew: &Crew) -> Result<Bundle, ScenarioError> {
     let (old, new) = (image(&scenario.images.old), image(&scenario.images.new));
     let mut bundle = build(
         Some(&old),
@@ -286,6 +281,37 @@ fn session(
             .map_err(ScenarioError::Plan)?;
     }
     Ok((session, objects))
+}
+
+/// What a vehicle is made of.
+pub(crate) struct VehicleParts<const WRITE: usize, const ERASE: usize> {
+    /// Its flash on the day of its launch.
+    pub flash: SimFlash<WRITE, ERASE>,
+    /// Its agent's configuration.
+    pub config: Config,
+}
+
+/// The parts of a scenario's vehicle, launched under the key set of `crew`.
+pub(crate) fn parts<const WRITE: usize, const ERASE: usize>(
+    scenario: &Scenario,
+    crew: &Crew,
+) -> Result<VehicleParts<WRITE, ERASE>, ScenarioError> {
+    let profile = &scenario.profile;
+    profile.check().map_err(ScenarioError::Profile)?;
+    let (granule, erase) = (profile.memory.program_granule, profile.memory.erase_block);
+    if usize::from(granule) != WRITE || usize::try_from(erase) != Ok(ERASE) {
+        return Err(ScenarioError::Geometry {
+            profile: (granule, erase),
+            flash: (WRITE, ERASE),
+        });
+    }
+    // The factory's keys stay behind: the first images are proven under key set 1, flight has 2.
+    let factory = Crew::new(CREW_SEED + 1, 1);
+    let layout = layout(profile);
+    Ok(VehicleParts {
+        flash: launch(scenario, &layout, crew.key_set(), &factory).flash(),
+        config: config(scenario, &layout, crew),
+    })
 }
 
 fn layout(profile: &Profile) -> Layout {

@@ -123,6 +123,31 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
         self
     }
 
+    /// This vehicle with `flash` in it, had its power failed at `at`: whatever RAM knew is gone.
+    #[must_use]
+    pub fn cut_off(&self, mut flash: SimFlash<WRITE, ERASE>, at: MissionTime) -> Self {
+        flash.power_off();
+        let operations = flash.operations();
+        let mut known_images = self.known_images.clone();
+        known_images.retain(|_, (seen, _)| *seen <= operations);
+        Self {
+            flash,
+            config: self.config.clone(),
+            decoder_ram: self.decoder_ram,
+            calendar: self.calendar,
+            supervisor: self.supervisor.clone(),
+            software: self.software.clone(),
+            state: State::Off {
+                until: elapsed(at).plus_ms(OUTAGE_MS),
+            },
+            first_boots: self.first_boots.clone(),
+            known_images,
+            rng: self.rng.clone(),
+            knows_time: self.knows_time,
+            may_activate: self.may_activate,
+        }
+    }
+
     /// The flash, for checkers.
     #[must_use]
     pub const fn flash(&self) -> &SimFlash<WRITE, ERASE> {

@@ -1,0 +1,45 @@
+//! Explores one scene of the crash test, and ends with 0 if nothing was found:
+//! `cargo run -p lightday-sim --example crash -- trial 8x2048 [ecc] [flips]`.
+
+use std::process::ExitCode;
+
+use lightday_sim::crash::{self, GEOMETRIES, Scene, Settings};
+use lightday_sim::scenario::Images;
+
+const OLD: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v2.bin");
+const NEW: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v3.bin");
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| args.iter().any(|arg| arg == word);
+    let scene = args.first().and_then(|name| Scene::named(name));
+    let name = |geometry: &(usize, usize)| format!("{}x{}", geometry.0, geometry.1);
+    let geometry = GEOMETRIES.into_iter().find(|known| has(&name(known)));
+    let (Some(scene), Some(geometry)) = (scene, geometry) else {
+        eprintln!("usage: crash SCENE GEOMETRY [ecc] [flips]");
+        return ExitCode::from(2);
+    };
+    let settings = Settings {
+        geometries: vec![geometry],
+        ecc: vec![has("ecc")],
+        scenes: vec![scene],
+        flips: has("flips"),
+        depth: usize::from(!has("flips")),
+        slips: false,
+        most_findings: 1,
+        ..Settings::default()
+    };
+    match crash::run(&Images::new(OLD, OLD, NEW), &settings, &mut |_| ()) {
+        Ok(tally) => match tally.findings.first() {
+            None => ExitCode::SUCCESS,
+            Some(first) => {
+                println!("{}", first.violation);
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! The crash test: power cuts at every operation of the flash, in every form, in every scene of a vehicle's life,
+//! and every bit of what it keeps flipped. The real loader and the real agent are explored; after each event the
+//! [`checker`](crate::checker) looks, and every life has to reach its goals.
+//!
+//! Complete, not sampled: what was explored is counted and reported. One seed draws which bits a torn operation
+//! leaves behind; the same seed explores the same points.
+//!
+//! ```no_run
+//! use lightday_sim::crash::{self, Settings};
+//! use lightday_sim::scenario::Images;
+//!
+//! let image = vec![7; 40_000];
+//! let images = Images::new(&image, &image, &image);
+//! let report = crash::run(&images, &Settings::default(), &mut |_| ())?;
+//! assert!(report.findings.is_empty());
+//! # Ok::<(), crash::CrashError>(())
+//! ```
+
+mod explore;
+mod flips;
+mod people;
+mod rig;
+mod scene;
+mod slips;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use self::scene::{Goal, SCENES, Scene};
+
+use self::people::People;
+use crate::checker::Violation;
+use crate::flash::CutForm;
+use crate::scenario::{Images, ScenarioError};
+
+/// A form of a cut; [`CutForm`] with the seed left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// The operation was not done.
+    NotDone,
+    /// A random subset of its bits was done.
+    Torn,
+    /// It was done, and reads differ until it is done again.
+    Unstable,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NotDone, Self::Torn, Self::Unstable];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotDone => "not-done",
+            Self::Torn => "torn",
+            Self::Unstable => "unstable",
+        }
+    }
+
+    const fn of(self, seed: u64) -> CutForm {
+        match self {
+            Self::NotDone => CutForm::NotDone,
+            Self::Torn => CutForm::Partial(seed),
+            Self::Unstable => CutForm::Unstable(seed),
+        }
+    }
+}
+
+/// A power cut: at which operation since launch, and in which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cut {
+    /// The operation, counted from 0 at launch.
+    pub operation: u64,
+    /// Where the operation was to write; 0 where that is not known.
+    pub address: u32,
+    /// How far it got.
+    pub form: Form,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.operation, self.form.name())
+    }
+}
+
+impl FromStr for Cut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("`{text}` is no cut; one looks like 123:torn");
+        let (operation, name) = text.split_once(':').ok_or_else(wanted)?;
+        let form = Form::ALL.into_iter().find(|form| form.name() == name);
+        Ok(Self {
+            operation: operation.parse().map_err(|_| wanted())?,
+            address: 0,
+            form: form.ok_or_else(wanted)?,
+        })
+    }
+}
+
+/// A bit of the flash that was flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flip {
+    /// Its byte.
+    pub address: u32,
+    /// 0 to 7.
+    pub bit: u8,
+}
+
+impl fmt::Display for Flip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}.{}", self.address, self.bit)
+    }
+}
+
+impl FromStr for Flip {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("`{text}` is no bit; one looks like 0x1f40.3");
+        let (address, bit) = text.split_once('.').ok_or_else(wanted)?;
+        let hex = address.strip_prefix("0x").ok_or_else(wanted)?;
+        let bit = bit.parse().map_err(|_| wanted())?;
+        if bit > 7 {
+            return Err(wanted());
+        }
+        Ok(Self {
+            address: u32::from_str_radix(hex, 16).map_err(|_| wanted())?,
+            bit,
+        })
+    }
+}
+
+/// How an operation fails while the power stays on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SlipKind {
+    /// It reports success and did nothing.
+    Skipped,
+    /// It reports an error and did nothing.
+    Refused,
+    /// From it on no erase works.
+    NoErase,
+    /// From it on its block takes neither program nor erase.
+    DeadBlock,
+}
+
+impl SlipKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Skipped, Self::Refused, Self::NoErase, Self::DeadBlock];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Refused => "refused",
+            Self::NoErase => "no-erase",
+            Self::DeadBlock => "dead-block",
+        }
+    }
+}
+
+/// A fault of the flash while the power stays on: at which operation since launch, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slip {
+    /// The operation, counted from 0 at launch.
+    pub operation: u64,
+    /// What goes wrong.
+    pub kind: SlipKind,
+}
+
+impl fmt::Display for Slip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.operation, self.kind.name())
+    }
+}
+
+impl FromStr for Slip {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("`{text}` is no fault; one looks like 123:skipped");
+        let (operation, name) = text.split_once(':').ok_or_else(wanted)?;
+        let kind = SlipKind::ALL.into_iter().find(|kind| kind.name() == name);
+        Ok(Self {
+            operation: operation.parse().map_err(|_| wanted())?,
+            kind: kind.ok_or_else(wanted)?,
+        })
+    }
+}
+
+/// What flash is explored: a program granule and an erase block, in bytes.
+pub type Geometry = (usize, usize);
+
+/// The geometries that there are: byte-addressed and word-addressed NOR, parts with ECC over 8 B and over 16 B
+/// (one program for each of their words), and serial NOR that programs pages.
+pub const GEOMETRIES: [Geometry; 4] = [(4, 4096), (8, 2048), (16, 8192), (256, 4096)];
+
+/// What is explored, and how deep.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Most power cuts in one life, 0 to 3.
+    pub depth: usize,
+    /// Of the third cuts, one in so many is explored.
+    pub one_in: u64,
+    /// The geometries.
+    pub geometries: Vec<Geometry>,
+    /// Without and with ECC.
+    pub ecc: Vec<bool>,
+    /// The scenes.
+    pub scenes: Vec<&'static Scene>,
+    /// Whether bits are flipped, too.
+    pub flips: bool,
+    /// Whether the flash fails while the power is on, too.
+    pub slips: bool,
+    /// Pairs of flipped bits within the copies of one structure, for each place where single bits are flipped.
+    pub pairs: usize,
+    /// Draws which bits a torn operation leaves, and what is sampled.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+    /// A scene's exploration ends when so much was found.
+    pub most_findings: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            depth: 1,
+            one_in: 64,
+            geometries: GEOMETRIES.into(),
+            ecc: vec![false, true],
+            scenes: SCENES.iter().collect(),
+            flips: true,
+            slips: true,
+            pairs: 0,
+            seed: 1,
+            threads: 2,
+            most_findings: 20,
+        }
+    }
+}
+
+/// Something that must not be, and how to get there again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The flash's geometry.
+    pub geometry: Geometry,
+    /// Whether it has ECC.
+    pub ecc: bool,
+    /// The scene.
+    pub scene: &'static str,
+    /// The cuts, one after the other.
+    pub trail: Vec<Cut>,
+    /// The bits that were flipped.
+    pub flips: Vec<Flip>,
+    /// What failed while the power was on.
+    pub slip: Option<Slip>,
+    /// What is broken.
+    pub violation: Violation,
+}
+
+impl Finding {
+    /// The options that replay it.
+    #[must_use]
+    pub fn replay(&self) -> String {
+        let list = |items: Vec<String>, option: &str| match items.is_empty() {
+            true => String::new(),
+            false => format!(" {option} {}", items.join(",")),
+        };
+        let text = |cut: &dyn fmt::Display| cut.to_string();
+        format!(
+            "--geometry {}x{}{} --scene {}{}{}{}",
+            self.geometry.0,
+            self.geometry.1,
+            if self.ecc { " --ecc on" } else { " --ecc off" },
+            self.scene,
+            list(self.trail.iter().map(|cut| text(cut)).collect(), "--cuts"),
+            list(self.flips.iter().map(|flip| text(flip)).collect(), "--bits"),
+            list(self.slip.iter().map(|slip| text(slip)).collect(), "--fault"),
+        )
+    }
+}
+
+/// What was explored, and what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Points at which the power failed: operations times forms, by how many cuts lay before and at them.
+    pub crash_points: [u64; 3],
+    /// Bits that were flipped, one at a time.
+    pub flips: u64,
+    /// Pairs of bits that were flipped.
+    pub pairs: u64,
+    /// Faults of the flash while the power was on: operations times ways.
+    pub slips: u64,
+    /// Lives that were lived to their end.
+    pub lives: u64,
+    /// Most resets of a processor in one life.
+    pub most_resets: u32,
+    /// Most erases of one block in one life.
+    pub most_wear: u32,
+    /// What must not be.
+    pub findings: Vec<Finding>,
+}
+
+impl Tally {
+    fn cut(&mut self, depth: usize) {
+        if let Some(count) = self.crash_points.get_mut(depth.wrapping_sub(1)) {
+            *count += 1;
+        }
+    }
+
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: Self) {
+        for (sum, more) in self.crash_points.iter_mut().zip(other.crash_points) {
+            *sum += more;
+        }
+        self.flips += other.flips;
+        self.pairs += other.pairs;
+        self.slips += other.slips;
+        self.lives += other.lives;
+        self.most_resets = self.most_resets.max(other.most_resets);
+        self.most_wear = self.most_wear.max(other.most_wear);
+        self.findings.extend(other.findings);
+        self.findings.sort_by(|a, b| {
+            (a.trail.len(), &a.trail, &a.flips).cmp(&(b.trail.len(), &b.trail, &b.flips))
+        });
+    }
+}
+
+/// Part of an exploration that is done.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The flash's geometry.
+    pub geometry: Geometry,
+    /// Whether it has ECC.
+    pub ecc: bool,
+    /// The scene.
+    pub scene: &'static str,
+    /// What its exploration came to.
+    pub tally: Tally,
+}
+
+/// Why nothing was explored.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CrashError {
+    /// Images or profile do not go together.
+    Scenario(ScenarioError),
+    /// There is no such geometry.
+    Geometry(Geometry),
+    /// A scene does not reach its goals although nothing fails.
+    Scene {
+        /// The scene.
+        scene: &'static str,
+        /// The geometry.
+        geometry: Geometry,
+        /// What it came to.
+        what: String,
+    },
+}
+
+impl fmt::Display for CrashError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scenario(error) => error.fmt(f),
+            Self::Geometry((write, erase)) => {
+                let known = GEOMETRIES.map(|(write, erase)| format!("{write}x{erase}"));
+                write!(
+                    f,
+                    "no geometry {write}x{erase}; there are {}",
+                    known.join(", ")
+                )
+            }
+            Self::Scene {
+                scene,
+                geometry: (write, erase),
+                what,
+            } => write!(f, "scene {scene} on {write}x{erase}: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CrashError {}
+
+/// Explores what the settings say, on images taken from the front of `images`; `watch` is told of every scene
+/// that is done.
+///
+/// # Errors
+/// [`CrashError`].
+pub fn run(
+    images: &Images,
+    settings: &Settings,
+    watch: &mut dyn FnMut(&Progress),
+) -> Result<Tally, CrashError> {
+    let mut sum = Tally::default();
+    for geometry in &settings.geometries {
+        let tally = match geometry {
+            (4, 4096) => on::<4, 4096>(images, settings, watch),
+            (8, 2048) => on::<8, 2048>(images, settings, watch),
+            (16, 8192) => on::<16, 8192>(images, settings, watch),
+            (256, 4096) => on::<256, 4096>(images, settings, watch),
+            unknown => Err(CrashError::Geometry(*unknown)),
+        };
+        sum.add(tally?);
+    }
+    Ok(sum)
+}
+
+fn on<const WRITE: usize, const ERASE: usize>(
+    images: &Images,
+    settings: &Settings,
+    watch: &mut dyn FnMut(&Progress),
+) -> Result<Tally, CrashError> {
+    let people = People::<WRITE, ERASE>::new(images).map_err(CrashError::Scenario)?;
+    let geometry = (WRITE, ERASE);
+    let mut sum = Tally::default();
+    for scene in &settings.scenes {
+        for ecc in settings.ecc.iter().copied() {
+            let fails = |what| CrashError::Scene {
+                scene: scene.name,
+                geometry,
+                what,
+            };
+            let mut tally = explore::scene(&people, scene, ecc, settings).map_err(fails)?;
+            // A flip that is corrected was none; one that is not is the same with and without ECC.
+            if settings.flips && !ecc {
+                tally.add(flips::scene(&people, scene, settings).map_err(fails)?);
+            }
+            if settings.slips && !ecc {
+                tally.add(slips::scene(&people, scene, settings).map_err(fails)?);
+            }
+            watch(&Progress {
+                geometry,
+                ecc,
+                scene: scene.name,
+                tally: tally.clone(),
+            });
+            sum.add(tally);
+        }
+    }
+    Ok(sum)
+}
+
+/// What one life came to, told line by line.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// What happened.
+    pub lines: Vec<String>,
+    /// What must not be.
+    pub findings: Vec<Finding>,
+}
+
+/// What is to be lived again.
+#[derive(Clone, Copy, Debug)]
+pub enum Replay<'r> {
+    /// These cuts, one after the other.
+    Cuts(&'r [Cut]),
+    /// These bits, flipped at once.
+    Flips(&'r [Flip]),
+    /// This fault.
+    Slip(Slip),
+}
+
+/// Lives one life again: the one of the first geometry, scene and kind of flash of the settings.
+///
+/// # Errors
+/// [`CrashError`].
+pub fn replay(images: &Images, settings: &Settings, what: Replay<'_>) -> Result<Story, CrashError> {
+    let geometry = settings.geometries.first().copied().unwrap_or((0, 0));
+    match geometry {
+        (4, 4096) => replay_on::<4, 4096>(images, settings, what),
+        (8, 2048) => replay_on::<8, 2048>(images, settings, what),
+        (16, 8192) => replay_on::<16, 8192>(images, settings, what),
+        (256, 4096) => replay_on::<256, 4096>(images, settings, what),
+        unknown => Err(CrashError::Geometry(unknown)),
+    }
+}
+
+fn replay_on<const WRITE: usize, const ERASE: usize>(
+    images: &Images,
+    settings: &Settings,
+    what: Replay<'_>,
+) -> Result<Story, CrashError> {
+    let people = People::<WRITE, ERASE>::new(images).map_err(CrashError::Scenario)?;
+    let scene = settings.scenes.first().copied().unwrap_or(&SCENES[0]);
+    let ecc = settings.ecc.first().copied().unwrap_or(false);
+    let (lines, tally) = match what {
+        Replay::Cuts(cuts) => explore::follow(&people, scene, ecc, cuts, settings),
+        Replay::Flips(bits) => flips::follow(&people, scene, bits),
+        Replay::Slip(slip) => slips::follow(&people, scene, slip),
+    }
+    .map_err(|what| CrashError::Scene {
+        scene: scene.name,
+        geometry: (WRITE, ERASE),
+        what,
+    })?;
+    Ok(Story {
+        lines,
+        findings: tally.findings,
+    })
+}

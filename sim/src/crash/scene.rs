@@ -1,0 +1,222 @@
+//! The scenes of a vehicle's life: what is wanted of it one after the other, and what is sent until it is so.
+//!
+//! | scene | from | to |
+//! |---|---|---|
+//! | `update` | launch | received, solved, patched, read back, armed, booted, tried, confirmed |
+//! | `second-update` | the new image is home in B | the newest is confirmed in A, over the old one |
+//! | `trial` | the new image is on trial | it is confirmed |
+//! | `meanwhile` | the new image is on trial | the next bundle waits, the new image is confirmed, the next is verified |
+//! | `crash`, `unhealthy`, `deaf` | the new image is verified | it was tried and reverted: tries, health, lease |
+//! | `rollback` | the new image is home | the old one is home again |
+//! | `golden` | launch | golden runs by command |
+//! | `from-golden` | golden runs by command | A is home again |
+//! | `keys` | the new image is home | the next key set is in force, and its flight is obeyed |
+//! | `epoch` | launch | link epoch 1 is in force, and is obeyed |
+//! | `abort` | the new image is verified | it is in no slot |
+//! | `resync` | every copy of the record is lost | golden, then epoch 1, then A is home again |
+
+use lightday_boot::Record;
+use lightday_wire::{Location, ObjectKind, Refusal, SlotState, Verdict};
+
+use super::people::{Ask, People, Which, slot_of};
+use crate::vehicle::Behaviour;
+
+/// What the vehicle is like, as the people see it.
+pub struct View<'v> {
+    /// The agent's record.
+    pub record: &'v Record,
+    /// What runs.
+    pub running: Location,
+    /// What became of the latest bundle.
+    pub bundle: Verdict,
+}
+
+/// Something that is wanted of the vehicle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// An image is verified, or further on its way.
+    Verified(Which),
+    /// It is armed, or further.
+    Armed(Which),
+    /// It runs on trial.
+    Tried(Which),
+    /// Its bundle was received, and waits.
+    Waits(Which),
+    /// It was tried and is reverted, and what was home before runs.
+    Reverted(Which),
+    /// It runs, on trial or confirmed.
+    Runs(Which),
+    /// It is confirmed, runs and is home.
+    Home(Which),
+    /// Golden runs and is home.
+    Golden,
+    /// The bundle of an image is forgotten.
+    Forgotten(Which),
+    /// Activation is held: the vehicle obeyed a command.
+    Held,
+    /// The next key set is in force.
+    NextKeys,
+    /// Link epoch 1 is in force.
+    NextEpoch,
+}
+
+impl Goal {
+    /// What is sent until it is reached.
+    const fn ask(self) -> Ask {
+        match self {
+            Self::Verified(which) | Self::Waits(which) => Ask::Bundle(which),
+            Self::Armed(which) => Ask::Authorize(which),
+            Self::Tried(_) | Self::Reverted(_) => Ask::Wait,
+            Self::Runs(which) => Ask::Rollback(which),
+            Self::Home(which) => Ask::Confirm(which),
+            Self::Golden => Ask::BootGolden,
+            Self::Forgotten(which) => Ask::Abort(which),
+            Self::Held => Ask::Hold,
+            Self::NextKeys => Ask::Keys,
+            Self::NextEpoch => Ask::EpochSwitch,
+        }
+    }
+
+    fn is_reached<const W: usize, const E: usize>(
+        self,
+        people: &People<W, E>,
+        view: &View<'_>,
+    ) -> bool {
+        use SlotState::{Armed, Confirmed, Reverted, Trial, Verified};
+        let record = view.record;
+        let in_slot = |which: Which, states: &[SlotState]| {
+            let slot = record.slot(slot_of(which));
+            slot.image == people.image(which) && states.contains(&slot.state)
+        };
+        let runs = |which| view.running == Location::Slot(slot_of(which));
+        match self {
+            Self::Verified(which) => in_slot(which, &[Verified, Armed, Trial, Confirmed]),
+            Self::Armed(which) => in_slot(which, &[Armed, Trial, Confirmed, Reverted]),
+            Self::Tried(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
+            Self::Waits(which) => {
+                let is_it = Some(view.bundle.number) == people.bundle(which);
+                is_it && view.bundle.refusal != Refusal::None
+            }
+            Self::Reverted(which) => in_slot(which, &[Reverted]) && !runs(which),
+            Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
+            Self::Home(which) => {
+                runs(which) && in_slot(which, &[Confirmed]) && record.home.0 == view.running
+            }
+            Self::Golden => view.running == Location::Golden && record.home.0 == Location::Golden,
+            Self::Forgotten(which) => {
+                let taken = record.next_number(ObjectKind::Bundle).get() > 1;
+                taken
+                    && matches!(
+                        record.slot(slot_of(which)).state,
+                        SlotState::Empty | SlotState::Failed
+                    )
+            }
+            Self::Held => record.held,
+            Self::NextKeys => record.key_set == 3,
+            Self::NextEpoch => record.epoch.get() == 1,
+        }
+    }
+}
+
+/// A scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Its name, on the command line and in reports.
+    pub name: &'static str,
+    /// How the new image behaves.
+    pub behaviour: Behaviour,
+    /// Whether every copy of the record is wiped before the vehicle is first switched on.
+    pub is_record_lost: bool,
+    /// What the vehicle has come to before the power fails.
+    pub before: &'static [Goal],
+    /// What is wanted of it, whatever fails.
+    pub goals: &'static [Goal],
+}
+
+use Goal::{
+    Armed, Forgotten, Golden, Held, Home, NextEpoch, NextKeys, Reverted, Runs, Tried, Verified,
+    Waits,
+};
+use Which::{New, Newest, Old};
+
+const UPDATE: &[Goal] = &[Verified(New), Armed(New), Home(New)];
+
+/// A scene of a healthy new image.
+const fn healthy(name: &'static str, before: &'static [Goal], goals: &'static [Goal]) -> Scene {
+    Scene {
+        name,
+        behaviour: Behaviour::Healthy,
+        is_record_lost: false,
+        before,
+        goals,
+    }
+}
+
+/// A scene of a new image that is reverted.
+const fn reverted(name: &'static str, behaviour: Behaviour) -> Scene {
+    Scene {
+        behaviour,
+        ..healthy(name, &[Verified(New)], &[Armed(New), Reverted(New)])
+    }
+}
+
+/// All scenes.
+pub const SCENES: [Scene; 14] = [
+    healthy("update", &[], UPDATE),
+    healthy(
+        "second-update",
+        UPDATE,
+        &[Verified(Newest), Armed(Newest), Home(Newest)],
+    ),
+    healthy(
+        "trial",
+        &[Verified(New), Armed(New), Tried(New)],
+        &[Home(New)],
+    ),
+    healthy(
+        "meanwhile",
+        &[Verified(New), Armed(New), Tried(New)],
+        &[Waits(Newest), Home(New), Verified(Newest)],
+    ),
+    reverted("crash", Behaviour::CrashesAtBoot),
+    reverted("unhealthy", Behaviour::Unhealthy),
+    reverted("deaf", Behaviour::Deaf),
+    healthy("rollback", UPDATE, &[Runs(Old), Home(Old)]),
+    healthy("golden", &[], &[Golden]),
+    healthy("from-golden", &[Golden], &[Runs(Old), Home(Old)]),
+    healthy("keys", UPDATE, &[NextKeys, Held]),
+    healthy("epoch", &[], &[NextEpoch, Held]),
+    healthy("abort", &[Verified(New)], &[Forgotten(New), Held]),
+    Scene {
+        is_record_lost: true,
+        ..healthy("resync", &[], &[NextEpoch, Runs(Old), Home(Old)])
+    },
+];
+
+impl Scene {
+    /// The scene of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCENES.iter().find(|scene| scene.name == name)
+    }
+
+    /// What is to be sent to a vehicle that is to reach these goals, one after the other; `None`: it has reached the
+    /// last. What was reached and is lost again is asked for again.
+    pub(super) fn next_ask<const W: usize, const E: usize>(
+        &self,
+        goals: &[Goal],
+        people: &People<W, E>,
+        view: &View<'_>,
+    ) -> Option<Ask> {
+        let reached = goals.iter().rposition(|goal| goal.is_reached(people, view));
+        let next = goals.get(reached.map_or(0, |place| place + 1))?;
+        Some(self.ask_for(*next))
+    }
+
+    const fn ask_for(&self, goal: Goal) -> Ask {
+        match goal {
+            Goal::NextEpoch if self.is_record_lost => Ask::Resync,
+            goal => goal.ask(),
+        }
+    }
+}
