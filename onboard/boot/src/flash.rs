@@ -101,10 +101,11 @@ pub fn program<F: NorFlash>(
     Ok(())
 }
 
-/// Erases the erase block of `region` that begins at `offset`.
+/// Erases the erase block of `region` that begins at `offset`, and reads back that it is blank: what an erase that
+/// did nothing leaves behind would be believed beside what is written next.
 ///
 /// # Errors
-/// [`FlashError::OutOfRange`], [`FlashError::Fault`].
+/// [`FlashError`].
 pub fn erase_block<F: NorFlash>(
     flash: &mut F,
     region: Region,
@@ -114,7 +115,21 @@ pub fn erase_block<F: NorFlash>(
     let end = at
         .checked_add(erase_size::<F>())
         .ok_or(FlashError::OutOfRange)?;
-    flash.erase(at, end).map_err(|_| FlashError::Fault)
+    flash.erase(at, end).map_err(|_| FlashError::Fault)?;
+    let mut at = at;
+    let mut back = [0u8; CHUNK];
+    while at < end {
+        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(CHUNK);
+        let back = back
+            .get_mut(..len.min(CHUNK))
+            .ok_or(FlashError::OutOfRange)?;
+        flash.read(at, back).map_err(|_| FlashError::Fault)?;
+        if back.iter().any(|byte| *byte != 0xff) {
+            return Err(FlashError::ReadBack);
+        }
+        at = at.saturating_add(u32::try_from(back.len()).unwrap_or(u32::MAX));
+    }
+    Ok(())
 }
 
 /// The erase block in bytes.

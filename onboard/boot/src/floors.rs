@@ -119,7 +119,7 @@ fn word_at<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> Word {
 }
 
 /// Raises a floor to `target`, word by word; does nothing if it is there already. A `target` beyond the
-/// region's capacity raises it as far as it goes. A word that takes no program is passed over.
+/// region's capacity raises it as far as it goes. A word that cannot be read, or takes no program, is passed over.
 ///
 /// # Errors
 /// [`FlashError`] of the last word that failed; what was raised stays raised.
@@ -135,8 +135,15 @@ pub fn raise<F: NorFlash>(
     let mut result = Ok(());
     let mut failed = 0u32;
     for i in value(flash, region, floor)..target.min(words) {
-        let offset = first.saturating_add(i).saturating_mul(word_len::<F>());
-        match flash::program(flash, region, offset, word) {
+        let place = first.saturating_add(i);
+        let offset = place.saturating_mul(word_len::<F>());
+        // A torn step that no programmed word stands before: parts with ECC take no second program of it.
+        let written = if word_at(flash, region, place) == Word::Unreadable {
+            Err(FlashError::Fault)
+        } else {
+            flash::program(flash, region, offset, word)
+        };
+        match written {
             Ok(()) => failed = 0,
             Err(error) => {
                 result = Err(error);

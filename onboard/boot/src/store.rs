@@ -137,6 +137,8 @@ impl RecordStore {
                 if holds_newest(held) != is_newest {
                     continue;
                 }
+                // Where nothing is whole an erase may have been cut off: what reads blank may not be.
+                let is_anew = is_anew || held.is_none();
                 let erasing = match (is_anew, is_newest && holders <= 1 && result.is_err()) {
                     (true, _) => Erasing::First,
                     (false, false) => Erasing::IfNeeded,

@@ -4,8 +4,8 @@ use lightday_boot::cells::{Cell, CellError, CellLog, DOCUMENT_CELL, HEADER_LEN, 
 use lightday_boot::judge;
 use lightday_boot::keys;
 use lightday_boot::trailer::Trailer;
-use lightday_boot::{Region, SlotFacts};
-use lightday_sim::flash::CutForm;
+use lightday_boot::{FlashError, Region, SlotFacts};
+use lightday_sim::flash::{CutForm, Fault};
 use lightday_wire::Action;
 
 use crate::vehicle::{FORMS, Flash, IDENTITY, Vehicle, new_image, number, vehicle};
@@ -148,4 +148,15 @@ fn what_a_stranger_signed_or_what_names_another_image_proves_nothing() {
     vehicle.hear(11, Action::Confirm { image: home });
     let after = facts(&mut vehicle);
     assert_eq!((after.confirmed, after.heard), (None, Some(number(11))));
+}
+
+/// What lies there would be believed beside what is written next.
+#[test]
+fn an_erase_that_did_nothing_is_an_error() {
+    let mut flash = Flash::new(1);
+    LOG.append(&mut flash, 1, 1, &[7; 20]).unwrap();
+    let next = flash.operations();
+    flash.fail_at(next, Fault::Skipped);
+    assert_eq!(LOG.erase(&mut flash), Err(FlashError::ReadBack));
+    assert_eq!(LOG.erase(&mut flash), Ok(()));
 }

@@ -152,3 +152,30 @@ fn a_torn_step_counts_and_proves_nothing() {
     raise(&mut torn, REGION, Floor::Security, 4).unwrap();
     assert_eq!(proven(&mut torn, REGION, Floor::Security), 4);
 }
+
+/// Parts with ECC take no second program of a word, whatever became of the first.
+#[test]
+fn a_torn_first_step_is_not_programmed_again() {
+    for (floor, first) in FLOORS.into_iter().zip(FIRST) {
+        let mut flash = Flash::new(1).with_ecc();
+        flash.cut_at(0, CutForm::Partial(3));
+        assert!(raise(&mut flash, REGION, floor, 1).is_err());
+        flash.power_on();
+        for _ in 0..3 {
+            assert!(raise(&mut flash, REGION, floor, 1).is_err());
+        }
+        let stats = flash.stats();
+        assert_eq!(
+            (stats.programs, stats.programmed_twice),
+            (0, 0),
+            "{floor:?}"
+        );
+        // The next step is counted across it, and the torn one is still told.
+        assert!(raise(&mut flash, REGION, floor, 2).is_err());
+        assert_eq!(
+            value(&mut flash, REGION, floor),
+            2,
+            "{floor:?} at word {first}"
+        );
+    }
+}
