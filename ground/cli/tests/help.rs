@@ -27,6 +27,7 @@ const VERBS: [&str; 23] = [
     "status",
     "rehearse",
     "demo",
+    "crash-test",
     "ledger",
     "ledger verify",
     "completions",

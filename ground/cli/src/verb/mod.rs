@@ -4,6 +4,7 @@ mod authorize;
 mod build;
 mod command;
 mod completions;
+mod crash_test;
 mod delta;
 mod demo;
 pub mod describe;
@@ -45,6 +46,7 @@ pub enum Verb {
     Status(status::Args),
     Rehearse(rehearse::Args),
     Demo(demo::Args),
+    CrashTest(crash_test::Args),
     Ledger(ledger::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -72,6 +74,7 @@ impl Verb {
             Self::Status(args) => status::run(&args, global),
             Self::Rehearse(args) => rehearse::run(&args, global),
             Self::Demo(args) => demo::run(&args),
+            Self::CrashTest(args) => crash_test::run(&args),
             Self::Ledger(args) => ledger::run(&args, global),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
