@@ -4,16 +4,18 @@
 //! they do not. It never edits a tracked file: `fmt` only checks, fuzzing leaves the committed corpus as it is.
 //!
 //! ```text
-//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> repro -> fuzz
+//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> repro -> crash -> seeded -> fuzz
 //! ```
 //!
 //! Each step is a verb of its own. A failure names its step and the one command that repeats it.
 #![forbid(unsafe_code)]
 
+mod crash;
 mod fuzz;
 mod no_std;
 mod repro;
 mod run;
+mod seeded;
 mod size_probe;
 mod steps;
 mod unit;
@@ -57,6 +59,10 @@ enum Verb {
     Doctest,
     /// Fly the demonstration twice and compare the bytes.
     Repro,
+    /// Cut the power at every operation of the flash, and flip every bit.
+    Crash,
+    /// Put bugs into a copy of the onboard code: the crash test has to find each.
+    Seeded,
     /// Fuzz every parser (needs the nightly toolchain and cargo-fuzz).
     Fuzz {
         /// Seconds for each target.
@@ -94,6 +100,8 @@ fn main() -> ExitCode {
         Verb::Unit => steps::run_one(Step::Unit),
         Verb::Doctest => steps::run_one(Step::Doctest),
         Verb::Repro => steps::run_one(Step::Repro),
+        Verb::Crash => steps::run_one(Step::Crash),
+        Verb::Seeded => steps::run_one(Step::Seeded),
         Verb::Fuzz { seconds } => steps::run_one(Step::Fuzz { seconds }),
         Verb::Bench { what, args } => bench(what, &args),
     };

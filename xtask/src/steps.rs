@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo};
-use crate::{fuzz, no_std, repro, unit};
+use crate::{crash, fuzz, no_std, repro, seeded, unit};
 
 /// One check. Its name is its verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Step {
     Doctest,
     /// The demonstration twice.
     Repro,
+    /// Every power cut, every bit.
+    Crash,
+    /// The crash test, held against seeded bugs.
+    Seeded,
     /// Fuzz targets, so many seconds each.
     Fuzz {
         /// Seconds for each target.
@@ -47,7 +51,7 @@ impl Outcome {
 
 impl Step {
     /// Every step, the cheap ones first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Clippy,
         Self::Doc,
@@ -55,6 +59,8 @@ impl Step {
         Self::Unit,
         Self::Doctest,
         Self::Repro,
+        Self::Crash,
+        Self::Seeded,
         Self::Fuzz {
             seconds: fuzz::DEFAULT_SECONDS,
         },
@@ -69,6 +75,8 @@ impl Step {
             Self::Unit => "unit",
             Self::Doctest => "doctest",
             Self::Repro => "repro",
+            Self::Crash => "crash",
+            Self::Seeded => "seeded",
             Self::Fuzz { .. } => "fuzz",
         }
     }
@@ -92,6 +100,8 @@ impl Step {
             Self::Unit => unit::run(),
             Self::Doctest => doctest(),
             Self::Repro => repro::run(),
+            Self::Crash => crash::run(),
+            Self::Seeded => seeded::run(),
             Self::Fuzz { seconds } => fuzz::run(seconds),
         }
     }

@@ -1,0 +1,62 @@
+//! The crash test as CI runs it: every power cut everywhere; every second cut, every fault and every bit on one kind of
+//! flash; and a swarm of missions.
+
+use crate::run::{self, Failure, cargo};
+use crate::steps::Outcome;
+
+/// What is explored: a name for the terminal, and the options of `lightday crash-test`.
+const RUNS: [(&str, &str); 4] = [
+    ("every cut", "--no-flips --no-faults"),
+    (
+        "every second cut",
+        "--no-flips --no-faults --depth 2 --geometry 8x2048 --ecc on",
+    ),
+    (
+        "every fault",
+        "--no-flips --depth 0 --geometry 8x2048 --ecc off",
+    ),
+    (
+        "every bit",
+        "--no-faults --depth 0 --geometry 8x2048 --ecc off --scene trial --pairs 400",
+    ),
+];
+
+/// Missions of the swarm.
+const MISSIONS: u32 = 2000;
+
+/// Explores.
+///
+/// # Errors
+/// Something was found; it comes with the command that replays it.
+pub fn run() -> Result<Outcome, Failure> {
+    for (name, options) in RUNS {
+        println!("    {name}");
+        let mut command = cargo();
+        command.args([
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "lightday",
+            "--",
+            "crash-test",
+        ]);
+        command.args(options.split(' '));
+        run::check(command)?;
+    }
+    println!("    {MISSIONS} missions");
+    let mut swarm = cargo();
+    swarm.args([
+        "test",
+        "--quiet",
+        "--release",
+        "-p",
+        "lightday-sim",
+        "--test",
+        "swarm",
+    ]);
+    swarm.args(["--", "--nocapture"]);
+    swarm.env("LIGHTDAY_SWARM", MISSIONS.to_string());
+    run::check(swarm)?;
+    Ok(Outcome::passed())
+}

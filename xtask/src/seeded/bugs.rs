@@ -1,0 +1,228 @@
+//! The bugs: what each is, where it goes, and the scene that has to find it.
+
+/// What a bug changes in one place.
+pub struct Edit {
+    /// The file that it goes into.
+    pub file: &'static str,
+    /// What stands there, once.
+    pub line: &'static str,
+    /// What stands there instead; `BUG` asks whether the bug is awake.
+    pub instead: &'static str,
+}
+
+/// A bug.
+pub struct Bug {
+    /// What is wrong.
+    pub name: &'static str,
+    /// Where: more than one place where one defence stands behind another.
+    pub edits: &'static [Edit],
+    /// What has to find it: scene, geometry, kind of flash.
+    pub scene: &'static [&'static str],
+}
+
+/// All of them; a bug's number is its place, counted from 1.
+pub const BUGS: [Bug; 17] = [
+    Bug {
+        name: "the record is not saved before the jump",
+        edits: &[Edit {
+            file: "onboard/boot/src/loader.rs",
+            line: "if store.save(flash, sequence, &decision.record).is_err() {",
+            instead: "if !BUG && store.save(flash, sequence, &decision.record).is_err() {",
+        }],
+        scene: &["crash", "8x2048"],
+    },
+    Bug {
+        name: "the CRC of cells is ignored",
+        edits: &[Edit {
+            file: "onboard/boot/src/cells.rs",
+            line: "checksum(header.get(..12)?, data) == crc;",
+            instead: "(BUG || checksum(header.get(..12)?, data) == crc);",
+        }],
+        scene: &["trial", "8x2048", "flips"],
+    },
+    Bug {
+        name: "the security counter moves at activation",
+        edits: &[Edit {
+            file: "onboard/agent/src/activation.rs",
+            line: "self.record.trial = Trial::new(installed.trial.tries, installed.trial.lease_s);",
+            instead:
+                "self.record.trial = Trial::new(installed.trial.tries, installed.trial.lease_s);
+        if BUG {
+            self.record.security_counter = installed.security_counter;
+        }",
+        }],
+        scene: &["update", "8x2048"],
+    },
+    Bug {
+        name: "all copies of the record are erased before the first is written",
+        edits: &[Edit {
+            file: "onboard/boot/src/store.rs",
+            line: "let is_anew = sequence == 0;",
+            instead: "let is_anew = sequence == 0;
+        if BUG {
+            for copy in self.copies {
+                copy.erase(flash)?;
+            }
+        }",
+        }],
+        scene: &["epoch", "8x2048"],
+    },
+    Bug {
+        name: "any frame renews the lease",
+        edits: &[Edit {
+            file: "onboard/agent/src/agent.rs",
+            line: "self.time_s = now.time_s;
+        if self.is_resetting || self.accept(bytes)",
+            instead: "self.time_s = now.time_s;
+        if BUG && self.record.trial.started {
+            self.record.trial.deadline = now.elapsed.plus_s(self.record.trial.lease_s.into());
+            self.commit_due = true;
+        }
+        if self.is_resetting || self.accept(bytes)",
+        }],
+        scene: &["trial", "8x2048"],
+    },
+    Bug {
+        name: "the way back is patched over while another image is on trial",
+        edits: &[
+            Edit {
+                file: "onboard/agent/src/admission.rs",
+                line: "at != self.record.home.0
+                && at != self.running",
+                instead: "(BUG || at != self.record.home.0)
+                && at != self.running",
+            },
+            Edit {
+                file: "onboard/agent/src/install.rs",
+                line: "self.record.trial_slot().is_none()
+            && self.record_armed_slot().is_none()",
+                instead: "(BUG || self.record.trial_slot().is_none())
+            && self.record_armed_slot().is_none()",
+            },
+            Edit {
+                file: "onboard/agent/src/install.rs",
+                line: "&& self.running == self.record.home.0
+            && match self.running {",
+                instead: "&& (BUG || self.running == self.record.home.0)
+            && match self.running {
+                _ if BUG => true,",
+            },
+        ],
+        scene: &["meanwhile", "8x2048"],
+    },
+    Bug {
+        name: "a trial's boots are not counted down",
+        edits: &[Edit {
+            file: "onboard/boot/src/select.rs",
+            line: "match budget.checked_sub(1) {",
+            instead: "match budget.checked_sub(u8::from(!BUG)) {",
+        }],
+        scene: &["crash", "8x2048"],
+    },
+    Bug {
+        name: "a slot is not erased before it is patched",
+        edits: &[Edit {
+            file: "onboard/agent/src/install.rs",
+            line: "let region = self.config.map.slot(admitted.target).image;
+        if at < region.len {",
+            instead: "let region = self.config.map.slot(admitted.target).image;
+        if !BUG && at < region.len {",
+        }],
+        scene: &["second-update", "8x2048"],
+    },
+    Bug {
+        name: "the loader jumps to an image whose digest it has not read back",
+        edits: &[Edit {
+            file: "onboard/boot/src/loader.rs",
+            line: "if is_slot_intact(flash, map.slot(slot), fact(facts, slot)) {",
+            instead: "if BUG || is_slot_intact(flash, map.slot(slot), fact(facts, slot)) {",
+        }],
+        scene: &["trial", "8x2048", "flips"],
+    },
+    Bug {
+        name: "a slot is erased before the record says so",
+        edits: &[Edit {
+            file: "onboard/agent/src/install.rs",
+            line: "self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        Ok(Install::EraseTrailer(0))",
+            instead: "if !BUG {
+            self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        }
+        Ok(Install::EraseTrailer(0))",
+        }],
+        scene: &["second-update", "8x2048"],
+    },
+    Bug {
+        name: "a torn cell of the staging log is taken for a free one",
+        edits: &[Edit {
+            file: "onboard/agent/src/staging.rs",
+            line: "if start >= end || self.is_blank(flash, start, end) {",
+            instead: "if BUG || start >= end || self.is_blank(flash, start, end) {",
+        }],
+        scene: &["update", "8x2048"],
+    },
+    Bug {
+        name: "the loader does not lock what no application may write",
+        edits: &[Edit {
+            file: "onboard/boot/src/loader.rs",
+            line: "    supervisor.lock();
+    Ok(boot)",
+            instead: "    if !BUG {
+        supervisor.lock();
+    }
+    Ok(boot)",
+        }],
+        scene: &["epoch", "8x2048"],
+    },
+    Bug {
+        name: "the lease is not given to the supervisor",
+        edits: &[Edit {
+            file: "onboard/boot/src/loader.rs",
+            line: "Deadline::Lease(at) => supervisor.set_deadline(at, true),",
+            instead: "Deadline::Lease(at) => supervisor.set_deadline(if BUG { Elapsed::NEVER } else { at }, true),",
+        }],
+        scene: &["deaf", "8x2048"],
+    },
+    Bug {
+        name: "the papers of the image before are left in the trailer",
+        edits: &[Edit {
+            file: "onboard/agent/src/install.rs",
+            line: ".trailer;
+        if at >= region.len {",
+            instead: ".trailer;
+        if BUG || at >= region.len {",
+        }],
+        scene: &["second-update", "8x2048"],
+    },
+    Bug {
+        name: "a floor's word that cannot be read is programmed again",
+        edits: &[Edit {
+            file: "onboard/boot/src/floors.rs",
+            line: "let written = if word_at(flash, region, place) == Word::Unreadable {",
+            instead: "let written = if !BUG && word_at(flash, region, place) == Word::Unreadable {",
+        }],
+        scene: &["epoch", "8x2048", "ecc"],
+    },
+    Bug {
+        name: "a copy of the record whose erase was cut off is written",
+        edits: &[Edit {
+            file: "onboard/boot/src/store.rs",
+            line: "let is_anew = is_anew || held.is_none();",
+            instead: "let is_anew = is_anew || (!BUG && held.is_none());",
+        }],
+        scene: &["resync", "8x2048"],
+    },
+    Bug {
+        name: "an image is activated and the record does not say so",
+        edits: &[Edit {
+            file: "onboard/agent/src/activation.rs",
+            line: "if self.commit(platform.flash).is_ok() {
+            self.hold = Refusal::None;
+            self.reset(platform.supervisor);",
+            instead: "if BUG || self.commit(platform.flash).is_ok() {
+            self.hold = Refusal::None;
+            self.reset(platform.supervisor);",
+        }],
+        scene: &["update", "8x2048"],
+    },
+];
