@@ -5,7 +5,7 @@
 //! list keeps in step with the code.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::run::{self, Failure};
 use crate::steps::Outcome;
@@ -106,7 +106,7 @@ fn put(copy: &Path, number: usize, edit: &Edit) -> Result<(), Failure> {
     write(&path, &text.replace(edit.line, &asleep))
 }
 
-fn build(copy: &Path) -> Result<std::path::PathBuf, Failure> {
+fn build(copy: &Path) -> Result<PathBuf, Failure> {
     let mut build = run::cargo();
     build.current_dir(copy);
     build.args([
@@ -117,14 +117,11 @@ fn build(copy: &Path) -> Result<std::path::PathBuf, Failure> {
         "--example",
         "crash",
     ]);
-    build.env("CARGO_TARGET_DIR", run::target_dir());
+    // Apart from the repository's own: cargo tells crates by where they lie in their workspace, and would take one
+    // for the other.
+    build.env("CARGO_TARGET_DIR", copy.join("target"));
     run::check(build)?;
-    // The next build of the repository itself must not find it in the place of its own.
-    let built = run::target_dir().join("debug/examples/crash");
-    let kept = copy.join("crash");
-    let moved = fs::rename(&built, &kept);
-    moved.map_err(|error| format!("cannot move {}: {error}", built.display()))?;
-    Ok(kept)
+    Ok(copy.join("target/debug/examples/crash"))
 }
 
 /// What the crash test says with a bug awake; `None` if it finds nothing.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "new",
     "keygen",
     "build",
