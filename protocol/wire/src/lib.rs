@@ -39,6 +39,7 @@ pub mod frame;
 pub mod ids;
 pub mod manifest;
 pub mod report;
+pub mod serial;
 
 pub use authorization::{Authorization, AuthorizationContext, Window};
 pub use codes::{CodecId, ObjectKind, Refusal, ResetCause, RevertCause, Role, SlotState, Stage};
