@@ -14,6 +14,7 @@ use lightday_wire::{Epoch, Role};
 use zeroize::Zeroizing;
 
 use crate::rng::Rng;
+use crate::vehicle::factory::Signer;
 
 /// How many keys each role has.
 const STAFF: [(Role, usize); 4] = [
@@ -148,6 +149,12 @@ impl Crew {
             }
         }
         draft.envelope_bytes()
+    }
+}
+
+impl Signer for Crew {
+    fn envelope<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
+        Self::envelope(self, context, document)
     }
 }
 

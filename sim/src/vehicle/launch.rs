@@ -1,21 +1,12 @@
 //! The vehicle as it leaves the factory: golden and slot A hold a released and confirmed image, slot B is
-//! empty, nothing was ever heard.
-//!
-//! The factory has no way in that flight has not: every document in a trailer is signed, and the loader
-//! judges them like any other.
+//! empty, nothing was ever heard. What the factory writes, [`fill`](super::factory::fill) says.
 
-use lightday_boot::store::RecordStore;
-use lightday_boot::trailer::{Entry, Trailer};
-use lightday_boot::{Identity, Record, SlotMap, SlotRecord, keys};
+use lightday_boot::Identity;
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
-use lightday_wire::manifest::FORMAT;
-use lightday_wire::{
-    Action, Activation, Authorization, AuthorizationContext, CodecId, Command, CommandContext,
-    Digest, Image, Location, Manifest, ManifestContext, ObjectNumber, Payload, SlotChoice, SlotId,
-    SlotState, Target, TrialPolicy, Version,
-};
+use lightday_wire::{Image, TrialPolicy, Version};
 
+use super::factory::{Papered, Terms, fill};
 use super::layout::Layout;
 use crate::crew::Crew;
 use crate::flash::SimFlash;
@@ -40,9 +31,6 @@ impl Launched<'_> {
         }
     }
 }
-
-/// Everything at launch has the number 0: the first that flight sends has 1.
-const NUMBER: ObjectNumber = ObjectNumber::from_be_bytes([0; 3]);
 
 /// What a vehicle is launched with.
 #[derive(Clone, Copy, Debug)]
@@ -71,29 +59,10 @@ impl Launch<'_> {
     pub fn flash<const WRITE: usize, const ERASE: usize>(&self) -> SimFlash<WRITE, ERASE> {
         let map = &self.layout.map;
         let mut flash = SimFlash::new(self.layout.blocks);
-        map.check(&flash).expect("the layout suits the geometry");
-        for set in [self.factory.key_set(), self.keys] {
-            keys::store(&mut flash, map, set).expect("a key set fits its region");
-        }
-        for copy in map.golden {
-            self.install(&mut flash, copy, self.golden);
-        }
-        keys::store_at_launch(&mut flash, map, self.keys).expect("golden has room for the keys");
-        self.install(&mut flash, map.slot(SlotId::A), self.first);
-        let image = self.first.image();
-        let slot_a = SlotRecord {
-            state: SlotState::Confirmed,
-            bundle: NUMBER,
-            image: image.digest,
-            size: image.size,
-            version: image.version,
-            security_counter: 0,
-        };
-        let home = Location::Slot(SlotId::A);
-        let record = Record::at_launch([slot_a, SlotRecord::EMPTY], home, self.keys.version);
-        RecordStore::new(map.record)
-            .save(&mut flash, 0, &record)
-            .expect("the record fits its cell");
+        let key_sets = (&[self.factory.key_set()][..], self.keys);
+        let (golden, first) = (self.papered(self.golden), self.papered(self.first));
+        fill(&mut flash, map, key_sets, &golden, &first)
+            .expect("the layout suits what is launched");
         for copy in map.golden {
             for region in [copy.image, copy.trailer] {
                 flash.protect(region.start..region.end());
@@ -103,90 +72,22 @@ impl Launch<'_> {
         flash
     }
 
-    fn install<const WRITE: usize, const ERASE: usize>(
-        &self,
-        flash: &mut SimFlash<WRITE, ERASE>,
-        place: SlotMap,
-        launched: Launched<'_>,
-    ) {
-        let room = place.image.len as usize;
-        assert!(launched.bytes.len() <= room, "the image fits its slot");
-        flash.factory_load(place.image.start, launched.bytes);
-        let image = launched.image();
-        let (vehicle, number) = (self.identity.vehicle, NUMBER);
-        let manifest = manifest_at_launch(image);
-        let context = ManifestContext {
-            target: Target::Vehicle(vehicle),
-            number,
-            base: None,
-        };
-        let authorization = Authorization {
-            bundle: number,
-            image: image.digest,
-            window: None,
-            expires_s: None,
-            evidence_root: Digest([0; 32]),
-        };
-        let command = Command {
-            action: Action::Confirm {
-                image: image.digest,
-            },
-        };
-        let to_authorize = AuthorizationContext { vehicle, number };
-        let to_command = CommandContext { vehicle, number };
-        let installed = self.factory.envelope(context, manifest);
-        let authorized = self.factory.envelope(to_authorize, authorization);
-        let confirmed = self.factory.envelope(to_command, command);
-        for entry in [
-            Entry::Installed {
-                number,
-                base: None,
-                envelope: &installed,
-            },
-            Entry::Authorized {
-                number,
-                envelope: &authorized,
-            },
-            Entry::Commanded {
-                number,
-                envelope: &confirmed,
-            },
-        ] {
-            Trailer::new(place.trailer)
-                .append(flash, entry)
-                .expect("three documents fit a trailer");
-        }
+    fn papered<'i>(&self, launched: Launched<'i>) -> Papered<'i> {
+        let (bytes, image) = (launched.bytes, launched.image());
+        Papered::new(bytes, image, self.identity, TERMS, self.factory)
     }
 }
 
-fn manifest_at_launch(image: Image) -> Manifest {
-    Manifest {
-        format: FORMAT,
-        class_bound: false,
-        component: lightday_wire::ComponentId(0),
-        slot: SlotChoice::Inactive,
-        load_address: 0,
-        security_counter: 0,
-        image,
-        base: None,
-        payload: Payload {
-            codec: CodecId::Store,
-            params: heapless::Vec::new(),
-            ram: 0,
-            digest: image.digest,
-            size: image.size,
-        },
-        activation: Activation::OnAuthorization,
-        trial: TrialPolicy {
-            tries: 3,
-            health_deadline_s: 3600,
-            lease_s: 7 * 86_400,
-            self_confirm: false,
-        },
-        evidence_root: None,
-        text_digest: None,
-    }
-}
+/// Simulated images are never entered.
+const TERMS: Terms = Terms {
+    load_address: 0,
+    trial: TrialPolicy {
+        tries: 3,
+        health_deadline_s: 3600,
+        lease_s: 7 * 86_400,
+        self_confirm: false,
+    },
+};
 
 #[cfg(test)]
 mod tests {
@@ -194,7 +95,7 @@ mod tests {
     use crate::vehicle::{LayoutSizes, SimSupervisor};
     use lightday_boot::cells::{CellLog, RECORD_CELL};
     use lightday_boot::{Elapsed, load};
-    use lightday_wire::{ClassId, ComponentId, ResetCause, VehicleId};
+    use lightday_wire::{ClassId, ComponentId, Location, ResetCause, SlotId, VehicleId};
 
     fn launch() -> (SimFlash<8, 4096>, Layout, Identity) {
         let sizes = LayoutSizes {

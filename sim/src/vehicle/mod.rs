@@ -4,6 +4,7 @@
 mod application;
 mod craft;
 mod decoder;
+pub mod factory;
 mod happening;
 mod launch;
 mod layout;

@@ -1,0 +1,108 @@
+//! The loader of the RISC-V board, and the supervisor that it stays as.
+//!
+//! It runs in machine mode: decides by `lightday-boot` what boots, copies it to RAM, checks it there, and enters it in
+//! user mode. From then on only traps bring it back. It never receives a frame, and never writes an image.
+//!
+//! ```text
+//! start (flash) -> boot (RAM) -> lightday_boot::load -> copy, digest -> protection -> application, user mode
+//!                     ^                                                     |  ^
+//!                     +----- reset <- watchdog, deadline, fault, request <- trap
+//! ```
+
+#![no_std]
+#![no_main]
+
+mod cfi;
+mod clock;
+mod kept;
+mod machine;
+mod monitor;
+mod pmp;
+mod start;
+mod trap;
+mod watch;
+
+use core::arch::asm;
+use core::panic::PanicInfo;
+
+use lightday_boot::{Boot, Supervisor as _, flash, load};
+use lightday_firmware_board::map::{APPLICATION_RAM, MAP, RAM_LEN};
+use lightday_firmware_board::provision::Provision;
+use lightday_firmware_board::text;
+use lightday_trust::digest::sha256;
+use lightday_wire::{Location, ResetCause, SlotId};
+
+use crate::machine::Machine;
+
+/// Goes on behind the first instructions.
+#[unsafe(no_mangle)]
+extern "C" fn boot() -> ! {
+    machine::begin();
+    clock::enable_tick();
+    match machine::with(choose) {
+        Ok(location) => {
+            pmp::open_application();
+            start::enter(code(location))
+        }
+        Err(why) => {
+            machine::with(|machine| text::say(&mut machine.uart, format_args!("loader: {why}")));
+            // Reads may get better: another try in a second.
+            for _ in 0..clock::TICKS_A_SECOND {
+                clock::wait();
+            }
+            machine::with(|machine| machine.monitor.reset(ResetCause::Unknown))
+        }
+    }
+}
+
+/// Decides what boots and brings it to RAM.
+fn choose(machine: &mut Machine) -> Result<Location, &'static str> {
+    let Machine {
+        flash,
+        uart,
+        monitor,
+    } = machine;
+    text::say(uart, format_args!("loader: reset by {:?}", monitor.reset_cause()));
+    let provision = Provision::load(flash).ok_or("no provision: this flash came from no factory")?;
+    MAP.check(flash).map_err(|_| "the memory map does not suit the flash")?;
+    let boot = load(flash, &MAP, provision.identity, monitor).map_err(|_| "nothing on board may run and has its digest")?;
+    let version = copy(flash, &boot)?;
+    text::say(uart, format_args!("loader: {version} from {:?}", boot.location));
+    monitor.kick();
+    if !monitor.is_locked() {
+        return Err("nothing is locked");
+    }
+    Ok(boot.location)
+}
+
+/// Copies the image to RAM, and holds it against its digest there: what runs is what was signed.
+fn copy(flash: &mut cfi::Cfi, boot: &Boot) -> Result<lightday_wire::Version, &'static str> {
+    let image = boot.installed.ok_or("the image has no papers")?.image;
+    // SAFETY: the application's RAM; nothing runs there yet.
+    let ram = unsafe { core::slice::from_raw_parts_mut(APPLICATION_RAM as *mut u8, RAM_LEN) };
+    // Nothing of what ran before is left to what runs next.
+    ram.fill(0);
+    let place = ram.get_mut(..image.size as usize).ok_or("the image is longer than RAM")?;
+    flash::read(flash, boot.region, 0, place).map_err(|_| "the image cannot be read")?;
+    if sha256(place) != image.digest {
+        return Err("the image in RAM has another digest");
+    }
+    Ok(image.version)
+}
+
+/// What tells the application what it was booted as.
+const fn code(location: Location) -> u32 {
+    match location {
+        Location::Slot(SlotId::A) => 0,
+        Location::Slot(SlotId::B) => 1,
+        Location::Golden => 2,
+    }
+}
+
+/// A panic is a fault of ours: the board begins anew, and the loader counts it.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    // SAFETY: nothing may interrupt what ends here.
+    unsafe { asm!("csrw mie, zero") }
+    monitor::fault()
+}
