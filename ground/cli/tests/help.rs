@@ -23,6 +23,7 @@ const VERBS: [&str; 24] = [
     "verify",
     "plan",
     "uplink",
+    "link",
     "ingest",
     "status",
     "rehearse",

@@ -98,6 +98,7 @@ pub fn expected(
         (4, 4096) => live::<4, 4096>(mission, twin, ledger, until),
         (8, 4096) => live::<8, 4096>(mission, twin, ledger, until),
         (8, 2048) => live::<8, 2048>(mission, twin, ledger, until),
+        (4, 0x4_0000) => live::<4, 0x4_0000>(mission, twin, ledger, until),
         (granule, erase) => Err(Error::new(
             Kind::Refused,
             format!(

@@ -17,7 +17,7 @@ use crate::mission::Mission;
 use crate::mission::keys::{bad_key, entropy, signing_key as read_key};
 use crate::mission::recover::Files;
 use crate::out;
-use crate::verb::{link, successor};
+use crate::verb::{link_keys, successor};
 
 /// Make a signing key, the link keys, or the key set.
 ///
@@ -48,10 +48,10 @@ enum What {
     /// A key that answers for the vehicle. Example: lightday keygen flight dan
     Flight(Holder),
     /// The sixteen link keys, which only the ground and the vehicle have. Example: lightday keygen link
-    Link(link::Link),
+    Link(link_keys::Link),
     /// The link key of one epoch alone, from the file of all sixteen: for a machine that sends and hears.
     /// Example: lightday keygen link-epoch 1 --from /media/vault/link.key
-    LinkEpoch(link::LinkEpoch),
+    LinkEpoch(link_keys::LinkEpoch),
     /// The key set, from all public keys in keys/. Example: lightday keygen keyset
     Keyset(FirstSet),
     /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
@@ -117,8 +117,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Release(holder) => signing_key(Role::Release, holder, global),
         What::Verification(holder) => signing_key(Role::Verification, holder, global),
         What::Flight(holder) => signing_key(Role::Flight, holder, global),
-        What::Link(args) => link::make(args, global),
-        What::LinkEpoch(args) => link::take(args, global),
+        What::Link(args) => link_keys::make(args, global),
+        What::LinkEpoch(args) => link_keys::take(args, global),
         What::Keyset(first) => key_set(&first.keyset, first.replace, global),
         What::Successor(keyset) => successor::draft(&keyset.threshold, keyset.dry_run, global),
         What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),

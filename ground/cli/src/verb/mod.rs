@@ -13,7 +13,9 @@ mod ingest;
 mod inspect;
 mod keygen;
 mod ledger;
+mod line;
 mod link;
+mod link_keys;
 mod man;
 mod new;
 mod plan;
@@ -42,6 +44,7 @@ pub enum Verb {
     Verify(verify::Args),
     Plan(plan::Args),
     Uplink(uplink::Args),
+    Link(link::Args),
     Ingest(ingest::Args),
     Status(status::Args),
     Rehearse(rehearse::Args),
@@ -70,6 +73,7 @@ impl Verb {
             Self::Verify(args) => verify::run(&args, global),
             Self::Plan(args) => plan::run(&args, global),
             Self::Uplink(args) => uplink::run(&args, global),
+            Self::Link(args) => link::run(&args, global),
             Self::Ingest(args) => ingest::run(&args, global),
             Self::Status(args) => status::run(&args, global),
             Self::Rehearse(args) => rehearse::run(&args, global),

@@ -272,12 +272,13 @@ fn fly(args: &Args, scenario: Scenario, bundle: &Bundle) -> Result<Vec<Outcome>>
         (4, 4096) => fly_on::<4, 4096>(args, scenario, bundle),
         (8, 4096) => fly_on::<8, 4096>(args, scenario, bundle),
         (8, 2048) => fly_on::<8, 2048>(args, scenario, bundle),
+        (4, 0x4_0000) => fly_on::<4, 0x4_0000>(args, scenario, bundle),
         (granule, erase) => Err(Error::new(
             Kind::Refused,
             format!("the simulator has no flash with granules of {granule} B and blocks of {erase} B"),
         )
         .field("memory.program_granule, memory.erase_block")
-        .hint("it has 4 B and 4 KiB, 8 B and 4 KiB, 8 B and 2 KiB: rehearse on the nearest in a copy of the mission")),
+        .hint("it has 4 B and 4 KiB, 4 B and 256 KiB, 8 B and 4 KiB, 8 B and 2 KiB: rehearse on the nearest in a copy of the mission")),
     }
 }
 

@@ -102,7 +102,16 @@ mod tests {
         let [a, b] = MAP.slots;
         let [r, s, t] = MAP.record;
         let open = [
-            a.image, a.trailer, b.image, b.trailer, r, s, t, MAP.pending, MAP.staging, MAP.block,
+            a.image,
+            a.trailer,
+            b.image,
+            b.trailer,
+            r,
+            s,
+            t,
+            MAP.pending,
+            MAP.staging,
+            MAP.block,
         ];
         for region in open {
             let touches = |l: &&Region| l.start < region.end() && region.start < l.end();
@@ -110,7 +119,11 @@ mod tests {
         }
         for (place, region) in locked.iter().enumerate() {
             let touches = |l: &&Region| l.start < region.end() && region.start < l.end();
-            assert_eq!(locked.iter().skip(place + 1).find(touches), None, "{region:?}");
+            assert_eq!(
+                locked.iter().skip(place + 1).find(touches),
+                None,
+                "{region:?}"
+            );
             assert!(region.end() <= FLASH_LEN);
         }
     }
@@ -122,7 +135,14 @@ mod tests {
         let [r, s, t] = MAP.record;
         let [p, q] = PROVISION;
         let [a, b] = MAP.slots;
-        for (one, other) in [(g.image, h.image), (g.trailer, h.trailer), (p, q), (a.image, b.image), (r, s), (r, t)] {
+        for (one, other) in [
+            (g.image, h.image),
+            (g.trailer, h.trailer),
+            (p, q),
+            (a.image, b.image),
+            (r, s),
+            (r, t),
+        ] {
             assert_ne!(die(one), die(other));
         }
     }

@@ -43,7 +43,10 @@ pub unsafe fn write_u32(address: usize, value: u32) {
 /// # Safety
 /// `len` of `buf` bytes from `address` on are readable.
 pub unsafe fn read_bytes(address: usize, buf: &mut [u8]) {
-    let lead = address.next_multiple_of(4).wrapping_sub(address).min(buf.len());
+    let lead = address
+        .next_multiple_of(4)
+        .wrapping_sub(address)
+        .min(buf.len());
     let (head, rest) = buf.split_at_mut(lead);
     let (words, tail) = rest.as_chunks_mut::<4>();
     let mut at = address;

@@ -74,7 +74,9 @@ impl Provision {
         ];
         let keys = self.link_keys.0.iter().flat_map(|key| key.0.iter());
         let bytes = head.into_iter().flatten().chain(keys);
-        data.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        data.iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
     }
 
     fn decode(data: &[u8]) -> Option<Self> {

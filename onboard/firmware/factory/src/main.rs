@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use lightday_firmware_board::map::{APPLICATION_RAM, DIE_LEN, ERASE_LEN, FLASH_BASE, FLASH_LEN, LOADER, MAP};
+use lightday_firmware_board::map::{
+    APPLICATION_RAM, DIE_LEN, ERASE_LEN, FLASH_BASE, FLASH_LEN, LOADER, MAP,
+};
 use lightday_firmware_board::provision::Provision;
 use lightday_sim::flash::SimFlash;
 use lightday_sim::vehicle::factory::{Papered, Terms, fill};
@@ -102,21 +104,32 @@ fn run(args: &Args) -> Result<(), String> {
     let provision = Provision {
         identity: mission.identity,
         tag_len: mission.tag_len,
-        command_loss_s: args.command_loss_s.unwrap_or(mission.trial.lease_s.saturating_mul(3)),
+        command_loss_s: args
+            .command_loss_s
+            .unwrap_or(mission.trial.lease_s.saturating_mul(3)),
         beacon_s: args.beacon_s,
         link_keys: mission.link_keys,
     };
     if provision.command_loss_s < least_s {
-        return Err(format!("--command-loss-s is at least two leases: {least_s}"));
+        return Err(format!(
+            "--command-loss-s is at least two leases: {least_s}"
+        ));
     }
-    provision.store(&mut flash).map_err(|e| format!("the provision does not fit: {e:?}"))?;
+    provision
+        .store(&mut flash)
+        .map_err(|e| format!("the provision does not fit: {e:?}"))?;
     for (name, start) in [("bank0.bin", 0), ("bank1.bin", DIE_LEN)] {
         let path = args.out.join(name);
         let bytes = flash.peek(start..start + DIE_LEN).unwrap_or_default();
         std::fs::write(&path, bytes).map_err(|e| format!("{}: {e}", path.display()))?;
         println!("{}", path.display());
     }
-    println!("loader {} B, golden {} B, first {} B", loader.bytes.len(), golden_is.size, first_is.size);
+    println!(
+        "loader {} B, golden {} B, first {} B",
+        loader.bytes.len(),
+        golden_is.size,
+        first_is.size
+    );
     Ok(())
 }
 
@@ -131,6 +144,9 @@ fn image(path: &Path, address: u64, room: u32) -> Result<Image, String> {
     let image = Image::parse(&bytes, &options).map_err(|e| format!("{}: {e}", path.display()))?;
     match image.entry {
         Some(entry) if entry == address => Ok(image),
-        _ => Err(format!("{}: is not entered at its first byte, {address:#x}", path.display())),
+        _ => Err(format!(
+            "{}: is not entered at its first byte, {address:#x}",
+            path.display()
+        )),
     }
 }

@@ -67,14 +67,20 @@ pub struct Mission {
 impl Mission {
     /// Reads a mission directory.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        let file: File = toml::from_str(&read_text(&dir.join("mission.toml"))?).map_err(|e| format!("mission.toml: {e}"))?;
+        let file: File = toml::from_str(&read_text(&dir.join("mission.toml"))?)
+            .map_err(|e| format!("mission.toml: {e}"))?;
         let set = dir.join("keys/keyset-1.bin");
-        let bytes = fs::read(&set).map_err(|e| format!("{}: {e}; `lightday keygen keyset` makes it", set.display()))?;
+        let bytes = fs::read(&set)
+            .map_err(|e| format!("{}: {e}; `lightday keygen keyset` makes it", set.display()))?;
         let keys: KeySet = canon::decode(&bytes).map_err(|e| format!("{}: {e}", set.display()))?;
         let vault = dir.join("keys/link.key");
-        let held = HeldKeys::from_text(&read_text(&vault)?).map_err(|e| format!("{}: {e}", vault.display()))?;
+        let held = HeldKeys::from_text(&read_text(&vault)?)
+            .map_err(|e| format!("{}: {e}", vault.display()))?;
         if held.epochs().count() != Epoch::COUNT {
-            return Err(format!("{}: holds not all sixteen link keys", vault.display()));
+            return Err(format!(
+                "{}: holds not all sixteen link keys",
+                vault.display()
+            ));
         }
         let staff = Staff {
             keys: private_keys(&dir.join("keys"))?,
@@ -111,14 +117,20 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 /// A duration as mission.toml writes it, of one unit.
 fn seconds(field: &str, text: &str) -> Result<u32, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let at = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let unit_s = match unit {
         "s" => 1,
         "min" => 60,
         "h" => 3600,
         "d" => 86_400,
-        _ => return Err(format!("{field}: `{text}`; write a number and s, min, h or d")),
+        _ => {
+            return Err(format!(
+                "{field}: `{text}`; write a number and s, min, h or d"
+            ));
+        }
     };
     let number: Option<u32> = number.parse().ok();
     let seconds = number.and_then(|n| n.checked_mul(unit_s));
@@ -132,7 +144,10 @@ fn private_keys(dir: &Path) -> Result<Vec<SigningKey>, String> {
     paths.sort();
     let mut keys = Vec::new();
     for path in paths {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.ends_with(".key") && !name.starts_with("link") {
             let key = SigningKey::from_pem(&read_text(&path)?);
             keys.push(key.map_err(|e| format!("{}: {e}", path.display()))?);
@@ -149,9 +164,14 @@ impl Staff {
             let known = |key: &&SigningKey| {
                 key.role() == role && self.set.keys.iter().any(|k| k.key == key.public())
             };
-            let (have, want) = (self.keys.iter().filter(known).count(), self.set.threshold(role));
+            let (have, want) = (
+                self.keys.iter().filter(known).count(),
+                self.set.threshold(role),
+            );
             if have < want {
-                return Err(format!("keys/: {have} private keys of {role:?}, the key set asks for {want}"));
+                return Err(format!(
+                    "keys/: {have} private keys of {role:?}, the key set asks for {want}"
+                ));
             }
         }
         Ok(())

@@ -29,7 +29,8 @@ impl Flight {
     /// Tries everything out.
     pub fn examine(uart: &mut Uart, flash: &mut Flash) -> Self {
         let latest = Monitor.elapsed();
-        let is_well = is_ram_well() && uart.is_well() && has_golden(flash) && does_time_pass(latest);
+        let is_well =
+            is_ram_well() && uart.is_well() && has_golden(flash) && does_time_pass(latest);
         Self { is_well, latest }
     }
 
@@ -64,7 +65,9 @@ fn is_ram_well() -> bool {
             *word = (&raw const *word) as u32 ^ flip;
         }
         let words = core::hint::black_box(words);
-        words.iter().all(|word| *word == (&raw const *word) as u32 ^ flip)
+        words
+            .iter()
+            .all(|word| *word == (&raw const *word) as u32 ^ flip)
     };
     holds(0) && holds(u32::MAX)
 }

@@ -86,7 +86,11 @@ extern "C" fn application(code: u32) -> ! {
 }
 
 /// The loop: kick, hear, step, say.
-fn fly(mut agent: FlightAgent, uart: &mut Uart, platform: &mut Platform<'_, Flash, Monitor, Flight>) -> ! {
+fn fly(
+    mut agent: FlightAgent,
+    uart: &mut Uart,
+    platform: &mut Platform<'_, Flash, Monitor, Flight>,
+) -> ! {
     let mut receiver = Receiver::new();
     let mut packet = [0; MAX_SENT];
     let mut idle = 0u32;
@@ -113,7 +117,10 @@ fn fly(mut agent: FlightAgent, uart: &mut Uart, platform: &mut Platform<'_, Flas
                 // What the next version does that the first did not.
                 let needed = agent.symbols_needed();
                 let resets = agent.record().resets;
-                text::say(uart, format_args!("{NAME}: {resets} resets, {needed} symbols needed"));
+                text::say(
+                    uart,
+                    format_args!("{NAME}: {resets} resets, {needed} symbols needed"),
+                );
             }
         }
         idle = if is_busy { 0 } else { idle.saturating_add(1) };

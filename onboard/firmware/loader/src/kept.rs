@@ -28,7 +28,10 @@ fn check(code: u32, low: u32, high: u32) -> u32 {
 pub fn keep(cause: ResetCause, elapsed: Elapsed) {
     let code = u32::from(cause.code());
     let (low, high) = ((elapsed.0 & 0xffff_ffff) as u32, (elapsed.0 >> 32) as u32);
-    for (n, value) in [MAGIC, code, low, high, check(code, low, high)].into_iter().enumerate() {
+    for (n, value) in [MAGIC, code, low, high, check(code, low, high)]
+        .into_iter()
+        .enumerate()
+    {
         set_word(n, value);
     }
 }

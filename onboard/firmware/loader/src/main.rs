@@ -62,12 +62,21 @@ fn choose(machine: &mut Machine) -> Result<Location, &'static str> {
         uart,
         monitor,
     } = machine;
-    text::say(uart, format_args!("loader: reset by {:?}", monitor.reset_cause()));
-    let provision = Provision::load(flash).ok_or("no provision: this flash came from no factory")?;
-    MAP.check(flash).map_err(|_| "the memory map does not suit the flash")?;
-    let boot = load(flash, &MAP, provision.identity, monitor).map_err(|_| "nothing on board may run and has its digest")?;
+    text::say(
+        uart,
+        format_args!("loader: reset by {:?}", monitor.reset_cause()),
+    );
+    let provision =
+        Provision::load(flash).ok_or("no provision: this flash came from no factory")?;
+    MAP.check(flash)
+        .map_err(|_| "the memory map does not suit the flash")?;
+    let boot = load(flash, &MAP, provision.identity, monitor)
+        .map_err(|_| "nothing on board may run and has its digest")?;
     let version = copy(flash, &boot)?;
-    text::say(uart, format_args!("loader: {version} from {:?}", boot.location));
+    text::say(
+        uart,
+        format_args!("loader: {version} from {:?}", boot.location),
+    );
     monitor.kick();
     if !monitor.is_locked() {
         return Err("nothing is locked");
@@ -82,7 +91,9 @@ fn copy(flash: &mut cfi::Cfi, boot: &Boot) -> Result<lightday_wire::Version, &'s
     let ram = unsafe { core::slice::from_raw_parts_mut(APPLICATION_RAM as *mut u8, RAM_LEN) };
     // Nothing of what ran before is left to what runs next.
     ram.fill(0);
-    let place = ram.get_mut(..image.size as usize).ok_or("the image is longer than RAM")?;
+    let place = ram
+        .get_mut(..image.size as usize)
+        .ok_or("the image is longer than RAM")?;
     flash::read(flash, boot.region, 0, place).map_err(|_| "the image cannot be read")?;
     if sha256(place) != image.digest {
         return Err("the image in RAM has another digest");

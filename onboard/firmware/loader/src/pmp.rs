@@ -25,7 +25,8 @@ const fn napot(base: usize, len: usize) -> usize {
 
 /// Opens to the application what is its own.
 pub fn open_application() {
-    let configuration = (NAPOT | READ | WRITE | RUN) | (NAPOT | READ | WRITE) << 8 | (NAPOT | READ) << 16;
+    let configuration =
+        (NAPOT | READ | WRITE | RUN) | (NAPOT | READ | WRITE) << 8 | (NAPOT | READ) << 16;
     // SAFETY: machine mode is not bound by entries that are not locked, so nothing that runs here loses anything.
     unsafe {
         asm!(

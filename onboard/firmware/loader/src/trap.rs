@@ -33,7 +33,11 @@ extern "C" fn trap(frame: &mut Frame) {
     }
     if status & PREVIOUS_MODE != 0 {
         // The loader itself was interrupted, and has the machine.
-        return if cause == TICK { watch::tick() } else { monitor::fault() };
+        return if cause == TICK {
+            watch::tick()
+        } else {
+            monitor::fault()
+        };
     }
     if cause == TICK {
         return machine::with(|machine| machine.monitor.tick());
