@@ -4,15 +4,18 @@
 //! they do not. It never edits a tracked file: `fmt` only checks, fuzzing leaves the committed corpus as it is.
 //!
 //! ```text
-//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> repro -> crash -> seeded -> fuzz
+//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> repro -> crash -> seeded -> firmware ->
+//!                    qemu -> fuzz
 //! ```
 //!
 //! Each step is a verb of its own. A failure names its step and the one command that repeats it.
 #![forbid(unsafe_code)]
 
 mod crash;
+mod firmware;
 mod fuzz;
 mod no_std;
+mod qemu;
 mod repro;
 mod run;
 mod seeded;
@@ -63,6 +66,10 @@ enum Verb {
     Crash,
     /// Put bugs into a copy of the onboard code: the crash test has to find each.
     Seeded,
+    /// Build the firmware of the RISC-V board.
+    Firmware,
+    /// Fly the firmware on an emulated board: updates, bad versions, power cuts.
+    Qemu(qemu::Options),
     /// Fuzz every parser (needs the nightly toolchain and cargo-fuzz).
     Fuzz {
         /// Seconds for each target.
@@ -102,6 +109,8 @@ fn main() -> ExitCode {
         Verb::Repro => steps::run_one(Step::Repro),
         Verb::Crash => steps::run_one(Step::Crash),
         Verb::Seeded => steps::run_one(Step::Seeded),
+        Verb::Firmware => steps::run_one(Step::Firmware),
+        Verb::Qemu(options) => steps::run_one(Step::Qemu(options)),
         Verb::Fuzz { seconds } => steps::run_one(Step::Fuzz { seconds }),
         Verb::Bench { what, args } => bench(what, &args),
     };

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo};
-use crate::{crash, fuzz, no_std, repro, seeded, unit};
+use crate::{crash, firmware, fuzz, no_std, qemu, repro, seeded, unit};
 
 /// One check. Its name is its verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub enum Step {
     Crash,
     /// The crash test, held against seeded bugs.
     Seeded,
+    /// The firmware of the RISC-V board builds.
+    Firmware,
+    /// The firmware on an emulated board.
+    Qemu(qemu::Options),
     /// Fuzz targets, so many seconds each.
     Fuzz {
         /// Seconds for each target.
@@ -51,7 +55,7 @@ impl Outcome {
 
 impl Step {
     /// Every step, the cheap ones first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Fmt,
         Self::Clippy,
         Self::Doc,
@@ -61,6 +65,8 @@ impl Step {
         Self::Repro,
         Self::Crash,
         Self::Seeded,
+        Self::Firmware,
+        Self::Qemu(qemu::Options::DEFAULT),
         Self::Fuzz {
             seconds: fuzz::DEFAULT_SECONDS,
         },
@@ -77,6 +83,8 @@ impl Step {
             Self::Repro => "repro",
             Self::Crash => "crash",
             Self::Seeded => "seeded",
+            Self::Firmware => "firmware",
+            Self::Qemu(_) => "qemu",
             Self::Fuzz { .. } => "fuzz",
         }
     }
@@ -87,6 +95,7 @@ impl Step {
             Self::Fuzz { seconds } if seconds != fuzz::DEFAULT_SECONDS => {
                 format!("cargo xtask fuzz --seconds {seconds}")
             }
+            Self::Qemu(options) => options.command(),
             step => format!("cargo xtask {}", step.name()),
         }
     }
@@ -102,6 +111,8 @@ impl Step {
             Self::Repro => repro::run(),
             Self::Crash => crash::run(),
             Self::Seeded => seeded::run(),
+            Self::Firmware => firmware::run(),
+            Self::Qemu(options) => qemu::run(options),
             Self::Fuzz { seconds } => fuzz::run(seconds),
         }
     }
@@ -164,7 +175,7 @@ fn fmt() -> Result<Outcome, Failure> {
     let mut workspace = cargo();
     workspace.args(["fmt", "--all", "--", "--check"]);
     run::check(workspace)?;
-    // The fuzz targets are a workspace of their own.
+    // The fuzz targets are a workspace of their own; so is the firmware, which its own step checks.
     let mut fuzz = cargo();
     fuzz.args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"]);
     run::check(fuzz)?;

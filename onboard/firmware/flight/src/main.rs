@@ -7,6 +7,7 @@
 #![no_main]
 
 mod health;
+mod misbehave;
 mod monitor;
 mod start;
 
@@ -22,10 +23,11 @@ use lightday_wire::serial::{Channel, Receiver};
 use lightday_wire::{Location, SlotId};
 
 use crate::health::Flight;
+use crate::misbehave::misbehave;
 use crate::monitor::{Flash, Monitor};
 
 /// What it says that it is.
-const NAME: &str = if cfg!(feature = "crash") {
+pub const NAME: &str = if cfg!(feature = "crash") {
     "flight 2, which crashes"
 } else if cfg!(feature = "hang") {
     "flight 2, which hangs"
@@ -33,6 +35,8 @@ const NAME: &str = if cfg!(feature = "crash") {
     "flight 2, which is deaf"
 } else if cfg!(feature = "agentless") {
     "flight 2, without an agent"
+} else if cfg!(feature = "vandal") {
+    "flight 2, a vandal"
 } else if cfg!(feature = "v2") {
     "flight 2"
 } else {
@@ -64,7 +68,7 @@ extern "C" fn application(code: u32) -> ! {
         _ => Location::Golden,
     };
     text::say(&mut uart, format_args!("{NAME} from {running:?}"));
-    misbehave();
+    misbehave(&mut uart);
     let mut flash = Flash;
     let mut application = Flight::examine(&mut uart, &mut flash);
     if !application.is_well() {
@@ -164,25 +168,6 @@ fn configuration(flash: &mut Flash) -> Option<Config> {
     })
 }
 
-/// What is wrong with a version that has something wrong with it, if it shows before the agent starts.
-fn misbehave() {
-    if cfg!(feature = "crash") {
-        // SAFETY: an instruction that is none: the monitor resets the board.
-        unsafe { core::arch::asm!("unimp") }
-    }
-    if cfg!(feature = "hang") {
-        loop {
-            core::hint::spin_loop();
-        }
-    }
-    if cfg!(feature = "agentless") {
-        loop {
-            Monitor.kick();
-            monitor::wait();
-        }
-    }
-}
-
 /// Nothing can be done but to begin anew.
 fn stop(uart: &mut Uart, why: &str) -> ! {
     text::say(uart, format_args!("{NAME}: {why}"));
@@ -190,7 +175,7 @@ fn stop(uart: &mut Uart, why: &str) -> ! {
 }
 
 /// A fault, of which the monitor makes a reset.
-fn fault() -> ! {
+pub fn fault() -> ! {
     loop {
         // SAFETY: an instruction that is none.
         unsafe { core::arch::asm!("unimp") }

@@ -1,0 +1,310 @@
+//! The ground: a mission directory, and the real `lightday` for all that is done in it.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::firmware;
+use crate::run::{self, Failure, cargo};
+
+use super::machine::Machine;
+
+/// What the mission of a new repository is changed to, so that it is the board's: times in seconds, and small symbols,
+/// so that a bundle has many.
+const CHANGES: [(&str, &str); 13] = [
+    ("name = \"orbiter\"", "name = \"board\""),
+    ("arch = \"arm\"", "arch = \"riscv32\""),
+    ("load_address = 0x20000000", "load_address = 0x80100000"),
+    ("program_granule = 8", "program_granule = 4"),
+    ("erase_block = \"4KiB\"", "erase_block = \"256KiB\""),
+    ("tries = 3", "tries = 2"),
+    ("health_deadline = \"10min\"", "health_deadline = \"20s\""),
+    ("lease = \"7d\"", "lease = \"30s\""),
+    ("rate_up_bps = 100", "rate_up_bps = 2000"),
+    ("light_time = \"22h\"", "light_time = \"1s\""),
+    ("symbol_len_max = 200", "symbol_len_max = 64"),
+    ("passes = 0.05", "passes = 0.0"),
+    // A rehearsal flies applications that take minutes to become healthy: longer than this lease.
+    ("require_rehearsal = true", "require_rehearsal = false"),
+];
+
+/// The link is this many times faster on the bench.
+const SPEED: &str = "20";
+/// Who signs what, besides root.
+const SIGNERS: [&str; 4] = ["root ann", "release bob", "verification cleo", "flight dan"];
+
+/// Facts of a report by name, as `lightday status` words them.
+pub type Facts = BTreeMap<String, String>;
+
+/// A mission and the program that acts in it.
+pub struct Ground {
+    lightday: PathBuf,
+    dir: PathBuf,
+    heard: Cell<u32>,
+}
+
+/// Builds `lightday` and says where it lies.
+///
+/// # Errors
+/// It does not build.
+pub fn lightday() -> Result<PathBuf, Failure> {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release", "-p", "lightday"]);
+    run::check(build)?;
+    Ok(run::target_dir().join("release/lightday"))
+}
+
+impl Ground {
+    /// Makes a mission in `dir`, with all keys.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn new(lightday: &Path, dir: &Path) -> Result<Self, Failure> {
+        let mut new = Command::new(lightday);
+        new.arg("new").arg(dir).stdin(Stdio::null());
+        said(new)?;
+        let ground = Self::open(lightday, dir);
+        ground.edit("mission.toml", &CHANGES)?;
+        let now_s = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |t| t.as_secs());
+        let passes = format!(
+            "start,end,station,rate_bps\n{},{},Bench,\n",
+            now_s.saturating_sub(3600),
+            now_s + 7 * 86_400
+        );
+        fs::write(dir.join("passes.csv"), passes)
+            .map_err(|error| format!("passes.csv: {error}"))?;
+        for signer in SIGNERS.into_iter().chain(["link", "keyset"]) {
+            ground.run(&format!("keygen {signer}"))?;
+        }
+        Ok(ground)
+    }
+
+    /// The mission that is in `dir` already.
+    pub fn open(lightday: &Path, dir: &Path) -> Self {
+        Self {
+            lightday: lightday.to_path_buf(),
+            dir: dir.to_path_buf(),
+            heard: Cell::new(0),
+        }
+    }
+
+    fn edit(&self, file: &str, changes: &[(&str, &str)]) -> Result<(), Failure> {
+        let path = self.dir.join(file);
+        let mut text = fs::read_to_string(&path).map_err(|error| format!("{file}: {error}"))?;
+        for (from, to) in changes {
+            if !text.contains(from) {
+                return Err(Failure(format!(
+                    "{file} of a new mission no longer has `{from}`"
+                )));
+            }
+            text = text.replacen(from, to, 1);
+        }
+        fs::write(&path, text).map_err(|error| Failure(format!("{file}: {error}")))
+    }
+
+    /// Runs a verb; gives what it wrote to standard output.
+    ///
+    /// # Errors
+    /// It fails; what it said.
+    pub fn run(&self, line: &str) -> Result<String, Failure> {
+        self.run_args(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn run_args(&self, args: &[&str]) -> Result<String, Failure> {
+        let (out, _) = said(self.command(args))?;
+        Ok(out)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.lightday);
+        command
+            .args(args)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null());
+        command.env_remove("LIGHTDAY_MISSION");
+        command
+    }
+
+    /// Makes the flash files of a vehicle that runs `first`, in `to`.
+    ///
+    /// # Errors
+    /// The factory refuses.
+    pub fn make_flash(&self, first: &Path, to: &Path) -> Result<(), Failure> {
+        fs::create_dir_all(to).map_err(|error| format!("{}: {error}", to.display()))?;
+        let mut factory = Command::new(firmware::factory());
+        factory
+            .arg("--mission")
+            .arg(&self.dir)
+            .arg("--loader")
+            .arg(firmware::loader());
+        for name in ["golden", "first"] {
+            factory
+                .arg(format!("--{name}"))
+                .arg(first)
+                .args([format!("--{name}-version"), "1.0.0".to_owned()]);
+        }
+        factory
+            .args(["--beacon-s", "2", "--command-loss-s", "3600", "--out"])
+            .arg(to)
+            .stdin(Stdio::null());
+        said(factory).map(drop)
+    }
+
+    /// Builds a bundle from `base`, has it signed and authorized, and writes the frames of both.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn prepare(&self, image: &Path, base: &Path) -> Result<PathBuf, Failure> {
+        let (image, base) = (image.display().to_string(), base.display().to_string());
+        self.run_args(&[
+            "build",
+            &image,
+            "--version",
+            "2.0.0",
+            "--base",
+            &base,
+            "--base-version",
+            "1.0.0",
+        ])?;
+        self.run("sign bundles/1.ldb --key keys/release-bob.key")?;
+        // On the bench the image itself is all the evidence that there is.
+        self.run_args(&["authorize", "1", "--evidence", &image])?;
+        self.run("sign documents/auth-1.ldd --key keys/verification-cleo.key")?;
+        self.run("sign documents/auth-1.ldd --key keys/flight-dan.key")?;
+        self.uplink("bundles/1.ldb documents/auth-1.ldd")
+    }
+
+    /// Has the image of bundle 1 armed anew, and writes the frames.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn rearm(&self, image: &Path) -> Result<PathBuf, Failure> {
+        let drafted =
+            self.run_args(&["authorize", "1", "--evidence", &image.display().to_string()])?;
+        let file = drafted.lines().next().unwrap_or_default().to_owned();
+        for key in ["keys/verification-cleo.key", "keys/flight-dan.key"] {
+            self.run_args(&["sign", &file, "--key", key])?;
+        }
+        self.uplink(&file)
+    }
+
+    /// Drafts a command, has it signed, and writes its frames.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn order(&self, command: &[&str]) -> Result<PathBuf, Failure> {
+        let drafted = self.run_args(&[&["command"], command].concat())?;
+        let file = drafted.lines().next().unwrap_or_default().to_owned();
+        self.run_args(&["sign", &file, "--key", "keys/flight-dan.key"])?;
+        self.uplink(&file)
+    }
+
+    /// Writes frames; gives their file.
+    fn uplink(&self, files: &str) -> Result<PathBuf, Failure> {
+        let made = self.run(&format!("uplink {files} --json"))?;
+        let value: Value =
+            serde_json::from_str(&made).map_err(|error| format!("uplink --json: {error}"))?;
+        let file = value["file"].as_str().unwrap_or_default();
+        match file.is_empty() {
+            true => Err(Failure(format!("uplink --json names no file: {made}"))),
+            false => Ok(self.dir.join(file)),
+        }
+    }
+
+    /// Sends frames, listens until a packet comes or `listen_s` are over, and takes in what came. Gives the lines of
+    /// text of the vehicle; nothing where the machine was off before the end.
+    ///
+    /// # Errors
+    /// `link` fails on a machine that is on, or what came was no report.
+    pub fn link(
+        &self,
+        machine: &Machine,
+        frames: &[PathBuf],
+        listen_s: u32,
+    ) -> Result<Option<Vec<String>>, Failure> {
+        let n = self.heard.get() + 1;
+        self.heard.set(n);
+        let file = format!("heard-{n}.packets");
+        let _ = fs::remove_file(self.dir.join(&file));
+        let mut command = self.command(&["link"]);
+        command.args(frames).args([
+            "--uart",
+            &machine.uart(),
+            "--heard",
+            &file,
+            "--speed",
+            SPEED,
+        ]);
+        command.args([
+            "--listen",
+            &format!("{listen_s}s"),
+            "--packets",
+            "1",
+            "--json",
+        ]);
+        let linked = said(command);
+        // What was heard before a cut counts too.
+        let heard = fs::metadata(self.dir.join(&file)).map_or(0, |file| file.len());
+        if heard > 0 {
+            self.run(&format!("ingest {file}"))?;
+        }
+        let _ = fs::remove_file(self.dir.join(&file));
+        match linked {
+            Ok((_, messages)) => {
+                let texts = messages
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("vehicle: "));
+                Ok(Some(texts.map(str::to_owned).collect()))
+            }
+            Err(_) if !machine.is_on() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What the vehicle last proved; nothing before its first report.
+    ///
+    /// # Errors
+    /// `status` fails, or raises an alarm.
+    pub fn facts(&self) -> Result<Facts, Failure> {
+        let status = self.run("status --json")?;
+        let value: Value =
+            serde_json::from_str(&status).map_err(|error| format!("status --json: {error}"))?;
+        for alarm in ["alarm", "contradiction"] {
+            if !value[alarm].is_null() {
+                return Err(Failure(format!(
+                    "status raises an alarm, {alarm}: {}",
+                    value[alarm]
+                )));
+            }
+        }
+        let proven = value["proven"].as_object().into_iter().flatten();
+        Ok(proven
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect())
+    }
+}
+
+/// Runs a program; gives standard output and standard error.
+fn said(command: Command) -> Result<(String, String), Failure> {
+    let shown = run::shown(&command);
+    let output = run::capture(command)?;
+    let (out, messages) = (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    );
+    match output.status.success() {
+        true => Ok((out, messages)),
+        false => Err(Failure(format!(
+            "`{shown}` ended with {}:\n{}",
+            output.status,
+            messages.trim_end()
+        ))),
+    }
+}
