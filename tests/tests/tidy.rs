@@ -48,6 +48,11 @@ fn imports_point_down() {
 }
 
 #[test]
+fn the_firmware_imports_what_it_may() {
+    assert_none(floors::firmware(&repository()));
+}
+
+#[test]
 fn links_resolve() {
     assert_none(links::broken(&repository()));
 }

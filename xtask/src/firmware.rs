@@ -86,7 +86,6 @@ pub fn build() -> Result<(), Failure> {
     factory.args([
         "build",
         "--quiet",
-        "--release",
         "--locked",
         "-p",
         "lightday-firmware-factory",

@@ -1,4 +1,5 @@
-//! Imports point down: the table of floors, and what the manifest and the root file of every crate must declare.
+//! Imports point down: the table of floors, and what the manifest and the root file of every crate must declare. The
+//! firmware stands on boot and agent in a workspace of its own; what each of its crates may import is a list.
 //!
 //! ```text
 //! floor 6   lightday-tests
@@ -59,6 +60,77 @@ pub const RULES: [Rule; 11] = [
         never: &[],
     },
 ];
+
+/// Directory, package and imports of every crate of the firmware: the loader never links the agent, and only the
+/// factory, which never flies, links what the ground runs.
+pub const FIRMWARE: [(&str, &str, &[&str]); 4] = [
+    (
+        "board",
+        "lightday-firmware-board",
+        &["lightday-boot", "lightday-trust", "lightday-wire"],
+    ),
+    (
+        "loader",
+        "lightday-firmware-loader",
+        &[
+            "lightday-boot",
+            "lightday-firmware-board",
+            "lightday-trust",
+            "lightday-wire",
+        ],
+    ),
+    (
+        "flight",
+        "lightday-firmware-flight",
+        &[
+            "lightday-agent",
+            "lightday-boot",
+            "lightday-firmware-board",
+            "lightday-trust",
+            "lightday-wire",
+        ],
+    ),
+    (
+        "factory",
+        "lightday-firmware-factory",
+        &[
+            "lightday-boot",
+            "lightday-firmware-board",
+            "lightday-sim",
+            "lightday-station",
+            "lightday-trust",
+            "lightday-wire",
+        ],
+    ),
+];
+
+/// Checks every crate of the firmware against [`FIRMWARE`].
+pub fn firmware(sources: &Sources) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (dir, name, allowed) in FIRMWARE {
+        let path = format!("onboard/firmware/{dir}/Cargo.toml");
+        let Some(manifest) = parse(sources, &path, &mut found) else {
+            continue;
+        };
+        let package = manifest.get("package").and_then(|p| p.get("name"));
+        if package.and_then(toml::Value::as_str) != Some(name) {
+            found.push(Violation::new(&path, 0, format!("is not `{name}`")));
+        }
+        let ours = |import: &String| import.starts_with("lightday");
+        for import in imports(&manifest).into_iter().filter(ours) {
+            if !allowed.contains(&import.as_str()) {
+                let what = format!("`{name}` never imports `{import}`");
+                found.push(Violation::new(&path, 0, what));
+            }
+        }
+        let lints = manifest.get("lints").and_then(|l| l.get("workspace"));
+        if lints.and_then(toml::Value::as_bool) != Some(true) {
+            let what = "does not inherit the workspace's lints";
+            found.push(Violation::new(&path, 0, what));
+        }
+    }
+    found
+}
 
 fn rule_of(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
@@ -424,5 +496,27 @@ mod tests {
             "[package]\nname = \"other\"\n",
         ));
         assert_eq!(check(&Sources::of(texts)).len(), 2);
+    }
+
+    #[test]
+    fn the_loader_never_links_the_agent() {
+        let house = |extra: &str| {
+            let manifests = FIRMWARE.map(|(dir, name, _)| {
+                let mut manifest =
+                    format!("[package]\nname = \"{name}\"\n[lints]\nworkspace = true\n");
+                if dir == "loader" {
+                    manifest.push_str(extra);
+                }
+                Source::new(&format!("onboard/firmware/{dir}/Cargo.toml"), &manifest)
+            });
+            firmware(&Sources::of(manifests.to_vec())).len()
+        };
+        assert_eq!(house("[dependencies]\nlightday-boot.workspace = true\n"), 0);
+        assert_eq!(
+            house("[dependencies]\nlightday-agent.workspace = true\n"),
+            1
+        );
+        assert_eq!(house("[build-dependencies]\nlightday = \"0\"\n"), 1);
+        assert_eq!(firmware(&Sources::of(Vec::new())).len(), FIRMWARE.len());
     }
 }

@@ -35,6 +35,8 @@ const CHANGES: [(&str, &str); 13] = [
 
 /// The link is this many times faster on the bench.
 const SPEED: &str = "20";
+/// How long it listens behind the last frame.
+const SETTLE: &str = "1s";
 /// Who signs what, besides root.
 const SIGNERS: [&str; 4] = ["root ann", "release bob", "verification cleo", "flight dan"];
 
@@ -218,7 +220,7 @@ impl Ground {
         }
     }
 
-    /// Sends frames, listens until a packet comes or `listen_s` are over, and takes in what came. Gives the lines of
+    /// Sends frames; where there are none, listens until a packet comes or `listen_s` are over. Takes in what came. Gives the lines of
     /// text of the vehicle; nothing where the machine was off before the end.
     ///
     /// # Errors
@@ -242,13 +244,13 @@ impl Ground {
             "--speed",
             SPEED,
         ]);
-        command.args([
-            "--listen",
-            &format!("{listen_s}s"),
-            "--packets",
-            "1",
-            "--json",
-        ]);
+        command.arg("--json");
+        if frames.is_empty() {
+            command.args(["--listen", &format!("{listen_s}s"), "--packets", "1"]);
+        } else {
+            // A socket that is closed takes along what its other end has not read yet.
+            command.args(["--listen", SETTLE]);
+        }
         let linked = said(command);
         // What was heard before a cut counts too.
         let heard = fs::metadata(self.dir.join(&file)).map_or(0, |file| file.len());

@@ -13,7 +13,7 @@ use super::machine::Machine;
 /// Longest wait for one thing to happen, on a busy host too.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two sendings of the same frames: what was lost is sent again, what is there is passed over.
-const AGAIN: Duration = Duration::from_secs(15);
+const AGAIN: Duration = Duration::from_secs(8);
 const ERASE_LEN: usize = 256 << 10;
 /// Erase blocks of each bank that no flight may ever change: loader, provision, key sets, golden, launch key set.
 const UNTOUCHED: [&[usize]; 2] = [&[0, 1, 2, 4, 9, 10, 11], &[1, 5, 6, 7, 15]];

@@ -46,7 +46,8 @@ pub struct Args {
     /// How many times faster than the link.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     speed: u32,
-    /// How long to listen behind the last frame, in time of the bench.
+    /// How long to listen behind the last frame, in time of the bench. A line that is closed early may take frames
+    /// along that its other end has not read yet.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration_ms)]
     listen: u64,
     /// Listen no longer than until N packets came down behind the last frame.
