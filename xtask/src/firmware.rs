@@ -161,6 +161,9 @@ impl Bare {
                 let mut command = compiler.build(TARGET, "core");
                 // The target has no library that brings memcpy and its like.
                 command.arg("-Zbuild-std-features=compiler-builtins-mem");
+                if let Some(linker) = compiler.linker() {
+                    command.env("CARGO_TARGET_RISCV32IMAC_UNKNOWN_NONE_ELF_LINKER", linker);
+                }
                 command
             }
         };

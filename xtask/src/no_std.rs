@@ -84,6 +84,19 @@ impl Compiler {
         command
     }
 
+    /// The linker of bare-metal programs, where this compiler has none beside it.
+    pub fn linker(&self) -> Option<PathBuf> {
+        let Self::Debian = self else { return None };
+        let sysroot = sysroot_of(in_root("rustc"))?;
+        let mut version = in_root("rustc");
+        version.arg("-vV");
+        let version = run::answer(version)?;
+        let host = version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))?;
+        Some(sysroot.join("lib/rustlib").join(host).join("bin/rust-lld"))
+    }
+
     /// Its name for a reader.
     pub fn label(&self) -> &'static str {
         match self {

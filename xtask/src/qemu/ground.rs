@@ -34,7 +34,7 @@ const CHANGES: [(&str, &str); 13] = [
 ];
 
 /// The link is this many times faster on the bench.
-const SPEED: &str = "20";
+const SPEED: &str = "50";
 /// How long it listens behind the last frame.
 const SETTLE: &str = "1s";
 /// Who signs what, besides root.
