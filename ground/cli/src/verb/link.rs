@@ -100,13 +100,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         );
         return out::result(&text);
     }
-    let mut session = Session::open(args)?;
+    let mut session = Session::open(args, frames.len())?;
     let begun = Instant::now();
     let bar = out::progress(frames.len() as u64, "frames");
     let mut due = begun;
     for frame in &frames {
         // The next frame begins when this one's last bit is out.
-        session.send(frame, frames.len())?;
+        session.send(frame)?;
         due += air_time(frame);
         session.listen(due, None)?;
         bar.inc(1);
@@ -146,10 +146,14 @@ struct Session<'a> {
     receiver: Receiver,
     file: std::fs::File,
     tally: Tally,
+    /// Frames that there are to send.
+    all: usize,
+    /// Packets that had come down when the last frame was sent.
+    before: u32,
 }
 
 impl<'a> Session<'a> {
-    fn open(args: &'a Args) -> Result<Self> {
+    fn open(args: &'a Args, all: usize) -> Result<Self> {
         crate::atomic::refuse_existing(&args.heard)?;
         let line = Line::open(&args.uart, args.baud)?;
         let file = OpenOptions::new()
@@ -163,27 +167,30 @@ impl<'a> Session<'a> {
             receiver: Receiver::new(),
             file,
             tally: Tally::default(),
+            all,
+            before: 0,
         })
     }
 
-    fn send(&mut self, frame: &[u8], all: usize) -> Result<()> {
+    fn send(&mut self, frame: &[u8]) -> Result<()> {
         let mut stuffed = [0; serial::MAX_ENCODED];
         let len = serial::encode(Channel::Packet, frame, &mut stuffed)
             .ok_or_else(|| Error::new(Kind::Internal, "a frame is longer than any"))?;
         let sent = self.line.send(stuffed.get(..len).unwrap_or_default());
-        sent.map_err(|e| self.lost(&e, all))?;
+        sent.map_err(|e| self.lost(&e))?;
         self.tally.frames += 1;
+        self.before = self.tally.packets;
         Ok(())
     }
 
-    /// Takes what comes until an instant, or until so many packets came.
+    /// Takes what comes until an instant, or until so many packets came behind the last frame.
     fn listen(&mut self, until: Instant, packets: Option<u32>) -> Result<()> {
-        let enough = packets.map(|n| self.tally.packets.saturating_add(n));
+        let enough = packets.map(|n| self.before.saturating_add(n));
         while enough.is_none_or(|n| self.tally.packets < n) {
             let left = until.saturating_duration_since(Instant::now());
             match self.line.heard.recv_timeout(left) {
                 Ok(Ok(bytes)) => self.take(&bytes)?,
-                Ok(Err(error)) => return Err(self.lost(&error, self.tally.frames)),
+                Ok(Err(error)) => return Err(self.lost(&error)),
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(Kind::Internal, "nobody reads the line"));
@@ -221,7 +228,7 @@ impl<'a> Session<'a> {
     }
 
     /// The other end is gone.
-    fn lost(&self, error: &std::io::Error, all: usize) -> Error {
+    fn lost(&self, error: &std::io::Error) -> Error {
         let what = match error.kind() {
             std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe => {
                 "the line was closed at its other end".to_owned()
@@ -229,7 +236,7 @@ impl<'a> Session<'a> {
             _ => error.to_string(),
         };
         let (sent, heard) = (self.tally.frames, self.args.heard.display());
-        Error::new(Kind::Io, format!("{what}, after {sent} of {}", count(all as u64, "frame")))
+        Error::new(Kind::Io, format!("{what}, after {sent} of {}", count(self.all as u64, "frame")))
             .field(format!("uart {}", self.args.uart))
             .hint(format!(
                 "what was heard until then is in {heard}; once the vehicle is back, send the frames again: it passes over those that it has"
