@@ -4,6 +4,9 @@
 //! that builds `core` from source, as [`no_std`] finds it. What is built lies in
 //! `target/firmware/`: `loader.elf`, `flight-NAME.elf` and `factory`.
 
+mod elf;
+mod panics;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,10 +50,11 @@ pub fn factory() -> PathBuf {
 pub fn run() -> Result<Outcome, Failure> {
     build()?;
     check()?;
+    let panics = panics::check()?;
     let sizes = ["loader.elf", "flight-v1.elf"].map(|name| loaded(&dir().join(name)));
     let [loader, flight] = sizes;
     Ok(Outcome::Passed(format!(
-        "loader {} B, flight {} B of flash, {} versions",
+        "loader {} B, flight {} B of flash, {} versions; {panics}",
         loader?,
         flight?,
         FLIGHTS.len()
@@ -116,7 +120,30 @@ fn check() -> Result<(), Failure> {
         "-p",
         "lightday-firmware-factory",
     ]);
-    run::check(test)
+    run::check(test)?;
+    // What flies is linted for its target, where there is a linter for it.
+    match Bare::find()? {
+        Bare::Installed => {
+            let mut clippy = here(cargo());
+            clippy.args([
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--release",
+                "--target",
+                TARGET,
+            ]);
+            clippy.args([
+                "-p",
+                "lightday-firmware-loader",
+                "-p",
+                "lightday-firmware-flight",
+            ]);
+            clippy.args(["--", "-D", "warnings"]);
+            run::check(clippy)
+        }
+        Bare::Source(_) => Ok(()),
+    }
 }
 
 /// Which compiler makes bare-metal programs.
@@ -196,44 +223,11 @@ fn keep(name: &str, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bytes that an ELF file (32 bits, little-endian) loads: the file sizes of its load segments.
-fn loaded(path: &Path) -> Result<u32, Failure> {
+/// Bytes that an ELF file loads.
+fn loaded(path: &Path) -> Result<usize, Failure> {
     let bytes =
         fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    segments(&bytes).ok_or_else(|| Failure(format!("{} is no ELF file of 32 bits", path.display())))
-}
-
-fn segments(elf: &[u8]) -> Option<u32> {
-    const LOAD: u32 = 1;
-    let half = |at: usize| Some(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-    let word = |at: usize| Some(u32::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-    let (table, entry, count) = (word(28)?, half(42)?, half(44)?);
-    let mut sum = 0u32;
-    for n in 0..usize::from(count) {
-        let at = usize::try_from(table).ok()? + n * usize::from(entry);
-        if word(at)? == LOAD {
-            sum = sum.checked_add(word(at + 16)?)?;
-        }
-    }
-    elf.starts_with(b"\x7fELF\x01\x01").then_some(sum)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn load_segments_are_summed_and_others_are_not() {
-        let mut elf = vec![0; 52 + 2 * 32];
-        elf[..6].copy_from_slice(b"\x7fELF\x01\x01");
-        elf[28] = 52;
-        elf[42] = 32;
-        elf[44] = 2;
-        elf[52] = 1;
-        elf[52 + 16] = 200;
-        elf[84] = 4;
-        elf[84 + 16] = 99;
-        assert_eq!(segments(&elf), Some(200));
-        assert_eq!(segments(&elf[..60]), None);
-    }
+    let parts = elf::loaded(&bytes);
+    let parts = parts.ok_or_else(|| format!("{} is no ELF file of 32 bits", path.display()))?;
+    Ok(parts.iter().map(|part| part.len()).sum())
 }

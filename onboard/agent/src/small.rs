@@ -180,7 +180,7 @@ impl SymbolIo for RamIo<'_> {
     fn read_symbol(&mut self, at: u16, offset: u16, buf: &mut [u8]) -> Result<(), Self::Error> {
         let start = self.start(at, offset).ok_or(core::fmt::Error)?;
         let from = self.symbols.get(start..).and_then(|s| s.get(..buf.len()));
-        buf.copy_from_slice(from.ok_or(core::fmt::Error)?);
+        copy(buf, from.ok_or(core::fmt::Error)?);
         Ok(())
     }
 
@@ -190,7 +190,12 @@ impl SymbolIo for RamIo<'_> {
             .block
             .get_mut(start..)
             .and_then(|b| b.get_mut(..strip.len()));
-        to.ok_or(core::fmt::Error)?.copy_from_slice(strip);
+        copy(to.ok_or(core::fmt::Error)?, strip);
         Ok(())
     }
+}
+
+/// Copies bytes between slices of one length, without a panic for others.
+fn copy(to: &mut [u8], from: &[u8]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }

@@ -196,7 +196,8 @@ fn write(cell: &mut [u8], kind: u8, sequence: u32, data: &[u8]) -> Option<usize>
     let used = HEADER_LEN.checked_add(data.len())?;
     let cell = cell.get_mut(..used)?;
     let (header, body) = cell.split_at_mut_checked(HEADER_LEN)?;
-    body.copy_from_slice(data);
+    // Of one length, as `used` says; not every compiler sees it, and the copy of slices would bring a panic.
+    body.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
     let (covered, crc) = header.split_at_mut_checked(12)?;
     let fields = [
         &MAGIC[..],

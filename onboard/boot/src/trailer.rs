@@ -111,9 +111,11 @@ fn encode<'b>(entry: Entry<'_>, buffer: &'b mut [u8; MAX_CELL]) -> Option<(u8, &
         Some(base) => canon::encode(&base, rest).ok()?.len(),
         None => 0,
     };
-    rest.get_mut(base_len..)?
-        .get_mut(..envelope.len())?
-        .copy_from_slice(envelope);
+    let place = rest.get_mut(base_len..)?.get_mut(..envelope.len())?;
+    place
+        .iter_mut()
+        .zip(envelope)
+        .for_each(|(to, from)| *to = *from);
     let used = base_len.checked_add(envelope.len())?.checked_add(3)?;
     Some((kind, buffer.get(..used)?))
 }

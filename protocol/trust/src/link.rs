@@ -225,7 +225,11 @@ fn put(out: &mut [u8], parts: &[&[u8]]) -> Option<usize> {
     let mut at = 0usize;
     for part in parts {
         let end = at.checked_add(part.len())?;
-        out.get_mut(at..end)?.copy_from_slice(part);
+        let place = out.get_mut(at..end)?;
+        place
+            .iter_mut()
+            .zip(*part)
+            .for_each(|(to, from)| *to = *from);
         at = end;
     }
     Some(at)

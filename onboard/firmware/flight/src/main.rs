@@ -182,7 +182,15 @@ pub fn fault() -> ! {
     }
 }
 
+/// None of our own code panics; where a dependency does, the monitor begins anew.
 #[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
+fn panic(why: &PanicInfo<'_>) -> ! {
+    if cfg!(feature = "tell-panics")
+        && let Some(place) = why.location()
+    {
+        // SAFETY: what had the UART does not run any more.
+        let mut uart = unsafe { Uart::new() };
+        text::say(&mut uart, format_args!("{NAME}: panic at {place}"));
+    }
     fault()
 }

@@ -29,6 +29,7 @@ use lightday_boot::{Boot, Supervisor as _, flash, load};
 use lightday_firmware_board::map::{APPLICATION_RAM, MAP, RAM_LEN};
 use lightday_firmware_board::provision::Provision;
 use lightday_firmware_board::text;
+use lightday_firmware_board::uart::Uart;
 use lightday_trust::digest::sha256;
 use lightday_wire::{Location, ResetCause, SlotId};
 
@@ -110,10 +111,17 @@ const fn code(location: Location) -> u32 {
     }
 }
 
-/// A panic is a fault of ours: the board begins anew, and the loader counts it.
+/// None of our own code panics; where a dependency does, the board begins anew, and the loader counts it.
 #[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
+fn panic(why: &PanicInfo<'_>) -> ! {
     // SAFETY: nothing may interrupt what ends here.
     unsafe { asm!("csrw mie, zero") }
+    if cfg!(feature = "tell-panics")
+        && let Some(place) = why.location()
+    {
+        // SAFETY: what had the UART does not run any more.
+        let mut uart = unsafe { Uart::new() };
+        text::say(&mut uart, format_args!("loader: panic at {place}"));
+    }
     monitor::fault()
 }

@@ -208,9 +208,11 @@ impl Sources<'_, '_> {
         let [a, b, c, d, ..] = prediction.old;
         let new = self.units.exact(u32::from_le_bytes([a, b, c, d]))?;
         let mut other = prediction.new;
-        other
-            .get_mut(..len)?
-            .copy_from_slice(new.to_le_bytes().get(..len)?);
+        let place = other.get_mut(..len)?;
+        place
+            .iter_mut()
+            .zip(new.to_le_bytes())
+            .for_each(|(to, from)| *to = from);
         Some(other)
     }
 

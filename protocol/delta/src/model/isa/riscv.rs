@@ -432,7 +432,11 @@ pub(crate) fn write(
     };
     let bytes = scatter(word, runs, field).to_le_bytes();
     let len = if is_long(word) { 4 } else { 2 };
-    unit.get_mut(..len)?.copy_from_slice(bytes.get(..len)?);
+    let place = unit.get_mut(..len)?;
+    place
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(to, from)| *to = from);
     Some(())
 }
 

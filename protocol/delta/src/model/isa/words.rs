@@ -221,7 +221,10 @@ fn word_of(unit: &[u8], big_endian: bool) -> Option<u32> {
 fn put(unit: &mut [u8], bytes: &[u8]) -> bool {
     match unit.get_mut(..bytes.len()) {
         Some(front) => {
-            front.copy_from_slice(bytes);
+            front
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
             true
         }
         None => false,
