@@ -288,6 +288,10 @@ fn fly(model: &Model, n: u32, cuts: u32, seed: u64) -> Result<Tally, Failure> {
         let machine = Machine::start(&board)?;
         let mut is_doomed = false;
         loop {
+            if pilot.is_returning {
+                // Those that the update was too quick for.
+                left = [0, left[0] + left[1]];
+            }
             let budget = &mut left[usize::from(pilot.is_returning)];
             if !is_doomed && *budget > 0 {
                 *budget -= 1;
@@ -310,12 +314,10 @@ fn fly(model: &Model, n: u32, cuts: u32, seed: u64) -> Result<Tally, Failure> {
                 break;
             }
         }
-        if is_doomed || machine.is_cut() {
-            machine.cut();
-            continue;
-        }
-        if !machine.is_on() {
-            return Err(Failure("qemu ended by itself".to_owned()));
+        match (is_doomed, machine.is_cut(), machine.is_on()) {
+            (true, true, _) => continue,
+            (false, false, true) => {}
+            _ => return Err(Failure("qemu ended by itself".to_owned())),
         }
         machine.cut();
         return finish(model, &dir, &board, cuts, pilot.rearmed);

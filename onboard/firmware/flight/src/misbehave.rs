@@ -21,6 +21,8 @@ pub fn misbehave(uart: &mut Uart) {
         }
     }
     if cfg!(feature = "agentless") {
+        // It would live for ever, if the deadline of its trial could be moved.
+        Monitor.set_deadline(Elapsed::NEVER, false);
         loop {
             Monitor.kick();
             monitor::wait();
@@ -31,7 +33,7 @@ pub fn misbehave(uart: &mut Uart) {
     }
 }
 
-/// Tries to destroy what is locked, to live for ever, and to read what is the monitor's.
+/// Tries to destroy what is locked, and to read what is the monitor's.
 fn vandalise(uart: &mut Uart) {
     let (mut all, mut erased, mut programmed) = (0, 0, 0);
     for region in locked() {
@@ -44,7 +46,6 @@ fn vandalise(uart: &mut Uart) {
         uart,
         format_args!("{NAME}: {erased} of {all} locked regions erased, {programmed} programmed"),
     );
-    Monitor.set_deadline(Elapsed::NEVER, false);
     // SAFETY: not ours, and the protection says so: the monitor resets the board.
     let word = unsafe { mmio::read_u32(MONITOR_RAM) };
     text::say(
