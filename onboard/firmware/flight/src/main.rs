@@ -9,6 +9,7 @@
 mod health;
 mod misbehave;
 mod monitor;
+mod stack;
 mod start;
 
 use core::panic::PanicInfo;
@@ -120,10 +121,12 @@ fn fly(
             if cfg!(feature = "v2") {
                 // What the next version does that the first did not.
                 let needed = agent.symbols_needed();
-                let resets = agent.record().resets;
+                let (resets, stack) = (agent.record().resets, stack::deepest());
                 text::say(
                     uart,
-                    format_args!("{NAME}: {resets} resets, {needed} symbols needed"),
+                    format_args!(
+                        "{NAME}: {resets} resets, {needed} symbols needed, {stack} B of stack used"
+                    ),
                 );
             }
         }
