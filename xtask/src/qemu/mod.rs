@@ -106,3 +106,21 @@ fn fresh() -> Result<PathBuf, Failure> {
     fs::create_dir_all(&dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
     Ok(dir)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_repeats_a_run_says_what_is_unusual_alone() {
+        assert_eq!(Options::DEFAULT.command(), "cargo xtask qemu");
+        let options = Options {
+            cuts: 2000,
+            seed: 7,
+            cuts_only: true,
+            ..Options::DEFAULT
+        };
+        let line = "cargo xtask qemu --cuts 2000 --seed 7 --cuts-only";
+        assert_eq!(options.command(), line);
+    }
+}

@@ -14,6 +14,8 @@ use super::machine::Machine;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two sendings of the same frames: what was lost is sent again, what is there is passed over.
 const AGAIN: Duration = Duration::from_secs(8);
+/// Bytes of stack that the linker script keeps free for the application.
+const STACK: u32 = 256 << 10;
 const ERASE_LEN: usize = 256 << 10;
 /// Erase blocks of each bank that no flight may ever change: loader, provision, key sets, golden, launch key set.
 const UNTOUCHED: [&[usize]; 2] = [&[0, 1, 2, 4, 9, 10, 11], &[1, 5, 6, 7, 15]];
@@ -204,6 +206,7 @@ fn good(act: &Act) -> Result<(), Failure> {
         },
     )?;
     heard(&texts, "flight 2 from Slot(B)")?;
+    check_stack(&texts)?;
     let confirm = [act.ground.order(&["confirm", "1"])?];
     act.until("by command it is confirmed", &confirm, |f| {
         says(f, "running", "B")
@@ -252,12 +255,31 @@ fn must_revert(act: &Act, bad: &Bad) -> Result<(), Failure> {
     }
 }
 
-fn heard(texts: &[String], what: &str) -> Result<(), Failure> {
-    match texts.iter().any(|text| text.contains(what)) {
-        true => {
-            println!("    it was heard to say: {what}");
+/// The stack that flight 1 used while it received, solved and patched.
+fn check_stack(texts: &[String]) -> Result<(), Failure> {
+    let used = texts.iter().filter_map(|text| {
+        let bytes = text
+            .strip_prefix("flight 1: ")?
+            .strip_suffix(" B of stack used")?;
+        bytes.parse::<u32>().ok()
+    });
+    match used.max() {
+        Some(bytes) if bytes <= STACK => {
+            println!("    flight 1 used {bytes} B of stack, of {STACK}");
             Ok(())
         }
-        false => Err(Failure(format!("nobody said `{what}`: {texts:#?}"))),
+        other => Err(Failure(format!(
+            "flight 1 used {other:?} B of stack, of {STACK}: {texts:#?}"
+        ))),
+    }
+}
+
+fn heard(texts: &[String], what: &str) -> Result<(), Failure> {
+    match texts.iter().rev().find(|text| text.contains(what)) {
+        Some(text) => {
+            println!("    it was heard to say: {text}");
+            Ok(())
+        }
+        None => Err(Failure(format!("nobody said `{what}`: {texts:#?}"))),
     }
 }

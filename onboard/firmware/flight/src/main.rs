@@ -118,22 +118,27 @@ fn fly(
         is_busy |= step(&mut agent, platform);
         if let Some(len) = agent.poll_transmit(now(), &mut packet) {
             uart.send(Channel::Packet, packet.get(..len).unwrap_or_default());
-            if cfg!(feature = "v2") {
-                // What the next version does that the first did not.
-                let needed = agent.symbols_needed();
-                let (resets, stack) = (agent.record().resets, stack::deepest());
-                text::say(
-                    uart,
-                    format_args!(
-                        "{NAME}: {resets} resets, {needed} symbols needed, {stack} B of stack used"
-                    ),
-                );
-            }
+            tell(&agent, uart);
         }
         idle = if is_busy { 0 } else { idle.saturating_add(1) };
         if idle > IDLE_LOOKS {
             monitor::wait();
         }
+    }
+}
+
+/// Tells people how it is, beside each report.
+fn tell(agent: &FlightAgent, uart: &mut Uart) {
+    let stack = stack::deepest();
+    if cfg!(feature = "v2") {
+        // What the next version does that the first did not.
+        let (resets, needed) = (agent.record().resets, agent.symbols_needed());
+        let line = format_args!(
+            "{NAME}: {stack} B of stack used, {resets} resets, {needed} symbols needed"
+        );
+        text::say(uart, line);
+    } else {
+        text::say(uart, format_args!("{NAME}: {stack} B of stack used"));
     }
 }
 
