@@ -12,6 +12,7 @@ mod monitor;
 mod stack;
 mod start;
 
+use core::cell::UnsafeCell;
 use core::panic::PanicInfo;
 
 use lightday_agent::{Agent, Config, Now, Platform};
@@ -56,7 +57,15 @@ const STEPS_A_FRAME: usize = 4;
 /// Looks at the UART without a byte before the application sleeps until the next tick.
 const IDLE_LOOKS: u32 = 2000;
 
-type FlightAgent = Agent<SYMBOLS, WORK_RAM, [u8; DECODER_RAM]>;
+type FlightAgent = Agent<SYMBOLS, WORK_RAM, &'static mut [u8]>;
+
+/// The RAM that decoders work in: lent, as an agent that held it would carry it along wherever it is moved.
+struct Lent(UnsafeCell<[u8; DECODER_RAM]>);
+
+// SAFETY: there is one core and no interrupt of the application's own; `application` lends it once.
+unsafe impl Sync for Lent {}
+
+static DECODER: Lent = Lent(UnsafeCell::new([0; DECODER_RAM]));
 
 /// Goes on behind the first instructions; `code` is what the loader booted this as.
 #[unsafe(no_mangle)]
@@ -84,7 +93,9 @@ extern "C" fn application(code: u32) -> ! {
         stop(&mut uart, "there is no provision");
     };
     let now = now();
-    match FlightAgent::start(config, [0; DECODER_RAM], running, now, &mut platform) {
+    // SAFETY: this is the only time; nobody else has it.
+    let decoder_ram: &'static mut [u8] = unsafe { &mut *DECODER.0.get() };
+    match FlightAgent::start(config, decoder_ram, running, now, &mut platform) {
         Ok(agent) => fly(agent, &mut uart, &mut platform),
         Err(_) => stop(&mut uart, "the agent does not start"),
     }
