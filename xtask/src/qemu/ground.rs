@@ -236,14 +236,9 @@ impl Ground {
         let file = format!("heard-{n}.packets");
         let _ = fs::remove_file(self.dir.join(&file));
         let mut command = self.command(&["link"]);
-        command.args(frames).args([
-            "--uart",
-            &machine.uart(),
-            "--heard",
-            &file,
-            "--speed",
-            SPEED,
-        ]);
+        command
+            .args(frames)
+            .args(["--uart", machine.uart(), "--heard", &file, "--speed", SPEED]);
         command.arg("--json");
         if frames.is_empty() {
             command.args(["--listen", &format!("{listen_s}s"), "--packets", "1"]);

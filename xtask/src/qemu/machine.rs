@@ -2,7 +2,7 @@
 //! files hold then is what a power cut leaves.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ pub fn version() -> Result<String, Failure> {
 /// A machine that is switched on.
 pub struct Machine {
     power: Arc<Power>,
-    socket: PathBuf,
+    uart: String,
 }
 
 /// Its process, our own child, and whether we ended it.
@@ -82,12 +82,13 @@ impl Machine {
             child: Mutex::new(child),
             is_cut: AtomicBool::new(false),
         };
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
         let machine = Self {
             power: Arc::new(power),
-            socket,
+            uart: format!("unix:../{name}/uart.sock"),
         };
         let begun = Instant::now();
-        while !machine.socket.exists() {
+        while !socket.exists() {
             if !machine.is_on() || begun.elapsed() > PATIENCE {
                 let said = fs::read_to_string(dir.join("qemu.log")).unwrap_or_default();
                 return Err(Failure(format!("qemu does not start: {}", said.trim_end())));
@@ -97,9 +98,9 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Its UART, as `lightday link` names it.
-    pub fn uart(&self) -> String {
-        format!("unix:{}", self.socket.display())
+    /// Its UART, as `lightday link` names it from a directory beside the machine's: names of sockets are short.
+    pub fn uart(&self) -> &str {
+        &self.uart
     }
 
     /// Whether it runs.
