@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 25] = [
     "new",
     "keygen",
     "build",
