@@ -190,11 +190,7 @@ pub fn says(facts: &Facts, name: &str, begins: &str) -> bool {
 }
 
 fn good(act: &Act) -> Result<(), Failure> {
-    act.until("flight 1 runs from A and reports", &[], |f| {
-        says(f, "running", "A")
-            && says(f, "slot A", "confirmed 1.0.0")
-            && says(f, "flags", "healthy")
-    })?;
+    runs_first(act)?;
     let update = [act.update.clone()];
     let texts = act.until(
         "it receives, patches and boots flight 2 from B, on trial",
@@ -228,7 +224,18 @@ fn good(act: &Act) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is sent while the loader runs, or the agent still looks through its staging log, is lost: so it is waited for.
+fn runs_first(act: &Act) -> Result<(), Failure> {
+    act.until("flight 1 runs from A and reports", &[], |f| {
+        says(f, "running", "A")
+            && says(f, "slot A", "confirmed 1.0.0")
+            && says(f, "flags", "healthy")
+    })
+    .map(drop)
+}
+
 fn must_revert(act: &Act, bad: &Bad) -> Result<(), Failure> {
+    runs_first(act)?;
     let update = [act.update.clone()];
     let texts = act.until(
         &format!(
