@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use lightday_sim::crash::{self, GEOMETRIES, Scene, Settings};
 use lightday_sim::scenario::Images;
 
+const GOLDEN: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v1.bin");
 const OLD: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v2.bin");
 const NEW: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v3.bin");
 
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         most_findings: 1,
         ..Settings::default()
     };
-    match crash::run(&Images::new(OLD, OLD, NEW), &settings, &mut |_| ()) {
+    match crash::run(&Images::new(GOLDEN, OLD, NEW), &settings, &mut |_| ()) {
         Ok(tally) => match tally.findings.first() {
             None => ExitCode::SUCCESS,
             Some(first) => {

@@ -4,7 +4,7 @@
 //! | invariant | checked by |
 //! |---|---|
 //! | golden untouched | its cells against those at launch |
-//! | nothing unverified ran | the digest of the bytes jumped to is one that release signed |
+//! | nothing unverified ran | the digest of the bytes jumped to is one that release signed, and the ground let run |
 //! | a bootable verified image exists | golden, or a confirmed slot whose cells have their digest |
 //! | every trial ends | no trial outlives its deadline, no deadline moves without a signed command |
 //! | no counter moves before confirm | record and floors against the images that were confirmed |
@@ -74,6 +74,14 @@ pub enum Violation {
     FalseReport(SlotId),
     /// An application ran while golden, key sets and floors were not locked.
     NotLocked,
+    /// An image ran that nobody on the ground let run, or was confirmed without a Confirm.
+    Unasked(Digest),
+    /// A report says of what runs, or of a slot, what is not so.
+    WrongReport,
+    /// The vehicle did not answer at the end.
+    Silent,
+    /// Code that flies panicked.
+    Panicked,
 }
 
 impl fmt::Display for Violation {
@@ -109,6 +117,10 @@ impl fmt::Display for Violation {
                 f,
                 "ground was told that slot {slot:?} holds a confirmed image, and it does not"
             ),
+            Self::Unasked(image) => write!(f, "nobody let {image} run, or confirmed it"),
+            Self::WrongReport => f.write_str("a report says what is not so"),
+            Self::Silent => f.write_str("the vehicle did not answer at the end"),
+            Self::Panicked => f.write_str("code that flies panicked"),
             Self::NotLocked => f.write_str("an application ran, and nothing was locked"),
         }
     }
@@ -128,6 +140,8 @@ pub struct Checker {
     map: MemoryMap,
     golden: Vec<Vec<u8>>,
     released: BTreeSet<Digest>,
+    /// What may run, and what may be confirmed, by what the ground sent; `None`: nobody tells.
+    allowed: Option<[BTreeSet<Digest>; 2]>,
     /// Operation of the flash at the last check.
     seen: u64,
     /// Whether the power was cut, and no loader has looked since.
@@ -156,6 +170,7 @@ impl Checker {
             map,
             golden: golden.collect(),
             released: released.into_iter().collect(),
+            allowed: None,
             seen: 0,
             is_cut: false,
             tolerates_damage: false,
@@ -182,6 +197,21 @@ impl Checker {
     pub const fn tolerating_vandals(mut self) -> Self {
         self.tolerates_vandals = true;
         self.tolerating_damage()
+    }
+
+    /// Holds from now on that nothing runs, and nothing is confirmed, but these and what [`Self::sent`] adds.
+    #[must_use]
+    pub fn allowing_only(mut self, images: impl IntoIterator<Item = Digest>) -> Self {
+        let images: BTreeSet<Digest> = images.into_iter().collect();
+        self.allowed = Some([images.clone(), images]);
+        self
+    }
+
+    /// The ground sent what lets an image run, or what confirms it.
+    pub fn sent(&mut self, image: Digest, is_confirm: bool) {
+        if let Some(allowed) = &mut self.allowed {
+            allowed[usize::from(is_confirm)].insert(image);
+        }
     }
 
     /// What was broken, and when.
@@ -222,6 +252,14 @@ impl Checker {
             && !self.released.contains(image)
         {
             self.report(at, Violation::UnverifiedRan(*image));
+        }
+        if *happening == Happening::NothingBoots {
+            self.report(at, Violation::NothingBootable);
+        }
+        if let (Some([may_run, _]), Happening::Booted { image, .. }) = (&self.allowed, happening)
+            && !may_run.contains(image)
+        {
+            self.report(at, Violation::Unasked(*image));
         }
         if matches!(happening, Happening::Booted { .. }) && !vehicle.supervisor().is_locked() {
             self.report(at, Violation::NotLocked);
@@ -388,6 +426,10 @@ impl Checker {
         self.compare(at, &record);
         let is_confirmed = |slot: &&lightday_boot::SlotRecord| slot.state == SlotState::Confirmed;
         for slot in record.slots.iter().filter(is_confirmed) {
+            let allowed = self.allowed.as_ref();
+            if allowed.is_some_and(|[_, may_be]| !may_be.contains(&slot.image)) {
+                self.report(at, Violation::Unasked(slot.image));
+            }
             self.confirmed.insert(slot.image);
             self.highest_confirmed = self.highest_confirmed.max(slot.security_counter);
         }

@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::people::People;
 use super::rig::{Act, Rig};
 use super::scene::Scene;
-use super::{Cut, Finding, Form, Settings, Tally};
+use super::{Cut, Finding, Form, Settings, Tally, caught};
 use crate::checker::{Checker, Violation};
 use crate::flash::{Operation, SimFlash};
 use crate::rng::Rng;
@@ -82,7 +82,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     let (send, receive) = sync_channel(QUEUE);
     let receive = Mutex::new(receive);
     std::thread::scope(|scope| {
-        for _ in 0..settings.threads {
+        for _ in 0..settings.threads.max(1) {
             scope.spawn(|| explorer.work(&receive));
         }
         explorer.spread(rig, &send);
@@ -131,7 +131,12 @@ impl Explorer<'_> {
             };
             let Ok(point) = point else { return };
             if !self.has_enough() {
-                self.explore(point);
+                let trail = point.trail.clone();
+                let life = || {
+                    self.explore(point);
+                    Vec::new()
+                };
+                self.note::<W, E>(&trail, caught(life));
             }
         }
     }
@@ -249,17 +254,21 @@ impl Explorer<'_> {
             tally.lives += 1;
             tally.most_resets = tally.most_resets.max(resets);
             tally.most_wear = tally.most_wear.max(wear);
-            let findings = violations.into_iter().map(|violation| Finding {
-                geometry: (W, E),
-                ecc: self.ecc,
-                scene: self.scene.name,
-                trail: trail.to_vec(),
-                flips: Vec::new(),
-                slip: None,
-                violation,
-            });
-            tally.findings.extend(findings);
         });
+        self.note::<W, E>(trail, violations);
+    }
+
+    fn note<const W: usize, const E: usize>(&self, trail: &[Cut], violations: Vec<Violation>) {
+        let findings = violations.into_iter().map(|violation| Finding {
+            geometry: (W, E),
+            ecc: self.ecc,
+            scene: self.scene.name,
+            trail: trail.to_vec(),
+            flips: Vec::new(),
+            slip: None,
+            violation,
+        });
+        self.count(|tally| tally.findings.extend(findings));
     }
 
     fn count(&self, change: impl FnOnce(&mut Tally)) {

@@ -12,7 +12,7 @@ use lightday_boot::{Record, Region};
 use super::people::People;
 use super::rig::Rig;
 use super::scene::{Goal, Scene};
-use super::{Finding, Flip, Settings, Tally};
+use super::{Finding, Flip, Settings, Tally, caught};
 use crate::checker::{Checker, Violation};
 use crate::rng::Rng;
 
@@ -50,7 +50,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         for _ in 0..settings.threads {
             scope.spawn(|| {
                 while let Some(flips) = lives.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (found, _) = live(&rig, flips, false);
+                    let found = caught(|| live(&rig, flips, false).0);
                     let Ok(mut findings) = findings.lock() else {
                         return;
                     };
@@ -129,7 +129,10 @@ fn structures<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Vec<Region
     let map = rig.vehicle.config().map;
     let trailers = map.slots.map(|slot| slot.trailer);
     let all = map.record.into_iter().chain(map.key_sets).chain(trailers);
-    all.chain([map.floors, map.pending, map.staging]).collect()
+    let papers = map.golden.map(|copy| copy.trailer);
+    all.chain([map.floors, map.pending, map.staging, map.block])
+        .chain(papers)
+        .collect()
 }
 
 /// The bytes of a structure that are looked at.
@@ -176,6 +179,8 @@ fn pairs<const W: usize, const E: usize>(
     let in_use = structures.iter().filter(|addresses| !addresses.is_empty());
     let all = in_use.cycle().take(settings.pairs);
     all.filter_map(|addresses| Some([draw(addresses)?, draw(addresses)?]))
+        // One bit twice is none.
+        .filter(|[one, other]| one != other)
         .collect()
 }
 
@@ -193,7 +198,8 @@ fn live<const W: usize, const E: usize>(
     let people = rig.people();
     let vehicle = rig.vehicle.cut_off(flash.clone(), rig.now());
     let checker = Checker::new(&vehicle, people.released()).tolerating_damage();
-    let mut life = rig.cut_off(flash, checker).towards(OBEYS);
+    let checker = checker.allowing_only(people.released());
+    let mut life = rig.cut_off(flash, checker).towards(OBEYS).damaged();
     life.story = is_told.then(Vec::new);
     let end = life.run_to_end();
     let mut found: Vec<Violation> = Vec::new();

@@ -424,7 +424,7 @@ fn on<const WRITE: usize, const ERASE: usize>(
                 what,
             };
             let mut tally = explore::scene(&people, scene, ecc, settings).map_err(fails)?;
-            // A flip that is corrected was none; one that is not is the same with and without ECC.
+            // With ECC a single flip is corrected; what cannot be read is explored as torn words.
             if settings.flips && !ecc {
                 tally.add(flips::scene(&people, scene, settings).map_err(fails)?);
             }
@@ -441,6 +441,12 @@ fn on<const WRITE: usize, const ERASE: usize>(
         }
     }
     Ok(sum)
+}
+
+/// What a life broke; a panic of it is a violation, too.
+fn caught(life: impl FnOnce() -> Vec<Violation>) -> Vec<Violation> {
+    let life = std::panic::AssertUnwindSafe(life);
+    std::panic::catch_unwind(life).unwrap_or_else(|_| vec![Violation::Panicked])
 }
 
 /// What one life came to, told line by line.

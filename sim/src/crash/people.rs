@@ -63,6 +63,8 @@ pub enum Ask {
     EpochSwitch,
     /// The command that ends the silence after a lost record.
     Resync,
+    /// The command that asks for a report.
+    Report,
     /// Nothing: the vehicle is left alone.
     Wait,
 }
@@ -156,6 +158,11 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
     /// Every image that release signed, golden among them.
     pub fn released(&self) -> impl Iterator<Item = Digest> {
         self.digests.values().copied().chain([self.golden])
+    }
+
+    /// What may run without a word from the ground: golden, and the image of the launch.
+    pub fn at_launch(&self) -> [Digest; 2] {
+        [self.golden, self.image(Which::Old)]
     }
 
     /// The crew whose link keys the vehicle has.
@@ -273,6 +280,7 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
         },
         Ask::BootGolden => Action::BootGolden,
         Ask::Hold => Action::Hold { held: true },
+        Ask::Report => Action::ReportRequest,
         Ask::EpochSwitch => Action::EpochSwitch { epoch },
         // Ground knows the numbers from the reports before the loss: it leaves room for what it missed.
         Ask::Resync => Action::Resync {

@@ -8,8 +8,9 @@
 
 use std::collections::VecDeque;
 
+use lightday_boot::SlotRecord;
 use lightday_trust::Direction;
-use lightday_wire::report::ReportFrame;
+use lightday_wire::report::{ReportFrame, SlotReport};
 use lightday_wire::{ObjectKind, Report, SlotId, SlotState, canon};
 
 use super::people::{Ask, People};
@@ -22,8 +23,8 @@ use crate::vehicle::{Happening, Vehicle};
 /// What is due within this time is done before anything is sent.
 const REST: Span = Span::from_secs(1);
 /// How often something is sent, or waited for, until a scene counts as stuck.
-const MAX_ROUNDS: u32 = 24;
-/// The first wait; each is twice as long as the one before it.
+const MAX_ROUNDS: u32 = 13;
+/// The first wait; each is twice as long as the one before it: less than three days, over a lease of one, all in all.
 const FIRST_WAIT: Span = Span::from_secs(30);
 /// The longest wait: over the end of a lease.
 const LONGEST_WAIT: Span = Span::from_hours(30);
@@ -56,6 +57,10 @@ pub struct Rig<'p, const WRITE: usize, const ERASE: usize> {
     frames: VecDeque<Vec<u8>>,
     rounds: u32,
     events: u64,
+    /// Reports that were heard.
+    heard: u64,
+    /// Whether the flash is damaged for good: what cannot be saved is told as long as RAM knows it.
+    is_damaged: bool,
     /// What has happened, line by line, where somebody wants to read it.
     pub story: Option<Vec<String>>,
 }
@@ -74,7 +79,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         if scene.is_record_lost {
             wipe_record(&mut vehicle);
         }
-        let checker = Checker::new(&vehicle, people.released());
+        let checker = Checker::new(&vehicle, people.released()).allowing_only(people.at_launch());
         let mut rig = Self {
             people,
             scene,
@@ -86,6 +91,8 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             frames: VecDeque::new(),
             rounds: 0,
             events: 0,
+            heard: 0,
+            is_damaged: false,
             story: None,
         };
         if !scene.before.is_empty() {
@@ -112,6 +119,8 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             frames: VecDeque::new(),
             rounds: 0,
             events: 0,
+            heard: 0,
+            is_damaged: false,
             story: self.story.clone(),
         };
         let lost = Happening::PowerLost;
@@ -123,7 +132,15 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
     /// Lets something of the flash go wrong at an operation, or from it on.
     #[must_use]
     pub fn failing(mut self, operation: u64, fault: Fault) -> Self {
+        self.is_damaged = !matches!(fault, Fault::Skipped | Fault::Refused);
         self.vehicle.flash_mut().fail_at(operation, fault);
+        self
+    }
+
+    /// The same with flash that is damaged already.
+    #[must_use]
+    pub const fn damaged(mut self) -> Self {
+        self.is_damaged = true;
         self
     }
 
@@ -158,6 +175,35 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
                 Act::Stuck => return Err(self.stuck()),
             }
         }
+    }
+
+    /// Whether the vehicle, whatever it has come to, comes to rest and answers a signed request at once. One whose
+    /// record is lost hears no request: it has to send its beacon.
+    pub fn answers(&mut self) -> bool {
+        let rests_by = self.now + Span::from_hours(1);
+        while !self.is_at_rest() {
+            if self.event(self.vehicle.next_event()) == Act::Stuck || self.now > rests_by {
+                return false;
+            }
+        }
+        let heard = self.heard;
+        let patience = match self.checker.record() {
+            Some(_) => Span::from_secs(60),
+            None => Span::from_hours(3),
+        };
+        let until = self.now + patience;
+        if let Some(agent) = self.vehicle.agent() {
+            let record = agent.record().clone();
+            for frame in self.people.frames(Ask::Report, &record) {
+                self.vehicle.receive(self.now, &frame);
+            }
+        }
+        while self.heard == heard && self.vehicle.next_event() <= until {
+            if self.event(self.vehicle.next_event()) == Act::Stuck {
+                return false;
+            }
+        }
+        self.heard > heard
     }
 
     /// What a vehicle that does not reach its goals has come to.
@@ -236,6 +282,11 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             self.alone_until = self.now + Span::from_ms(wait.min(LONGEST_WAIT.ms()));
         }
         self.rounds += 1;
+        match ask {
+            Ask::Authorize(which) => self.checker.sent(self.people.image(which), false),
+            Ask::Confirm(which) => self.checker.sent(self.people.image(which), true),
+            _ => {}
+        }
         self.frames = self.people.frames(ask, &record).into();
         if let Some(story) = &mut self.story {
             story.push(format!("{} ground   sends {ask:?}", self.now));
@@ -255,6 +306,19 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             self.checker.report(self.now, Violation::Unreadable);
             return;
         };
+        self.heard += 1;
+        let is_running = self
+            .vehicle
+            .running()
+            .is_none_or(|at| at == report.running.0);
+        let is_slot = |(slot, told): (&SlotRecord, &SlotReport)| slot.state == told.state;
+        let record = self.checker.record();
+        let is_so = record.is_none_or(|r| r.slots.iter().zip(&report.slots).all(is_slot));
+        // What lies in unstable cells nobody can say, and whoever is damaged tells what he believes.
+        let is_known = self.vehicle.flash().is_stable() && !self.is_damaged;
+        if is_known && !(is_running && is_so) {
+            self.checker.report(self.now, Violation::WrongReport);
+        }
         for (slot, told) in SlotId::ALL.into_iter().zip(report.slots) {
             if told.state == SlotState::Confirmed {
                 let flash = self.vehicle.flash();

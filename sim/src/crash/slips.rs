@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::people::People;
 use super::rig::Rig;
 use super::scene::Scene;
-use super::{Finding, Settings, Slip, SlipKind, Tally};
+use super::{Finding, Settings, Slip, SlipKind, Tally, caught};
 use crate::checker::Violation;
 use crate::flash::{Fault, Operation};
 
@@ -40,7 +40,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
                 while let Some(slip) = slips.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let at = usize::try_from(slip.operation - first).unwrap_or(0);
                     let address = journal.get(at).map_or(0, Operation::address);
-                    let violations = live(people, scene, *slip, address, None);
+                    let violations = caught(|| live(people, scene, *slip, address, None));
                     let Ok(mut found) = found.lock() else { return };
                     let findings = violations
                         .into_iter()
@@ -126,14 +126,14 @@ fn live<const W: usize, const E: usize>(
     life.story = story.is_some().then(Vec::new);
     let end = life.run_to_end();
     let mut found: Vec<Violation> = Vec::new();
-    found.extend(life.checker.violations().iter().map(|(_, v)| v.clone()));
     let is_once = matches!(slip.kind, SlipKind::Skipped | SlipKind::Refused);
     match end {
         Err(why) if is_once => found.push(Violation::Stuck(why)),
         // What the vehicle is left with has to listen.
-        Err(why) if life.vehicle.agent().is_none() => found.push(Violation::Stuck(why)),
+        Err(_) if !life.answers() => found.push(Violation::Silent),
         _ => {}
     }
+    found.extend(life.checker.violations().iter().map(|(_, v)| v.clone()));
     if let (Some(story), Some(told)) = (story, life.story.take()) {
         *story = told;
     }

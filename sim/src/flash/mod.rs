@@ -272,6 +272,12 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.bytes.get(range.start as usize..range.end as usize)
     }
 
+    /// Whether every cell reads the same each time.
+    #[must_use]
+    pub const fn is_stable(&self) -> bool {
+        self.unstable.is_empty()
+    }
+
     /// Whether the byte at `address` was programmed since its last erase.
     #[must_use]
     pub fn is_programmed_at(&self, address: u32) -> bool {

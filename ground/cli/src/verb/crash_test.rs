@@ -12,6 +12,8 @@ use serde_json::json;
 use crate::error::{Error, Kind, Result};
 use crate::out;
 
+/// Golden.
+const GOLDEN: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v1.bin");
 /// What the vehicle is launched with.
 const OLD: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v2.bin");
 /// What is brought.
@@ -23,8 +25,10 @@ const NEW: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v3.b
 /// of the flash and each form of a cut: not done, torn (a random subset of its bits), and done but unstable. Each
 /// life has to reach the scene's goals, and after each event the invariants are checked: something verified can
 /// boot, nothing unverified ran, golden is untouched, trials end, no counter moves before confirm, no number goes
-/// down, no report tells a success that is not so. With --depth 2 the power fails a second time at every operation
-/// of the boot, record and commit path on the way back; with --depth 3 a third time, sampled.
+/// down, no report tells a success that is not so. With --depth 2, where the first cut met the boot, record and
+/// commit path, the power fails a second time at every such operation until the vehicle is at rest again; with
+/// --depth 3 a third time, sampled. Besides, with the power on, every operation is skipped or refused once, and from
+/// every operation on no erase works, or its block is dead.
 ///
 /// The exit code is 0 only if nothing was found. What is found comes with the command that replays it.
 ///
@@ -35,7 +39,7 @@ const NEW: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v3.b
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// Most power cuts in one life; 0: only flip bits.
+    /// Most power cuts in one life; 0: none.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     depth: u8,
     /// Of the third cuts, explore one in so many.
@@ -144,7 +148,7 @@ impl Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    let images = Images::new(OLD, OLD, NEW);
+    let images = Images::new(GOLDEN, OLD, NEW);
     let settings = args.settings();
     if let Some(what) = args.replay() {
         return replay(args, &images, &settings, what);
