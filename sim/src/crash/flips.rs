@@ -130,7 +130,7 @@ fn structures<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Vec<Region
     let trailers = map.slots.map(|slot| slot.trailer);
     let all = map.record.into_iter().chain(map.key_sets).chain(trailers);
     let papers = map.golden.map(|copy| copy.trailer);
-    all.chain([map.floors, map.pending, map.staging, map.block])
+    all.chain([map.floors, map.pending, map.staging])
         .chain(papers)
         .collect()
 }
