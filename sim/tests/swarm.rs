@@ -1,4 +1,4 @@
-//! The swarm: one seed draws everything (link, passes, geometry, application, commands, cuts, faults of the flash,
+//! The swarm: one seed draws everything (link, passes, geometry, application, rollback, cuts, faults of the flash,
 //! upsets, intruder), and the invariants must hold whatever comes of it.
 //!
 //! `LIGHTDAY_SWARM=2000 cargo test --release -p lightday-sim --test swarm -- --nocapture` flies more than CI

@@ -62,19 +62,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     ecc: bool,
     settings: &Settings,
 ) -> Result<Tally, String> {
-    let mut plain = Rig::new(people, scene, ecc)?;
-    plain.run_to_end()?;
-    let explorer = Explorer {
-        settings,
-        scene,
-        ecc,
-        nominal: Nominal {
-            resets: plain.vehicle.supervisor().resets(),
-            wear: worn(&plain),
-        },
-        tally: Mutex::default(),
-    };
-    explorer.finish(&plain, &[], Ok(()));
+    let explorer = Explorer::new(people, scene, ecc, settings)?;
     if settings.depth == 0 {
         return Ok(explorer.tally.into_inner().unwrap_or_default());
     }
@@ -101,7 +89,30 @@ fn worn<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> u32 {
         .unwrap_or(0)
 }
 
-impl Explorer<'_> {
+impl<'e> Explorer<'e> {
+    /// Lives the life without a cut, which the others are held against.
+    fn new<const W: usize, const E: usize>(
+        people: &People<W, E>,
+        scene: &'static Scene,
+        ecc: bool,
+        settings: &'e Settings,
+    ) -> Result<Self, String> {
+        let mut plain = Rig::new(people, scene, ecc)?;
+        plain.run_to_end()?;
+        let explorer = Self {
+            settings,
+            scene,
+            ecc,
+            nominal: Nominal {
+                resets: plain.vehicle.supervisor().resets(),
+                wear: worn(&plain),
+            },
+            tally: Mutex::default(),
+        };
+        explorer.finish(&plain, &[], Ok(()));
+        Ok(explorer)
+    }
+
     /// Runs the life without a cut, and hands every point of it out.
     fn spread<'p, const W: usize, const E: usize>(
         &self,
@@ -151,8 +162,9 @@ impl Explorer<'_> {
     fn explore<const W: usize, const E: usize>(&self, point: Point<'_, W, E>) {
         let Point { mut rig, trail } = point;
         self.count(|tally| tally.cut(trail.len()));
-        let goes_deeper = trail.len() < self.settings.depth && self.is_commit(&rig, trail.last());
-        let mut is_recovering = goes_deeper;
+        let is_commit = |cut: &Cut| is_on_commit_path(&rig, cut.address);
+        let mut is_recovering =
+            trail.len() < self.settings.depth && trail.last().is_some_and(is_commit);
         let end = loop {
             let act = if is_recovering {
                 let mut points = Vec::new();
@@ -178,14 +190,6 @@ impl Explorer<'_> {
             }
         };
         self.finish(&rig, &trail, end);
-    }
-
-    fn is_commit<const W: usize, const E: usize>(
-        &self,
-        rig: &Rig<'_, W, E>,
-        cut: Option<&Cut>,
-    ) -> bool {
-        cut.is_some_and(|cut| is_on_commit_path(rig, cut.address))
     }
 
     /// Two cuts are explored completely, more of them sampled.
@@ -293,10 +297,7 @@ fn half_done<const W: usize, const E: usize>(
 }
 
 /// Whether what lies there decides what boots, or what was heard: everything but images and symbols.
-pub(super) fn is_on_commit_path<const W: usize, const E: usize>(
-    rig: &Rig<'_, W, E>,
-    address: u32,
-) -> bool {
+fn is_on_commit_path<const W: usize, const E: usize>(rig: &Rig<'_, W, E>, address: u32) -> bool {
     let map = rig.vehicle.config().map;
     let trailers = map.slots.map(|slot| slot.trailer);
     let all = map.record.into_iter().chain(map.key_sets).chain(trailers);
@@ -315,18 +316,7 @@ pub(super) fn follow<const W: usize, const E: usize>(
     trail: &[Cut],
     settings: &Settings,
 ) -> Result<(Vec<String>, Tally), String> {
-    let mut plain = Rig::new(people, scene, ecc)?;
-    plain.run_to_end()?;
-    let explorer = Explorer {
-        settings,
-        scene,
-        ecc,
-        nominal: Nominal {
-            resets: plain.vehicle.supervisor().resets(),
-            wear: worn(&plain),
-        },
-        tally: Mutex::default(),
-    };
+    let explorer = Explorer::new(people, scene, ecc, settings)?;
     let mut rig = Rig::new(people, scene, ecc)?;
     rig.story = Some(Vec::new());
     let mut followed = Vec::new();

@@ -4,15 +4,12 @@
 //! The bytes that were programmed since their last erase, and a few erased ones behind each run of them. Of images
 //! one byte in some hundreds: their digest is read back at every boot.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use lightday_boot::{Record, Region};
 
 use super::people::People;
 use super::rig::Rig;
 use super::scene::{Goal, Scene};
-use super::{Finding, Flip, Settings, Tally, caught};
+use super::{Finding, Flip, Settings, Tally, caught, live_all};
 use crate::checker::{Checker, Violation};
 use crate::rng::Rng;
 
@@ -44,33 +41,18 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         .chunks(1)
         .chain(pairs.iter().map(|pair| &pair[..]))
         .collect();
-    let next = AtomicUsize::new(0);
-    let findings = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..settings.threads {
-            scope.spawn(|| {
-                while let Some(flips) = lives.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = caught(|| live(&rig, flips, false).0);
-                    let Ok(mut findings) = findings.lock() else {
-                        return;
-                    };
-                    findings.extend(
-                        found
-                            .into_iter()
-                            .map(|v| finding::<WRITE, ERASE>(scene, flips, v)),
-                    );
-                    if findings.len() >= settings.most_findings {
-                        return;
-                    }
-                }
-            });
-        }
+    let findings = live_all(&lives, settings, |flips| {
+        let found = caught(|| live(&rig, flips, false).0);
+        let findings = found.into_iter();
+        findings
+            .map(|v| finding::<WRITE, ERASE>(scene, flips, v))
+            .collect()
     });
     Ok(Tally {
         flips: singles.len() as u64,
         pairs: pairs.len() as u64,
         lives: lives.len() as u64,
-        findings: findings.into_inner().unwrap_or_default(),
+        findings,
         ..Tally::default()
     })
 }

@@ -4,13 +4,10 @@
 //! A single slip must not keep a life from its goals. What fails for good may: then the invariants have to hold, and
 //! the vehicle has to run something verified at the end.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::people::People;
 use super::rig::Rig;
 use super::scene::Scene;
-use super::{Finding, Settings, Slip, SlipKind, Tally, caught};
+use super::{Finding, Settings, Slip, SlipKind, Tally, caught, live_all};
 use crate::checker::Violation;
 use crate::flash::{Fault, Operation};
 
@@ -32,31 +29,19 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         .zip(&journal)
         .flat_map(|(operation, _)| SlipKind::ALL.map(|kind| Slip { operation, kind }))
         .collect();
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..settings.threads {
-            scope.spawn(|| {
-                while let Some(slip) = slips.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let at = usize::try_from(slip.operation - first).unwrap_or(0);
-                    let address = journal.get(at).map_or(0, Operation::address);
-                    let violations = caught(|| live(people, scene, *slip, address, None));
-                    let Ok(mut found) = found.lock() else { return };
-                    let findings = violations
-                        .into_iter()
-                        .map(|v| finding::<WRITE, ERASE>(scene, *slip, v));
-                    found.extend(findings);
-                    if found.len() >= settings.most_findings {
-                        return;
-                    }
-                }
-            });
-        }
+    let findings = live_all(&slips, settings, |slip| {
+        let at = usize::try_from(slip.operation - first).unwrap_or(0);
+        let address = journal.get(at).map_or(0, Operation::address);
+        let violations = caught(|| live(people, scene, *slip, address, None));
+        let findings = violations.into_iter();
+        findings
+            .map(|v| finding::<WRITE, ERASE>(scene, *slip, v))
+            .collect()
     });
     Ok(Tally {
         slips: slips.len() as u64,
         lives: slips.len() as u64,
-        findings: found.into_inner().unwrap_or_default(),
+        findings,
         ..Tally::default()
     })
 }
