@@ -4,7 +4,7 @@
 //! that builds `core` from source, as [`no_std`] finds it. What is built lies in
 //! `target/firmware/`: `loader.elf`, `flight-NAME.elf` and `factory`.
 
-mod elf;
+pub mod elf;
 mod panics;
 
 use std::fs;

@@ -20,6 +20,7 @@ mod repro;
 mod run;
 mod seeded;
 mod size_probe;
+mod sizes;
 mod steps;
 mod unit;
 
@@ -70,6 +71,8 @@ enum Verb {
     Firmware,
     /// Fly the firmware on an emulated board: updates, bad versions, power cuts.
     Qemu(qemu::Options),
+    /// Link loader and agent for two targets, by feature, and print what they take of flash and RAM.
+    Sizes,
     /// Fuzz every parser (needs the nightly toolchain and cargo-fuzz).
     Fuzz {
         /// Seconds for each target.
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Verb::Seeded => steps::run_one(Step::Seeded),
         Verb::Firmware => steps::run_one(Step::Firmware),
         Verb::Qemu(options) => steps::run_one(Step::Qemu(options)),
+        Verb::Sizes => sizes::run(),
         Verb::Fuzz { seconds } => steps::run_one(Step::Fuzz { seconds }),
         Verb::Bench { what, args } => bench(what, &args),
     };

@@ -124,6 +124,12 @@ pub fn run() -> Result<Outcome, Failure> {
                 format!("{package} does not build with `core` alone for {target}: {failure}")
             })?;
         }
+        println!("    lightday-agent without features for {target}");
+        let mut command = compiler.build(target, "core");
+        command.args(["--lib", "-p", "lightday-agent", "--no-default-features"]);
+        run::check(command).map_err(|failure| {
+            format!("lightday-agent does not build without features for {target}: {failure}")
+        })?;
         for (package, feature) in WITH_HEAP {
             println!("    {package} with {feature} (core and alloc) for {target}");
             let mut command = compiler.build(target, "core,alloc");

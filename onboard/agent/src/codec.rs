@@ -3,9 +3,9 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::{Region, flash};
-use lightday_delta::{
-    DecodeError, Decoder, IoError, Lengths, ModelState, PatchIo, StoreDecoder, model_ram,
-};
+#[cfg(feature = "model")]
+use lightday_delta::ModelState;
+use lightday_delta::{DecodeError, Decoder, IoError, Lengths, PatchIo, StoreDecoder, model_ram};
 use lightday_wire::{CodecId, Payload, Refusal};
 
 /// Bytes at the front of a payload that may say what its decoder needs.
@@ -25,6 +25,7 @@ pub(crate) struct Memory {
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum AnyDecoder {
     Store(StoreDecoder),
+    #[cfg(feature = "model")]
     Model(ModelState),
     #[cfg(feature = "zstd")]
     BsdiffZstd(lightday_delta::BsdiffZstdDecoder),
@@ -35,7 +36,7 @@ pub(crate) fn check(payload: &Payload, memory: Memory) -> Result<(), Refusal> {
     let room = match payload.codec {
         CodecId::Store => memory.ram,
         CodecId::BsdiffZstd if cfg!(feature = "zstd") => memory.heap,
-        CodecId::Model if memory.ram > 0 => memory.ram,
+        CodecId::Model if cfg!(feature = "model") && memory.ram > 0 => memory.ram,
         _ => return Err(Refusal::UnsupportedCodec),
     };
     if !payload.params.is_empty() {
@@ -70,18 +71,20 @@ pub(crate) fn open(
     check(payload, memory)?;
     match payload.codec {
         CodecId::Store => Ok(AnyDecoder::Store(StoreDecoder::new(lengths))),
+        #[cfg(feature = "model")]
         CodecId::Model => Ok(AnyDecoder::Model(ModelState::new(lengths))),
         #[cfg(feature = "zstd")]
         CodecId::BsdiffZstd => Ok(AnyDecoder::BsdiffZstd(
             lightday_delta::BsdiffZstdDecoder::new(lengths, memory.heap),
         )),
-        #[cfg(not(feature = "zstd"))]
-        CodecId::BsdiffZstd => Err(Refusal::UnsupportedCodec),
+        #[cfg(not(all(feature = "zstd", feature = "model")))]
+        _ => Err(Refusal::UnsupportedCodec),
     }
 }
 
 impl AnyDecoder {
     /// As [`Decoder::produce`], with the RAM that the manifest states: the same bytes at every call.
+    #[cfg_attr(not(feature = "model"), allow(unused_variables))]
     pub(crate) fn produce(
         &mut self,
         ram: &mut [u8],
@@ -90,6 +93,7 @@ impl AnyDecoder {
     ) -> Result<usize, DecodeError> {
         match self {
             Self::Store(decoder) => decoder.produce(io, out),
+            #[cfg(feature = "model")]
             Self::Model(state) => state.produce(ram, io, out),
             #[cfg(feature = "zstd")]
             Self::BsdiffZstd(decoder) => decoder.produce(io, out),
