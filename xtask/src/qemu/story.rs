@@ -14,8 +14,11 @@ use super::machine::Machine;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two sendings of the same frames: what was lost is sent again, what is there is passed over.
 const AGAIN: Duration = Duration::from_secs(8);
-/// Bytes of stack that the linker script keeps free for the application.
-const STACK: u32 = 256 << 10;
+/// Whose stack is measured: how the line begins that tells its bytes, and how many the linker script keeps free.
+const STACKS: [(&str, u32); 2] = [
+    ("flight 1: ", 256 << 10),
+    ("loader: 2.0.0 from B, ", 512 << 10),
+];
 const ERASE_LEN: usize = 256 << 10;
 /// Erase blocks of each bank that no flight may ever change: loader, provision, key sets, golden, launch key set.
 const UNTOUCHED: [&[usize]; 2] = [&[0, 1, 2, 4, 9, 10, 11], &[1, 5, 6, 7, 15]];
@@ -202,7 +205,7 @@ fn good(act: &Act) -> Result<(), Failure> {
         },
     )?;
     heard(&texts, "flight 2 from Slot(B)")?;
-    check_stack(&texts)?;
+    check_stacks(&texts)?;
     let confirm = [act.ground.order(&["confirm", "1"])?];
     act.until("by command it is confirmed", &confirm, |f| {
         says(f, "running", "B")
@@ -262,23 +265,27 @@ fn must_revert(act: &Act, bad: &Bad) -> Result<(), Failure> {
     }
 }
 
-/// The stack that flight 1 used while it received, solved and patched.
-fn check_stack(texts: &[String]) -> Result<(), Failure> {
-    let used = texts.iter().filter_map(|text| {
-        let bytes = text
-            .strip_prefix("flight 1: ")?
-            .strip_suffix(" B of stack used")?;
-        bytes.parse::<u32>().ok()
-    });
-    match used.max() {
-        Some(bytes) if bytes <= STACK => {
-            println!("    flight 1 used {bytes} B of stack, of {STACK}");
-            Ok(())
+/// The stacks that flight 1 used while it received, solved and patched, and the loader when it booted flight 2.
+fn check_stacks(texts: &[String]) -> Result<(), Failure> {
+    for (begins, kept) in STACKS {
+        let used = texts.iter().filter_map(|text| {
+            let bytes = text
+                .strip_prefix(begins)?
+                .strip_suffix(" B of stack used")?;
+            bytes.parse::<u32>().ok()
+        });
+        match used.max() {
+            Some(bytes) if bytes <= kept => {
+                println!("    {begins}{bytes} B of stack used, of {kept}");
+            }
+            other => {
+                return Err(Failure(format!(
+                    "{begins}{other:?} B of stack used, of {kept}: {texts:#?}"
+                )));
+            }
         }
-        other => Err(Failure(format!(
-            "flight 1 used {other:?} B of stack, of {STACK}: {texts:#?}"
-        ))),
     }
+    Ok(())
 }
 
 fn heard(texts: &[String], what: &str) -> Result<(), Failure> {

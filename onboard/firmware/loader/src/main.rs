@@ -18,6 +18,7 @@ mod kept;
 mod machine;
 mod monitor;
 mod pmp;
+mod stack;
 mod start;
 mod trap;
 mod watch;
@@ -28,7 +29,7 @@ use core::panic::PanicInfo;
 use lightday_boot::{Boot, Supervisor as _, flash, load};
 use lightday_firmware_board::map::{APPLICATION_RAM, MAP, RAM_LEN};
 use lightday_firmware_board::provision::Provision;
-use lightday_firmware_board::text;
+use lightday_firmware_board::text::{self, Line};
 use lightday_firmware_board::uart::Uart;
 use lightday_trust::digest::sha256;
 use lightday_wire::{Location, ResetCause, SlotId};
@@ -46,7 +47,7 @@ extern "C" fn boot() -> ! {
             start::enter(code(location))
         }
         Err(why) => {
-            machine::with(|machine| text::say(&mut machine.uart, format_args!("loader: {why}")));
+            machine::with(|machine| Line::of("loader: ").text(why).send(&mut machine.uart));
             // Reads may get better: another try in a second.
             for _ in 0..clock::TICKS_A_SECOND {
                 clock::wait();
@@ -63,10 +64,9 @@ fn choose(machine: &mut Machine) -> Result<Location, &'static str> {
         uart,
         monitor,
     } = machine;
-    text::say(
-        uart,
-        format_args!("loader: reset by {:?}", monitor.reset_cause()),
-    );
+    Line::of("loader: reset by ")
+        .text(name_of(monitor.reset_cause()))
+        .send(uart);
     let provision =
         Provision::load(flash).ok_or("no provision: this flash came from no factory")?;
     MAP.check(flash)
@@ -74,10 +74,23 @@ fn choose(machine: &mut Machine) -> Result<Location, &'static str> {
     let boot = load(flash, &MAP, provision.identity, monitor)
         .map_err(|_| "nothing on board may run and has its digest")?;
     let version = copy(flash, &boot)?;
-    text::say(
-        uart,
-        format_args!("loader: {version} from {:?}", boot.location),
-    );
+    let from = match boot.location {
+        Location::Slot(SlotId::A) => "A",
+        Location::Slot(SlotId::B) => "B",
+        Location::Golden => "golden",
+    };
+    Line::of("loader: ")
+        .number(version.major.into())
+        .text(".")
+        .number(version.minor.into())
+        .text(".")
+        .number(version.patch.into())
+        .text(" from ")
+        .text(from)
+        .text(", ")
+        .number(stack::of_loader())
+        .text(" B of stack used")
+        .send(uart);
     monitor.kick();
     if !monitor.is_locked() {
         return Err("nothing is locked");
@@ -100,6 +113,20 @@ fn copy(flash: &mut cfi::Cfi, boot: &Boot) -> Result<lightday_wire::Version, &'s
         return Err("the image in RAM has another digest");
     }
     Ok(image.version)
+}
+
+/// A reset's cause, for people.
+const fn name_of(cause: ResetCause) -> &'static str {
+    match cause {
+        ResetCause::Unknown => "something unknown",
+        ResetCause::PowerOn => "power on",
+        ResetCause::BrownOut => "brown-out",
+        ResetCause::Upset => "upset",
+        ResetCause::Watchdog => "watchdog",
+        ResetCause::Software => "software",
+        ResetCause::Deadline => "deadline",
+        ResetCause::Fault => "fault",
+    }
 }
 
 /// What tells the application what it was booted as.

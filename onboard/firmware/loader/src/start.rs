@@ -4,7 +4,7 @@ use core::arch::global_asm;
 
 use lightday_firmware_board::map::APPLICATION_RAM;
 
-// In flash: copies the loader to RAM, clears what is zero, goes on there. Nothing runs in flash after that, so that
+// In flash: copies the loader to RAM, clears what is zero, paints the stacks, goes on there. Nothing runs in flash after that, so that
 // the flash may be given commands.
 global_asm!(
     ".section .start, \"ax\"",
@@ -30,7 +30,14 @@ global_asm!(
     "sw zero, 0(t1)",
     "addi t1, t1, 4",
     "j 3b",
-    "4: la sp, __trap_stack",
+    // Both stacks are painted, so that it shows how deep they were.
+    "4: la t1, __stack_end",
+    "la t2, __trap_stack",
+    "li t3, 0x5aa5c33c",
+    "5: sw t3, 0(t1)",
+    "addi t1, t1, 4",
+    "bltu t1, t2, 5b",
+    "la sp, __trap_stack",
     "csrw mscratch, sp",
     "la sp, __stack",
     "la t0, trap_entry",

@@ -6,14 +6,14 @@ use embedded_storage::nor_flash::NorFlash as _;
 use lightday_boot::{Elapsed, Region, Supervisor as _};
 use lightday_firmware_board::call::{Call, MAX_PROGRAM, Status};
 use lightday_firmware_board::map::{APPLICATION_RAM, ERASE_LEN, RAM_LEN, locked};
-use lightday_firmware_board::text;
+use lightday_firmware_board::text::Line;
 use lightday_wire::ResetCause;
 
 use crate::cfi::{Cfi, CfiError};
 use crate::clock;
 use crate::machine::{self, Machine};
 use crate::start::Frame;
-use crate::{monitor, watch};
+use crate::{monitor, stack, watch};
 
 const TICK: u32 = 0x8000_0007;
 const CALL: u32 = 8;
@@ -48,10 +48,16 @@ extern "C" fn trap(frame: &mut Frame) {
         return machine::with(|machine| call(machine, frame));
     }
     machine::with(|machine| {
-        text::say(
-            &mut machine.uart,
-            format_args!("monitor: fault {cause} at {at:#x}, value {value:#x}: reset"),
-        );
+        Line::of("monitor: fault ")
+            .number(cause)
+            .text(" at ")
+            .hex(at)
+            .text(", value ")
+            .hex(value)
+            .text(", ")
+            .number(stack::of_monitor())
+            .text(" B of stack used: reset")
+            .send(&mut machine.uart);
         machine.monitor.reset(ResetCause::Fault)
     })
 }
