@@ -27,8 +27,8 @@ use embedded_storage::nor_flash::{
     self, ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-pub use self::cut::CutForm;
 use self::cut::Unstable;
+pub use self::cut::{CutForm, FLICKERS_ONE_IN};
 pub use self::faults::Fault;
 use self::faults::Planned;
 pub use self::journal::Operation;
@@ -48,7 +48,7 @@ pub enum FlashError {
     Protected(u32),
     /// Power is off.
     PowerLost,
-    /// What lies at this address cannot be read: on ECC parts a granule that was torn.
+    /// What lies at this address cannot be read: on ECC parts a granule that is torn or unstable.
     Uncorrectable(u32),
     /// The erase block at this address took no program, or no erase.
     Worn(u32),
@@ -368,8 +368,11 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         {
             return Err(FlashError::Uncorrectable(address(granule * WRITE)));
         }
+        let word = self.ecc.then_some(WRITE);
         for unstable in &self.unstable {
-            unstable.disturb(self.stats.reads, range, buf);
+            if let Some(at) = unstable.disturb(self.stats.reads, range, word, buf) {
+                return Err(FlashError::Uncorrectable(address(at)));
+            }
         }
         Ok(())
     }

@@ -165,6 +165,63 @@ fn unstable_bits_read_differently_until_they_are_erased() {
     assert!(reads.iter().all(|r| r[8..] == [0xff; 8]));
 }
 
+#[test]
+fn a_cut_may_leave_one_bit_or_lack_one() {
+    let ones = |bytes: &[u8]| bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    for seed in 0..32 {
+        for (form, erased, programmed) in [
+            (CutForm::Barely(seed), 1, 64 * 8 - 1),
+            (CutForm::Nearly(seed), 64 * 8 - 1, 64 * 7 + 1),
+        ] {
+            let mut f = flash();
+            f.cut_at(0, form);
+            assert_eq!(f.write(0, &[0xfe; 64]), Err(FlashError::PowerLost));
+            f.power_on();
+            assert_eq!(ones(&read(&mut f, 0, 64).unwrap()), programmed, "{form:?}");
+            let mut f = flash();
+            f.write(64, &[0; 64]).unwrap();
+            f.cut_at(1, form);
+            assert_eq!(f.erase(64, 128), Err(FlashError::PowerLost));
+            f.power_on();
+            assert_eq!(ones(&read(&mut f, 64, 64).unwrap()), erased, "{form:?}");
+            // Only a whole erase makes it programmable.
+            assert!(f.write(64, &[0; 64]).is_err());
+        }
+    }
+}
+
+#[test]
+fn on_ecc_parts_one_word_faults_where_one_bit_was_torn() {
+    for form in [CutForm::Barely(1), CutForm::Nearly(1)] {
+        let mut f = flash().with_ecc();
+        f.write(0, &[0; 64]).unwrap();
+        f.cut_at(1, form);
+        assert_eq!(f.erase(0, 64), Err(FlashError::PowerLost));
+        f.power_on();
+        let faults = (0..16).filter(|word| read(&mut f, word * 4, 4).is_err());
+        assert_eq!(faults.count(), 1, "{form:?}");
+    }
+}
+
+#[test]
+fn cells_that_flicker_read_well_most_of_the_time_and_fault_on_ecc_parts() {
+    for ecc in [false, true] {
+        let mut f = if ecc { flash().with_ecc() } else { flash() };
+        f.cut_at(0, CutForm::Flickers(5));
+        assert_eq!(f.write(0, &[0; 8]), Err(FlashError::PowerLost));
+        f.power_on();
+        let reads: Vec<_> = (0..1600).map(|_| read(&mut f, 0, 8)).collect();
+        let well = reads.iter().filter(|r| **r == Ok(vec![0; 8])).count();
+        assert!((1400..1560).contains(&well), "{well}");
+        let faults = reads.iter().filter(|r| r.is_err()).count();
+        assert_eq!(faults > 0, ecc);
+        let other = reads.iter().flatten().filter(|r| r[..] != [0; 8]).count();
+        assert!(other > 0);
+        f.erase(0, 64).unwrap();
+        assert!((0..64).all(|_| read(&mut f, 0, 8) == Ok(vec![0xff; 8])));
+    }
+}
+
 proptest! {
     /// Any sequence of operations against a plain model of bytes and programmed granules.
     #[test]
