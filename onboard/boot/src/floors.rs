@@ -5,7 +5,7 @@
 //! ```
 //! A word is one program granule. A step programs the next word to zero, so that a number is the count of
 //! programmed words. A word is programmed when four of its bits or more are zero, in two readings; fewer are
-//! a flip.
+//! a flip, or a step that was cut off, and the word is not programmed again.
 //!
 //! Words are counted from the first on, across at most two that are not programmed: a torn step may leave
 //! a word that takes no second program. A lone word far behind is an upset, not a step, and counts nothing.
@@ -66,8 +66,10 @@ fn extent<F: NorFlash>(region: Region, floor: Floor) -> (u32, u32) {
 enum Word {
     /// A step.
     Programmed,
-    /// No step.
+    /// No step, and nothing was ever programmed there.
     Erased,
+    /// No step, but not erased either in one of two readings: a flip, or a step that was cut off.
+    Touched,
     /// It cannot be read, twice.
     Unreadable,
 }
@@ -111,15 +113,17 @@ fn word_at<F: NorFlash>(flash: &mut F, region: Region, word: u32) -> Word {
             let least = first.into_iter().chain(second).min().unwrap_or(0);
             if least >= STEP_BITS {
                 Word::Programmed
-            } else {
+            } else if (first, second) == (Some(0), Some(0)) {
                 Word::Erased
+            } else {
+                Word::Touched
             }
         }
     }
 }
 
 /// Raises a floor to `target`, word by word; does nothing if it is there already. A `target` beyond the
-/// region's capacity raises it as far as it goes. A word that cannot be read, or takes no program, is passed over.
+/// region's capacity raises it as far as it goes. A word that is not erased, or takes no program, is passed over.
 ///
 /// # Errors
 /// [`FlashError`] of the last word that failed; what was raised stays raised.
@@ -137,11 +141,11 @@ pub fn raise<F: NorFlash>(
     for i in value(flash, region, floor)..target.min(words) {
         let place = first.saturating_add(i);
         let offset = place.saturating_mul(word_len::<F>());
-        // A torn step that no programmed word stands before: parts with ECC take no second program of it.
-        let written = if word_at(flash, region, place) == Word::Unreadable {
-            Err(FlashError::Fault)
-        } else {
-            flash::program(flash, region, offset, word)
+        // What may be a step that was cut off takes no second program.
+        let written = match word_at(flash, region, place) {
+            Word::Erased => flash::program(flash, region, offset, word),
+            Word::Programmed => Ok(()),
+            Word::Touched | Word::Unreadable => Err(FlashError::Fault),
         };
         match written {
             Ok(()) => failed = 0,

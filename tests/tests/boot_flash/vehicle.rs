@@ -31,8 +31,11 @@ pub const IDENTITY: Identity = Identity {
     component: ComponentId(0),
 };
 /// Every form of a cut, with a few draws of those that are random.
-pub const FORMS: [CutForm; 5] = [
+pub const FORMS: [CutForm; 8] = [
     CutForm::NotDone,
+    CutForm::Barely(1),
+    CutForm::Nearly(1),
+    CutForm::Flickers(1),
     CutForm::Partial(1),
     CutForm::Partial(2),
     CutForm::Unstable(3),

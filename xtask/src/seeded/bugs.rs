@@ -198,8 +198,9 @@ pub const BUGS: [Bug; 17] = [
         name: "a floor's word that cannot be read is programmed again",
         edits: &[Edit {
             file: "onboard/boot/src/floors.rs",
-            line: "let written = if word_at(flash, region, place) == Word::Unreadable {",
-            instead: "let written = if !BUG && word_at(flash, region, place) == Word::Unreadable {",
+            line: "Word::Touched | Word::Unreadable => Err(FlashError::Fault),",
+            instead: "Word::Unreadable if BUG => flash::program(flash, region, offset, word),
+            Word::Touched | Word::Unreadable => Err(FlashError::Fault),",
         }],
         scene: &["epoch", "8x2048", "ecc"],
     },
