@@ -16,6 +16,8 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use crate::flash::{self, FlashError, Region};
 
+/// How often a cell is read that does not read as whole: cells of flash may read badly once in some reads.
+const READINGS: usize = 3;
 /// How many blank cells an append tries: a cut may leave one that reads blank and takes no program.
 const ATTEMPTS: usize = 4;
 /// Bytes before a cell's data.
@@ -98,7 +100,8 @@ impl CellLog {
         }
     }
 
-    /// Reads cell `index`. A read fault makes it torn.
+    /// Reads cell `index`, and again where it reads as neither whole nor blank: it is whole if one reading is. Else, and
+    /// where every reading faults, it is torn.
     pub fn read<'b, F: ReadNorFlash>(
         &self,
         flash: &mut F,
@@ -111,8 +114,15 @@ impl CellLog {
         let Some(at) = index.checked_mul(self.cell_len) else {
             return Cell::Torn;
         };
-        if flash::read(flash, self.region, at, cell).is_err() {
-            return Cell::Torn;
+        for reading in 0..READINGS {
+            let is_read = flash::read(flash, self.region, at, cell).is_ok();
+            match parse(cell) {
+                Cell::Valid { .. } if is_read => break,
+                // Blank the second time alone: something was programmed there.
+                Cell::Blank if is_read && reading == 0 => return Cell::Blank,
+                _ if reading + 1 == READINGS => return Cell::Torn,
+                _ => {}
+            }
         }
         parse(cell)
     }

@@ -126,6 +126,36 @@ fn a_trailer_proves_what_was_signed_and_a_torn_entry_nothing() {
     assert!(after.may_be_home());
 }
 
+/// Regression: one bad read of a paper reverted an image on trial, or kept one from it.
+#[test]
+fn a_paper_that_reads_badly_now_and_then_proves_what_it_says() {
+    let mut vehicle = vehicle();
+    let image = new_image().digest;
+    let next = vehicle.flash.operations();
+    vehicle.flash.cut_at(next, CutForm::Flickers(1));
+    let envelope = crate::vehicle::command(crate::vehicle::crew(), 10, Action::Confirm { image });
+    let entry = lightday_boot::trailer::Entry::Commanded {
+        number: number(10),
+        envelope: &envelope,
+    };
+    let trailer = vehicle.map.slots[1].trailer;
+    Trailer::new(trailer)
+        .append(&mut vehicle.flash, entry)
+        .unwrap_err();
+    vehicle.flash.power_on();
+    for _ in 0..100 {
+        assert!(facts(&mut vehicle).may_be_home());
+    }
+    let mut vehicle = crate::vehicle::vehicle();
+    vehicle.hear(10, Action::Confirm { image });
+    let range = trailer.start..trailer.end();
+    let fault = Fault::Unreadable { range, one_in: 2 };
+    vehicle.flash.fail_at(0, fault);
+    for _ in 0..100 {
+        assert!(facts(&mut vehicle).may_be_home());
+    }
+}
+
 #[test]
 fn what_a_stranger_signed_or_what_names_another_image_proves_nothing() {
     let mut vehicle = vehicle();
