@@ -53,11 +53,24 @@ impl Crew {
     /// Never: the staff above makes a valid key set.
     #[must_use]
     pub fn new(seed: u64, version: u16) -> Self {
+        Self::with_flight(seed, version, THRESHOLDS.flight)
+    }
+
+    /// The same, of whom so many of the flight role must sign, at most three: a manifest that arms its image by itself
+    /// is short enough if one is.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn with_flight(seed: u64, version: u16, flight: u8) -> Self {
         let mut rng = Rng::stream(seed, "crew");
         let mut link = Zeroizing::new([0; 32 * Epoch::COUNT]);
         rng.fill(&mut *link);
         let mut file = KeySetFile::new(version);
-        file.thresholds = THRESHOLDS;
+        file.thresholds = Thresholds {
+            flight,
+            ..THRESHOLDS
+        };
         let mut keys = Vec::new();
         for (role, count) in STAFF {
             for place in 0..count {

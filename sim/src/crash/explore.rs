@@ -8,6 +8,9 @@
 //!                       \                               every such operation until the vehicle is at rest again
 //!                        +--op--> end          depth 3: one in so many of these
 //! ```
+//! With depth 2, one in so many of all other second cuts besides: after a first cut that met images and symbols, and
+//! after the vehicle was at rest again.
+//!
 //! An agent's RAM does not outlive a cut: what is carried from one point to the next is the flash, the
 //! supervisor and the time. So no point is reached twice by running up to it.
 
@@ -17,7 +20,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::people::People;
 use super::rig::{Act, Rig};
 use super::scene::Scene;
-use super::{Cut, Finding, Form, Settings, Tally, caught};
+use super::{Cut, Finding, Forms, Settings, Tally, caught};
 use crate::checker::{Checker, Violation};
 use crate::flash::{Operation, SimFlash};
 use crate::rng::Rng;
@@ -34,6 +37,8 @@ const ERASES_PER_CUT: u32 = 4;
 struct Point<'p, const WRITE: usize, const ERASE: usize> {
     rig: Rig<'p, WRITE, ERASE>,
     trail: Vec<Cut>,
+    /// Whether it is one of those that were drawn: no further cut comes after it.
+    is_sampled: bool,
 }
 
 /// What the life without a cut takes.
@@ -125,6 +130,7 @@ impl<'e> Explorer<'e> {
                 let point = Point {
                     rig: rig.cut_off(flash, checker),
                     trail: vec![cut],
+                    is_sampled: false,
                 };
                 stop |= send.send(point).is_err();
             });
@@ -160,20 +166,28 @@ impl<'e> Explorer<'e> {
 
     /// From a cut to the end of the scene, and from every point on the way that is to be explored.
     fn explore<const W: usize, const E: usize>(&self, point: Point<'_, W, E>) {
-        let Point { mut rig, trail } = point;
-        self.count(|tally| tally.cut(trail.len()));
+        let Point {
+            mut rig,
+            trail,
+            is_sampled,
+        } = point;
+        self.count(|tally| tally.cut(trail.len(), is_sampled));
+        let is_forking = trail.len() < self.settings.depth && !is_sampled;
         let is_commit = |cut: &Cut| is_on_commit_path(&rig, cut.address);
-        let mut is_recovering =
-            trail.len() < self.settings.depth && trail.last().is_some_and(is_commit);
+        let mut is_recovering = is_forking && trail.last().is_some_and(is_commit);
         let end = loop {
-            let act = if is_recovering {
+            let act = if is_recovering || (is_forking && trail.len() == 1) {
                 let mut points = Vec::new();
                 let act = self.act(&mut rig, |rig, flash, checker, cut| {
-                    if is_on_commit_path(rig, cut.address) && self.is_drawn(&trail, cut) {
-                        let trail = [&trail[..], &[cut]].concat();
+                    let is_next = is_recovering && is_on_commit_path(rig, cut.address);
+                    let is_first = trail.len() == 1;
+                    let is_complete = is_next && is_first;
+                    let is_wanted = is_next || is_first;
+                    if is_complete || (is_wanted && self.is_drawn(&trail, cut)) {
                         points.push(Point {
                             rig: rig.cut_off(flash, checker),
-                            trail,
+                            trail: [&trail[..], &[cut]].concat(),
+                            is_sampled: !is_next,
                         });
                     }
                 });
@@ -192,11 +206,8 @@ impl<'e> Explorer<'e> {
         self.finish(&rig, &trail, end);
     }
 
-    /// Two cuts are explored completely, more of them sampled.
+    /// Whether this cut is one of those that are sampled.
     fn is_drawn(&self, trail: &[Cut], next: Cut) -> bool {
-        if trail.len() < 2 {
-            return true;
-        }
         let mut seed = self.settings.seed;
         for cut in trail.iter().chain([&next]) {
             seed = Rng::new(seed ^ cut.operation ^ (cut.form as u64) << 48).next_u64();
@@ -222,9 +233,10 @@ impl<'e> Explorer<'e> {
             before.unlock();
         }
         for operation in &journal {
-            for form in Form::ALL {
+            let number = before.operations();
+            for form in self.settings.forms.of(self.draws::<W>(number)) {
                 let cut = Cut {
-                    operation: before.operations(),
+                    operation: number,
                     address: operation.address(),
                     form,
                 };
@@ -234,6 +246,11 @@ impl<'e> Explorer<'e> {
             let _ = before.redo(operation);
         }
         act
+    }
+
+    /// What draws the forms of an operation: not the same ones on all flashes.
+    const fn draws<const W: usize>(&self, operation: u64) -> u64 {
+        self.settings.seed ^ operation.rotate_left(24) ^ (W as u64) << 8 ^ self.ecc as u64
     }
 
     fn finish<const W: usize, const E: usize>(
@@ -316,7 +333,12 @@ pub(super) fn follow<const W: usize, const E: usize>(
     trail: &[Cut],
     settings: &Settings,
 ) -> Result<(Vec<String>, Tally), String> {
-    let explorer = Explorer::new(people, scene, ecc, settings)?;
+    // Whichever forms were drawn, the trail names one.
+    let settings = Settings {
+        forms: Forms::All,
+        ..settings.clone()
+    };
+    let explorer = Explorer::new(people, scene, ecc, &settings)?;
     let mut rig = Rig::new(people, scene, ecc)?;
     rig.story = Some(Vec::new());
     let mut followed = Vec::new();

@@ -4,37 +4,85 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::flash::CutForm;
+use crate::rng::Rng;
 
 /// A form of a cut; [`CutForm`] with the seed left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// The operation was not done.
     NotDone,
+    /// One of its bits was done.
+    Barely,
     /// A random subset of its bits was done.
     Torn,
+    /// All of its bits were done but one.
+    Nearly,
     /// It was done, and reads differ until it is done again.
     Unstable,
+    /// It was done, and one read in some differs until it is done again.
+    Flickers,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NotDone, Self::Torn, Self::Unstable];
+    pub const ALL: [Self; 6] = [
+        Self::NotDone,
+        Self::Barely,
+        Self::Torn,
+        Self::Nearly,
+        Self::Unstable,
+        Self::Flickers,
+    ];
 
     /// Its name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NotDone => "not-done",
+            Self::Barely => "barely",
             Self::Torn => "torn",
+            Self::Nearly => "nearly",
             Self::Unstable => "unstable",
+            Self::Flickers => "flickers",
         }
     }
 
     pub(super) const fn of(self, seed: u64) -> CutForm {
         match self {
             Self::NotDone => CutForm::NotDone,
+            Self::Barely => CutForm::Barely(seed),
             Self::Torn => CutForm::Partial(seed),
+            Self::Nearly => CutForm::Nearly(seed),
             Self::Unstable => CutForm::Unstable(seed),
+            Self::Flickers => CutForm::Flickers(seed),
+        }
+    }
+}
+
+/// In which forms the power fails at an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forms {
+    /// Three: not done; torn, with how much of it drawn; unstable, with how much drawn.
+    Drawn,
+    /// All.
+    All,
+}
+
+impl Forms {
+    /// Those for one operation; `seed` draws.
+    pub(super) fn of(self, seed: u64) -> Vec<Form> {
+        let mut rng = Rng::new(seed);
+        let mut draw = |forms: &[Form]| rng.pick(forms).copied();
+        match self {
+            Self::All => Form::ALL.into(),
+            Self::Drawn => [
+                Some(Form::NotDone),
+                draw(&[Form::Barely, Form::Torn, Form::Nearly]),
+                draw(&[Form::Unstable, Form::Flickers]),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 }

@@ -28,7 +28,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use self::failure::{Cut, Flip, Form, Slip, SlipKind};
+pub use self::failure::{Cut, Flip, Form, Forms, Slip, SlipKind};
 pub use self::scene::{Goal, SCENES, Scene};
 
 use self::people::People;
@@ -47,7 +47,9 @@ pub const GEOMETRIES: [Geometry; 4] = [(4, 4096), (8, 2048), (16, 8192), (256, 4
 pub struct Settings {
     /// Most power cuts in one life, 0 to 3.
     pub depth: usize,
-    /// Of the third cuts, one in so many is explored.
+    /// In which forms the power fails at each operation.
+    pub forms: Forms,
+    /// Of the third cuts, and of second cuts beside the commit path, one in so many is explored.
     pub one_in: u64,
     /// The geometries.
     pub geometries: Vec<Geometry>,
@@ -61,7 +63,7 @@ pub struct Settings {
     pub slips: bool,
     /// Pairs of flipped bits within the copies of one structure, for each place where single bits are flipped.
     pub pairs: usize,
-    /// Draws which bits a torn operation leaves, and what is sampled.
+    /// Draws how much of a torn operation is done and which bits it leaves, and what is sampled.
     pub seed: u64,
     /// Threads.
     pub threads: usize,
@@ -73,6 +75,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             depth: 1,
+            forms: Forms::Drawn,
             one_in: 64,
             geometries: GEOMETRIES.into(),
             ecc: vec![false, true],
@@ -133,6 +136,9 @@ impl Finding {
 pub struct Tally {
     /// Points at which the power failed: operations times forms, by how many cuts lay before and at them.
     pub crash_points: [u64; 3],
+    /// Points of second cuts that were sampled: the first cut was beside the boot, record and commit path, or the
+    /// second came beside it or after the vehicle was at rest again.
+    pub sampled: u64,
     /// Bits that were flipped, one at a time.
     pub flips: u64,
     /// Pairs of bits that were flipped.
@@ -150,8 +156,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn cut(&mut self, depth: usize) {
-        if let Some(count) = self.crash_points.get_mut(depth.wrapping_sub(1)) {
+    fn cut(&mut self, depth: usize, is_sampled: bool) {
+        if is_sampled {
+            self.sampled += 1;
+        } else if let Some(count) = self.crash_points.get_mut(depth.wrapping_sub(1)) {
             *count += 1;
         }
     }
@@ -161,6 +169,7 @@ impl Tally {
         for (sum, more) in self.crash_points.iter_mut().zip(other.crash_points) {
             *sum += more;
         }
+        self.sampled += other.sampled;
         self.flips += other.flips;
         self.pairs += other.pairs;
         self.slips += other.slips;

@@ -13,8 +13,8 @@ use lightday_station::object::UplinkObject;
 use lightday_trust::keyset::KeySetContext;
 use lightday_trust::{Direction, digest::sha256};
 use lightday_wire::{
-    Action, Authorization, AuthorizationContext, Command, CommandContext, Digest, Epoch,
-    ObjectKind, ObjectNumber, SlotId,
+    Action, Activation, Authorization, AuthorizationContext, Command, CommandContext, Digest,
+    Epoch, ObjectKind, ObjectNumber, SlotId,
 };
 
 use crate::crew::Crew;
@@ -24,6 +24,8 @@ use crate::vehicle::{Behaviour, DecoderMemory, Software, Vehicle};
 
 /// Documents go up in symbols of at most so many bytes: an authorization takes several.
 const SYMBOL_LEN: u16 = 64;
+/// How many of the flight role sign.
+const FLIGHT: u8 = 1;
 /// RAM of the decoder, in bytes.
 const DECODER_RAM: u32 = 16 * 1024;
 /// Seconds until a trial that hears nothing is over.
@@ -40,11 +42,22 @@ pub enum Which {
     Newest,
 }
 
+/// How far the manifest of the first bundle lets the image go by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Licence {
+    /// An authorization arms it, a Confirm confirms it.
+    Ordinary,
+    /// It is armed once it is verified.
+    LoadAndGo,
+    /// It is confirmed once a signed command came and it is healthy.
+    SelfConfirm,
+}
+
 /// What the people can be asked to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// The bundle of an image.
-    Bundle(Which),
+    /// The bundle of an image, with this licence.
+    Bundle(Which, Licence),
     /// The authorization to arm it.
     Authorize(Which),
     /// The command that confirms it.
@@ -76,7 +89,7 @@ pub struct People<const WRITE: usize, const ERASE: usize> {
     next_crew: Crew,
     config: Config,
     flash: SimFlash<WRITE, ERASE>,
-    bundles: BTreeMap<Which, Bundle>,
+    bundles: BTreeMap<(Which, Licence), Bundle>,
     digests: BTreeMap<Which, Digest>,
     golden: Digest,
 }
@@ -108,7 +121,7 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         memory.slot_size = 5 * memory.erase_block;
         memory.staging_size = (8 * memory.erase_block).max(32 * 1024);
         profile.link.symbol_len_max = SYMBOL_LEN.max(memory.program_granule);
-        let crew = Arc::new(Crew::new(prepared::CREW_SEED, 2));
+        let crew = Arc::new(Crew::with_flight(prepared::CREW_SEED, 2, FLIGHT));
         let bundles = bundles(&scenario, &crew, &newest)?;
         let parts = prepared::parts::<WRITE, ERASE>(&scenario, &crew)?;
         let digests = [
@@ -121,7 +134,7 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
             digests: digests.map(|(which, bytes)| (which, sha256(bytes))).into(),
             config: parts.config,
             flash: parts.flash,
-            next_crew: Crew::new(prepared::CREW_SEED + 3, 3),
+            next_crew: Crew::with_flight(prepared::CREW_SEED + 3, 3, FLIGHT),
             crew,
             bundles,
             scenario,
@@ -152,7 +165,7 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
     /// The number of the bundle that brings an image.
     #[must_use]
     pub fn bundle(&self, which: Which) -> Option<ObjectNumber> {
-        Some(self.bundles.get(&which)?.number())
+        Some(self.bundles.get(&(which, Licence::Ordinary))?.number())
     }
 
     /// Every image that release signed, golden among them.
@@ -205,20 +218,19 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         let next = |kind| record.next_number(kind);
         match ask {
             Ask::Wait => None,
-            Ask::Bundle(which) => {
-                let bundle = self.bundles.get(&which)?;
+            Ask::Bundle(which, licence) => {
+                let bundle = self.bundles.get(&(which, licence))?;
                 let longest = profile.link.symbol_len_max;
                 bundle.to_object(longest, profile.granule()).ok()
             }
             Ask::Authorize(which) => {
-                let bundle = self.bundles.get(&which)?;
                 let number = next(ObjectKind::Authorization);
                 let context = AuthorizationContext {
                     vehicle: profile.vehicle,
                     number,
                 };
                 let authorization = Authorization {
-                    bundle: bundle.number(),
+                    bundle: self.bundle(which)?,
                     image: self.image(which),
                     window: None,
                     expires_s: None,
@@ -266,7 +278,6 @@ fn small(kind: ObjectKind, number: ObjectNumber, envelope: &[u8]) -> Option<Upli
 
 fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Option<Action> {
     let epoch = Epoch::new(1)?;
-    let number = |which| people.bundles.get(&which).map(|bundle| bundle.number());
     Some(match ask {
         Ask::Confirm(which) => Action::Confirm {
             image: people.image(which),
@@ -276,7 +287,7 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
         },
         Ask::Abort(which) => Action::Abort {
             kind: ObjectKind::Bundle,
-            number: number(which)?,
+            number: people.bundle(which)?,
         },
         Ask::BootGolden => Action::BootGolden,
         Ask::Hold => Action::Hold { held: true },
@@ -287,17 +298,22 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
             epoch,
             next: [ObjectNumber::from_be_bytes([0, 0, 9]); 4],
         },
-        Ask::Bundle(_) | Ask::Authorize(_) | Ask::Keys | Ask::Wait => return None,
+        Ask::Bundle(..) | Ask::Authorize(_) | Ask::Keys | Ask::Wait => return None,
     })
 }
 
-/// The bundle of the new image, and one that brings the newest on the new one's ground.
+/// The bundle of the new image with each licence, and one that brings the newest on the new one's ground.
 fn bundles(
     scenario: &Scenario,
     crew: &Crew,
     newest: &[u8],
-) -> Result<BTreeMap<Which, Bundle>, ScenarioError> {
+) -> Result<BTreeMap<(Which, Licence), Bundle>, ScenarioError> {
     let first = prepared::bundle(scenario, crew)?;
+    let mut eager = scenario.clone();
+    eager.options.activation = Activation::LoadAndGo;
+    eager.options.evidence_root = Some(Digest([5; 32]));
+    let mut sure = scenario.clone();
+    sure.profile.trial.self_confirm = true;
     let mut later = scenario.clone();
     later.images.old = Arc::clone(&scenario.images.new);
     later.images.new = newest.into();
@@ -305,8 +321,22 @@ fn bundles(
     later.options.base_version = scenario.options.version;
     later.options.version.major += 1;
     later.options.security_counter = 2;
-    let second = prepared::bundle(&later, crew)?;
-    Ok([(Which::New, first), (Which::Newest, second)].into())
+    Ok([
+        ((Which::New, Licence::Ordinary), first),
+        (
+            (Which::New, Licence::LoadAndGo),
+            prepared::bundle(&eager, crew)?,
+        ),
+        (
+            (Which::New, Licence::SelfConfirm),
+            prepared::bundle(&sure, crew)?,
+        ),
+        (
+            (Which::Newest, Licence::Ordinary),
+            prepared::bundle(&later, crew)?,
+        ),
+    ]
+    .into())
 }
 
 /// The slot that an image is brought to.

@@ -13,7 +13,7 @@ use lightday_trust::Direction;
 use lightday_wire::report::{ReportFrame, SlotReport};
 use lightday_wire::{ObjectKind, Report, SlotId, SlotState, canon};
 
-use super::people::{Ask, People};
+use super::people::{Ask, Licence, People, Which};
 use super::scene::{Goal, Scene, View};
 use crate::checker::{Checker, Violation};
 use crate::flash::{Fault, SimFlash};
@@ -213,8 +213,10 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             .checker
             .record()
             .map(|r| r.slots.map(|slot| slot.state));
+        let agent = self.vehicle.agent();
+        let bundle = agent.map(|agent| agent.verdict(ObjectKind::Bundle).refusal);
         format!(
-            "stuck on the way to {:?}: {:?} runs, slots {slots:?}",
+            "stuck on the way to {:?}: {:?} runs, slots {slots:?}, the latest bundle: {bundle:?}",
             self.goals,
             self.vehicle.running()
         )
@@ -283,8 +285,14 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         }
         self.rounds += 1;
         match ask {
-            Ask::Authorize(which) => self.checker.sent(self.people.image(which), false),
+            Ask::Authorize(which) | Ask::Bundle(which, Licence::LoadAndGo) => {
+                self.checker.sent(self.people.image(which), false)
+            }
             Ask::Confirm(which) => self.checker.sent(self.people.image(which), true),
+            // Now that a signed command is on its way, the image may confirm itself.
+            Ask::Report if self.scene.licence == Licence::SelfConfirm => {
+                self.checker.sent(self.people.image(Which::New), true)
+            }
             _ => {}
         }
         self.frames = self.people.frames(ask, &record).into();

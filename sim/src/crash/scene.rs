@@ -7,6 +7,8 @@
 //! | `trial` | the new image is on trial | it is confirmed |
 //! | `meanwhile` | the new image is on trial | the next bundle waits, the new image is confirmed, the next is verified |
 //! | `crash`, `unhealthy`, `deaf` | the new image is verified | it was tried and reverted: tries, health, lease |
+//! | `load-and-go` | launch | received, solved, patched, read back, armed by itself, tried, confirmed |
+//! | `self-confirm` | the new image is on trial | a signed command came, and it is confirmed without Confirm |
 //! | `rollback` | the new image is home | the old one is home again |
 //! | `golden` | launch | golden runs by command |
 //! | `from-golden` | golden runs by command | A is home again |
@@ -18,7 +20,7 @@
 use lightday_boot::Record;
 use lightday_wire::{Location, ObjectKind, Refusal, SlotState, Verdict};
 
-use super::people::{Ask, People, Which, slot_of};
+use super::people::{Ask, Licence, People, Which, slot_of};
 use crate::vehicle::Behaviour;
 
 /// What the vehicle is like, as the people see it.
@@ -48,6 +50,8 @@ pub enum Goal {
     Runs(Which),
     /// It is confirmed, runs and is home.
     Home(Which),
+    /// The same, by itself: the vehicle was asked for no more than a report.
+    HomeByItself(Which),
     /// Golden runs and is home.
     Golden,
     /// The bundle of an image is forgotten.
@@ -64,11 +68,12 @@ impl Goal {
     /// What is sent until it is reached.
     const fn ask(self) -> Ask {
         match self {
-            Self::Verified(which) | Self::Waits(which) => Ask::Bundle(which),
+            Self::Verified(which) | Self::Waits(which) => Ask::Bundle(which, Licence::Ordinary),
             Self::Armed(which) => Ask::Authorize(which),
             Self::Tried(_) | Self::Reverted(_) => Ask::Wait,
             Self::Runs(which) => Ask::Rollback(which),
             Self::Home(which) => Ask::Confirm(which),
+            Self::HomeByItself(_) => Ask::Report,
             Self::Golden => Ask::BootGolden,
             Self::Forgotten(which) => Ask::Abort(which),
             Self::Held => Ask::Hold,
@@ -99,7 +104,7 @@ impl Goal {
             }
             Self::Reverted(which) => in_slot(which, &[Reverted]) && !runs(which),
             Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
-            Self::Home(which) => {
+            Self::Home(which) | Self::HomeByItself(which) => {
                 runs(which) && in_slot(which, &[Confirmed]) && record.home.0 == view.running
             }
             Self::Golden => view.running == Location::Golden && record.home.0 == Location::Golden,
@@ -127,6 +132,8 @@ pub struct Scene {
     pub behaviour: Behaviour,
     /// Whether every copy of the record is wiped before the vehicle is first switched on.
     pub is_record_lost: bool,
+    /// How far the new image may go by itself.
+    pub licence: Licence,
     /// What the vehicle has come to before the power fails.
     pub before: &'static [Goal],
     /// What is wanted of it, whatever fails.
@@ -134,8 +141,8 @@ pub struct Scene {
 }
 
 use Goal::{
-    Armed, Forgotten, Golden, Held, Home, NextEpoch, NextKeys, Reverted, Runs, Tried, Verified,
-    Waits,
+    Armed, Forgotten, Golden, Held, Home, HomeByItself, NextEpoch, NextKeys, Reverted, Runs, Tried,
+    Verified, Waits,
 };
 use Which::{New, Newest, Old};
 
@@ -147,6 +154,7 @@ const fn healthy(name: &'static str, before: &'static [Goal], goals: &'static [G
         name,
         behaviour: Behaviour::Healthy,
         is_record_lost: false,
+        licence: Licence::Ordinary,
         before,
         goals,
     }
@@ -161,7 +169,7 @@ const fn reverted(name: &'static str, behaviour: Behaviour) -> Scene {
 }
 
 /// All scenes.
-pub const SCENES: [Scene; 14] = [
+pub const SCENES: [Scene; 16] = [
     healthy("update", &[], UPDATE),
     healthy(
         "second-update",
@@ -181,6 +189,18 @@ pub const SCENES: [Scene; 14] = [
     reverted("crash", Behaviour::CrashesAtBoot),
     reverted("unhealthy", Behaviour::Unhealthy),
     reverted("deaf", Behaviour::Deaf),
+    Scene {
+        licence: Licence::LoadAndGo,
+        ..healthy("load-and-go", &[], &[Verified(New), Tried(New), Home(New)])
+    },
+    Scene {
+        licence: Licence::SelfConfirm,
+        ..healthy(
+            "self-confirm",
+            &[Verified(New), Armed(New), Tried(New)],
+            &[HomeByItself(New)],
+        )
+    },
     healthy("rollback", UPDATE, &[Runs(Old), Home(Old)]),
     healthy("golden", &[], &[Golden]),
     healthy("from-golden", &[Golden], &[Runs(Old), Home(Old)]),
@@ -216,6 +236,7 @@ impl Scene {
     const fn ask_for(&self, goal: Goal) -> Ask {
         match goal {
             Goal::NextEpoch if self.is_record_lost => Ask::Resync,
+            Goal::Verified(New) => Ask::Bundle(New, self.licence),
             goal => goal.ask(),
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use lightday_sim::crash::{
-    self, CrashError, Cut, Finding, Flip, GEOMETRIES, Geometry, Progress, Replay, SCENES, Scene,
-    Settings, Slip, Tally,
+    self, CrashError, Cut, Finding, Flip, Forms, GEOMETRIES, Geometry, Progress, Replay, SCENES,
+    Scene, Settings, Slip, Tally,
 };
 use lightday_sim::scenario::Images;
 use serde_json::json;
@@ -22,12 +22,14 @@ const NEW: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v3.b
 /// Cut the power at every operation of the flash, in every scene of a vehicle's life, and flip every bit it keeps.
 ///
 /// The real loader and the real agent live through each scene once without a fault; then once for each operation
-/// of the flash and each form of a cut: not done, torn (a random subset of its bits), and done but unstable. Each
+/// of the flash and each form of a cut: not done; torn (one of its bits done, a random subset, or all but one); and
+/// done but unstable (each read differs, or one in 16). Of the kinds of torn and unstable the seed draws one for each
+/// operation; with --forms all each is lived. Each
 /// life has to reach the scene's goals, and after each event the invariants are checked: something verified can
 /// boot, nothing unverified ran, golden is untouched, trials end, no counter moves before confirm, no number goes
 /// down, no report tells a success that is not so. With --depth 2, where the first cut met the boot, record and
-/// commit path, the power fails a second time at every such operation until the vehicle is at rest again; with
-/// --depth 3 a third time, sampled. Besides, with the power on, every operation is skipped or refused once, and from
+/// commit path, the power fails a second time at every such operation until the vehicle is at rest again, and at one
+/// in --one-in of all others of the life; with --depth 3 a third time, sampled. Besides, with the power on, every operation is skipped or refused once, and from
 /// every operation on no erase works, or its block is dead.
 ///
 /// The exit code is 0 only if nothing was found. What is found comes with the command that replays it.
@@ -42,7 +44,10 @@ pub struct Args {
     /// Most power cuts in one life; 0: none.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     depth: u8,
-    /// Of the third cuts, explore one in so many.
+    /// Which forms of torn and unstable: one of each drawn for each operation, or all.
+    #[arg(long, value_enum, default_value_t = Which::Drawn)]
+    forms: Which,
+    /// Of the third cuts, and of second ones beside the commit path, explore one in so many.
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     one_in: u64,
     /// Bytes that the flash programs at once, and erases at once; by default 4x4096, 8x2048, 16x8192 and 256x4096.
@@ -63,7 +68,7 @@ pub struct Args {
     /// Pairs of bits to flip besides, at each place where bits are flipped.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pairs: usize,
-    /// The seed of chance: which bits a torn operation leaves, what is sampled.
+    /// The seed of chance: how much of a torn operation is done, which bits it leaves, what is sampled.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Live one life with these cuts, and tell it.
@@ -96,6 +101,15 @@ enum Ecc {
     Both,
 }
 
+/// Which forms of a cut.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Which {
+    /// Not done, one kind of torn, one kind of unstable.
+    Drawn,
+    /// Not done, three kinds of torn, two kinds of unstable.
+    All,
+}
+
 fn geometry(text: &str) -> std::result::Result<Geometry, String> {
     let known = || GEOMETRIES.map(|(write, erase)| format!("{write}x{erase}"));
     let place = known().iter().position(|name| name == text);
@@ -124,6 +138,10 @@ impl Args {
     fn settings(&self) -> Settings {
         let mut settings = Settings {
             depth: self.depth.into(),
+            forms: match self.forms {
+                Which::Drawn => Forms::Drawn,
+                Which::All => Forms::All,
+            },
             one_in: self.one_in,
             flips: !self.no_flips,
             slips: !self.no_faults,
@@ -218,16 +236,17 @@ fn replay(args: &Args, images: &Images, settings: &Settings, what: Replay<'_>) -
 
 fn to_text(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> String {
     let mut text = String::from(
-        "geometry   ecc  scene            cuts 1   cuts 2   cuts 3     bits   pairs  faults   violations\n",
+        "geometry   ecc  scene            cuts 1   cuts 2   cuts 3  sampled     bits   pairs  faults   violations\n",
     );
     for part in scenes {
         let tally = &part.tally;
         let [one, two, three] = tally.crash_points;
         text.push_str(&format!(
-            "{:<10} {:<4} {:<14} {one:>8} {two:>8} {three:>8} {:>8} {:>7} {:>7} {:>12}\n",
+            "{:<10} {:<4} {:<14} {one:>8} {two:>8} {three:>8} {:>8} {:>8} {:>7} {:>7} {:>12}\n",
             format!("{}x{}", part.geometry.0, part.geometry.1),
             if part.ecc { "on" } else { "off" },
             part.scene,
+            tally.sampled,
             tally.flips,
             tally.pairs,
             tally.slips,
@@ -236,7 +255,8 @@ fn to_text(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> Strin
     }
     let points: u64 = tally.crash_points.iter().sum();
     text.push_str(&format!(
-        "\n{points} crash points, {} bits and {} pairs flipped, {} faults, {} lives, {} violations, {seconds:.0} s\n",
+        "\n{points} crash points and {} sampled, {} bits and {} pairs flipped, {} faults, {} lives, {} violations, {seconds:.0} s\n",
+        tally.sampled,
         tally.flips,
         tally.pairs,
         tally.slips,
@@ -270,6 +290,7 @@ fn to_json(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> serde
             "ecc": part.ecc,
             "scene": part.scene,
             "crash_points": part.tally.crash_points,
+            "sampled": part.tally.sampled,
             "flips": part.tally.flips,
             "pairs": part.tally.pairs,
             "faults": part.tally.slips,
@@ -281,6 +302,7 @@ fn to_json(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> serde
         "seed": seed,
         "crash_points": tally.crash_points.iter().sum::<u64>(),
         "crash_points_by_depth": tally.crash_points,
+        "sampled": tally.sampled,
         "flips": tally.flips,
         "pairs": tally.pairs,
         "faults": tally.slips,
