@@ -59,6 +59,8 @@ pub struct Rig<'p, const WRITE: usize, const ERASE: usize> {
     events: u64,
     /// Reports that were heard.
     heard: u64,
+    /// The latest of them since the power failed last.
+    latest: Option<Report>,
     /// Whether the flash is damaged for good: what cannot be saved is told as long as RAM knows it.
     is_damaged: bool,
     /// What has happened, line by line, where somebody wants to read it.
@@ -92,6 +94,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             rounds: 0,
             events: 0,
             heard: 0,
+            latest: None,
             is_damaged: false,
             story: None,
         };
@@ -120,6 +123,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             rounds: 0,
             events: 0,
             heard: 0,
+            latest: None,
             is_damaged: false,
             story: self.story.clone(),
         };
@@ -271,7 +275,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         let view = View {
             record: &record,
             running,
-            bundle: agent.verdict(ObjectKind::Bundle),
+            heard: self.latest.as_ref(),
         };
         let Some(ask) = self.scene.next_ask(self.goals, self.people, &view) else {
             return Act::Done;
@@ -315,6 +319,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             return;
         };
         self.heard += 1;
+        self.latest = Some(report.clone());
         let is_running = self
             .vehicle
             .running()

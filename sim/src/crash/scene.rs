@@ -18,7 +18,7 @@
 //! | `resync` | every copy of the record is lost | golden, then epoch 1, then A is home again |
 
 use lightday_boot::Record;
-use lightday_wire::{Location, ObjectKind, Refusal, SlotState, Verdict};
+use lightday_wire::{Location, ObjectKind, Report, SlotState, Stage};
 
 use super::people::{Ask, Licence, People, Which, slot_of};
 use crate::vehicle::Behaviour;
@@ -29,8 +29,8 @@ pub struct View<'v> {
     pub record: &'v Record,
     /// What runs.
     pub running: Location,
-    /// What became of the latest bundle.
-    pub bundle: Verdict,
+    /// The latest report that was heard since the power failed last.
+    pub heard: Option<&'v Report>,
 }
 
 /// Something that is wanted of the vehicle.
@@ -98,10 +98,10 @@ impl Goal {
             Self::Verified(which) => in_slot(which, &[Verified, Armed, Trial, Confirmed]),
             Self::Armed(which) => in_slot(which, &[Armed, Trial, Confirmed, Reverted]),
             Self::Tried(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
-            Self::Waits(which) => {
-                let is_it = Some(view.bundle.number) == people.bundle(which);
-                is_it && view.bundle.refusal != Refusal::None
-            }
+            Self::Waits(which) => view.heard.is_some_and(|report| {
+                let is_it = Some(report.bundle.number) == people.bundle(which);
+                is_it && report.bundle.stage == Stage::Receiving && report.symbols_needed == 0
+            }),
             Self::Reverted(which) => in_slot(which, &[Reverted]) && !runs(which),
             Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
             Self::Home(which) | Self::HomeByItself(which) => {
