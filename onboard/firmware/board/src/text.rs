@@ -19,7 +19,7 @@ pub fn say(uart: &mut Uart, line: core::fmt::Arguments<'_>) {
     uart.send(Channel::Text, text.as_bytes());
 }
 
-/// A line that is put together without `core::fmt`, which alone is 10 KiB: for the loader, which has to be small.
+/// A line that is put together without `core::fmt`, which takes 3 KiB there: for the loader, which has to be small.
 #[derive(Debug, Default)]
 pub struct Line(String<MAX_SENT>);
 
