@@ -127,6 +127,33 @@ fn unsigned_bundles_of_parity_alone_are_bounded_too() {
 }
 
 #[test]
+fn polluted_blocks_behind_a_signed_envelope_are_bounded_too() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    let k = built.object.k();
+    // The envelope is ours, as it was recorded; the last symbol is nobody's.
+    let source = (0..k).filter_map(|index| built.object.symbol(index));
+    let mut bytes = source.flatten().collect::<Vec<_>>();
+    let len = built.object.symbol_len();
+    bytes[usize::from(k - 1) * usize::from(len)] ^= 1;
+    let polluted = UplinkObject::new(ObjectKind::Bundle, built.number, &bytes, len).unwrap();
+    for _ in 0..UNPROVEN {
+        bench.deliver_all(&polluted);
+        assert_eq!(bench.report().bundle.refusal, Refusal::PayloadDigest);
+    }
+    let before = bench.writes();
+    for _ in 0..40 {
+        bench.deliver_all(&polluted);
+    }
+    assert_eq!(bench.writes(), before);
+    assert_eq!(bench.record().next_number(ObjectKind::Bundle), built.number);
+    // Any signed command lifts that, and the bundle is still the one that it was.
+    bench.command(Action::ReportRequest);
+    bench.deliver_all(&built.object);
+    assert_eq!(bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
 fn receptions_that_give_way_to_ever_lower_numbers_are_bounded_too() {
     let mut bench = Bench::launch();
     let base = lightday_tests::bench_vehicle::describe(b"nobody has this", 1);

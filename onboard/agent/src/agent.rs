@@ -27,8 +27,9 @@ use crate::small::{SmallObject, SmallReceptions};
 use crate::staging::Staging;
 use crate::upkeep;
 
-/// How many bundles may begin their reception before signatures hold again: of a bundle, a command, any
-/// document. Each costs an erase, and nobody has answered for it yet.
+/// How many bundles may begin their reception before a number is used up again: a bundle's, a command's, any
+/// document's. Each costs an erase, and nobody has answered for it yet. A signed envelope does not: whoever
+/// recorded it can begin a block with it as often as he likes, and pollute it.
 const MAX_UNPROVEN: u8 = 16;
 /// The last of the sixteen epochs.
 const LAST_EPOCH: u8 = 15;
@@ -107,7 +108,7 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) frames_refused: u8,
     /// Verdicts, by kind, on objects whose signatures did not hold: reported, and never in flash.
     pub(crate) unsigned: [Option<Verdict>; 4],
-    /// Bundles whose reception began since signatures last held.
+    /// Bundles whose reception began since a number was last used up.
     pub(crate) unproven: u8,
     pub(crate) reports: u16,
     pub(crate) report_due: Elapsed,

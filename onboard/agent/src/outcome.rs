@@ -39,6 +39,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.record = before;
             return Err(Refusal::FlashFault);
         }
+        self.unproven = 0;
         self.staging.forget();
         self.drop_reception();
         self.hold = Refusal::None;
@@ -76,6 +77,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         self.drop_reception();
         if is_signed && !is_polluted {
+            self.unproven = 0;
             self.record.raise_next(ObjectKind::Bundle, number);
         }
         self.record.patch_attempts = 0;

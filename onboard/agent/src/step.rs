@@ -147,7 +147,6 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     ) {
         match verdict {
             Ok(admitted) => {
-                self.unproven = 0;
                 self.reception = Reception::Admitted(admitted);
                 self.report_due = now.elapsed;
             }
