@@ -27,6 +27,8 @@ pub struct Outfit {
     pub decoder_ram: usize,
     /// How many of verification and of flight must sign.
     pub signers: (u8, u8),
+    /// How many of release must sign.
+    pub release: u8,
 }
 
 impl Default for Outfit {
@@ -36,6 +38,7 @@ impl Default for Outfit {
             slot: 16_384,
             decoder_ram: 0,
             signers: (1, 2),
+            release: 1,
         }
     }
 }
@@ -61,7 +64,13 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         let geometry = [WRITE, ERASE].map(|len| u32::try_from(len).expect("small"));
         let layout = Layout::new(geometry[0], geometry[1], sizes);
         let (verification, flight) = outfit.signers;
-        let mut ground = Ground::new(Staff::with_thresholds(1, 1, verification, flight));
+        let mut ground = Ground::new(Staff::with_release(
+            1,
+            1,
+            outfit.release,
+            verification,
+            flight,
+        ));
         ground.granule = u16::try_from(WRITE.max(2)).expect("small");
         let link_keys = LinkKeys(std::array::from_fn(|epoch| LinkKey([epoch as u8 + 1; 32])));
         let config = Config {

@@ -37,16 +37,25 @@ impl Staff {
     /// If these make no valid key set.
     #[must_use]
     pub fn with_thresholds(seed: u8, version: u16, verification: u8, flight: u8) -> Self {
+        Self::with_release(seed, version, 1, verification, flight)
+    }
+
+    /// The same, with so many of release who must sign, too.
+    ///
+    /// # Panics
+    /// If these make no valid key set.
+    #[must_use]
+    pub fn with_release(seed: u8, version: u16, release: u8, verification: u8, flight: u8) -> Self {
         let mut file = KeySetFile::new(version);
         file.thresholds = Thresholds {
             root: 2,
-            release: 1,
+            release,
             verification,
             flight,
         };
         let roles = [
             (Role::Root, 3u8),
-            (Role::Release, 2),
+            (Role::Release, release.max(2)),
             (Role::Verification, verification.max(2)),
             (Role::Flight, flight.max(3)),
         ];
@@ -104,17 +113,37 @@ impl Staff {
     /// As [`Self::envelope`].
     #[must_use]
     pub fn envelope_one_short<T: Drafted>(&self, context: T::Context, document: T) -> Vec<u8> {
+        self.envelopes_one_short(context, document).swap_remove(0)
+    }
+
+    /// As many envelopes as the document has signatures: in each, another one is left out.
+    ///
+    /// # Panics
+    /// As [`Self::envelope`].
+    #[must_use]
+    pub fn envelopes_one_short<T: Drafted>(
+        &self,
+        context: T::Context,
+        document: T,
+    ) -> Vec<Vec<u8>> {
         let mut full = Draft::new(context.clone(), document.clone()).expect("short");
         self.sign(&mut full);
         let message = full.signing_message();
-        let mut draft = Draft::new(context, document).expect("short");
-        for signature in full.signatures().iter().skip(1) {
-            let key = &self.keys[usize::from(signature.key.0)];
-            draft
-                .add_signature(&self.set, &key.sign(&message))
-                .expect("it signed the full one");
-        }
-        draft.envelope_bytes()
+        let signers: Vec<usize> = full
+            .signatures()
+            .iter()
+            .map(|signature| usize::from(signature.key.0))
+            .collect();
+        let without = |left_out: &usize| {
+            let mut draft = Draft::new(context.clone(), document.clone()).expect("short");
+            for signer in signers.iter().filter(|signer| *signer != left_out) {
+                draft
+                    .add_signature(&self.set, &self.keys[*signer].sign(&message))
+                    .expect("it signed the full one");
+            }
+            draft.envelope_bytes()
+        };
+        signers.iter().map(without).collect()
     }
 
     /// The envelope of the key set of `next`, signed by the roots of this staff and, if `both`, by those

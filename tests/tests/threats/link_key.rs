@@ -1,0 +1,227 @@
+//! He has the link key in force and every recording, and no signing key.
+
+use lightday_station::object::UplinkObject;
+use lightday_tests::bench_ground::{Built, Ground, number};
+use lightday_tests::bench_staff::Staff;
+use lightday_tests::bench_vehicle::{Bench, IDENTITY, image};
+use lightday_trust::keyset::KeySetContext;
+use lightday_wire::{
+    Action, Digest, Epoch, FrameHeader, Location, ObjectKind, Refusal, SlotId, SlotState, Stage,
+    TagLen,
+};
+
+use crate::rig::Tapped;
+
+/// The bytes of an object under another number.
+fn renumbered(object: &UplinkObject, n: u32) -> UplinkObject {
+    let symbols = (0..object.k()).filter_map(|index| object.symbol(index));
+    let (bytes, len) = (symbols.flatten().collect::<Vec<_>>(), object.symbol_len());
+    UplinkObject::new(object.kind(), number(n), &bytes, len).unwrap()
+}
+
+/// Whatever he sends, this stays: what runs, what is confirmed, what is armed, the numbers and the epoch.
+fn stays(tapped: &mut Tapped, told: &str, attack: impl FnOnce(&mut Tapped)) {
+    let (record, boots) = (tapped.bench.record().clone(), tapped.bench.boots.len());
+    let operation = tapped.bench.flash.operations();
+    attack(tapped);
+    for slot in SlotId::ALL {
+        assert!(
+            !tapped.bench.slot_changed_since(operation, slot),
+            "{told}: {slot:?}"
+        );
+    }
+    assert_eq!(tapped.bench.record(), &record, "{told}");
+    assert_eq!(tapped.bench.boots.len(), boots, "{told}: a reset");
+}
+
+/// The vehicle with a past: running, with a verified image in the other slot, and with one on trial.
+fn phases() -> [(&'static str, Tapped); 3] {
+    let idle = Tapped::with_a_past();
+    let mut verified = Tapped::with_a_past();
+    verified.stage(6, 6);
+    assert_eq!(verified.bench.state(SlotId::A), SlotState::Verified);
+    let mut trial = Tapped::with_a_past();
+    let built = trial.stage(6, 6);
+    trial.authorize(&built);
+    assert_eq!(trial.bench.state(SlotId::A), SlotState::Trial);
+    [("idle", idle), ("verified", verified), ("on trial", trial)]
+}
+
+#[test]
+fn what_was_signed_once_serves_under_no_other_number() {
+    for (told, mut tapped) in phases() {
+        let past = tapped.objects.clone();
+        stays(&mut tapped, told, |tapped| {
+            for object in &past {
+                for ahead in [0, 1, 300] {
+                    let next = tapped.bench.record().next_number(object.kind()).get();
+                    let moved = renumbered(object, next + ahead);
+                    let is_bundle = object.kind() == ObjectKind::Bundle;
+                    tapped.bench.deliver_all(&moved);
+                    let verdict = tapped.bench.agent().verdict(object.kind());
+                    assert!(
+                        is_bundle || verdict.stage == Stage::Refused,
+                        "{told}: {verdict:?}"
+                    );
+                }
+            }
+        });
+    }
+}
+
+/// Everything that a stranger's staff can sign, under the next numbers.
+fn of_a_stranger(bench: &Bench, image_on_trial: Digest) -> Vec<UplinkObject> {
+    let mut ground = Ground::new(Staff::new(9, 2));
+    ground.next = bench.record().next.map(|next| next.get());
+    let built = ground.bundle(&image(8, 3000), 8);
+    let mut objects = vec![
+        built.object.clone(),
+        ground.authorization(&built),
+        ground.authorization(&Built {
+            number: number(ground.next[0] - 2),
+            image: lightday_wire::Image {
+                digest: image_on_trial,
+                ..built.image
+            },
+            ..built
+        }),
+    ];
+    let epoch = Epoch::new(bench.record().epoch.get() + 1).unwrap();
+    for action in [
+        Action::Confirm {
+            image: image_on_trial,
+        },
+        Action::BootGolden,
+        Action::Rollback {
+            image: image_on_trial,
+        },
+        Action::Hold { held: true },
+        Action::Abort {
+            kind: ObjectKind::Command,
+            number: number(60_000),
+        },
+        Action::EpochSwitch { epoch },
+        Action::Resync {
+            epoch,
+            next: [number(1); 4],
+        },
+    ] {
+        objects.push(ground.command(action));
+    }
+    let n = ground.take(ObjectKind::KeySet);
+    let context = KeySetContext {
+        class: IDENTITY.class,
+        number: n,
+    };
+    let envelope = ground.staff.succession(&Staff::new(8, 3), context, true);
+    objects.push(ground.small(ObjectKind::KeySet, n, &envelope));
+    objects
+}
+
+#[test]
+fn a_strangers_signatures_install_arm_and_confirm_nothing() {
+    for (told, mut tapped) in phases() {
+        let on_trial = tapped.bench.record().slot(SlotId::A).image;
+        stays(&mut tapped, told, |tapped| {
+            for object in of_a_stranger(&tapped.bench, on_trial) {
+                for epoch in [1, 2] {
+                    tapped.bench.ground.epoch = epoch;
+                    tapped.bench.deliver_all(&object);
+                }
+                tapped.bench.ground.epoch = 1;
+            }
+            tapped.bench.wait_s(3600);
+        });
+        assert_ne!(tapped.bench.running(), Location::Golden);
+    }
+}
+
+/// One symbol of our object with a bit turned, under a sound tag.
+fn polluted(bench: &Bench, built: &Built, epoch: u8, index: u16) -> Vec<u8> {
+    let header = FrameHeader {
+        kind: ObjectKind::Bundle,
+        epoch: Epoch::new(epoch).unwrap(),
+        number: built.number,
+        k: built.object.k(),
+        index,
+    };
+    let mut symbol = built.object.symbol(index).unwrap();
+    symbol[3] ^= 0x40;
+    let mut out = vec![0; symbol.len() + 16];
+    let key = bench.uplink(epoch);
+    key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
+        .unwrap();
+    out
+}
+
+#[test]
+fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
+    let mut tapped = Tapped::with_a_past();
+    let built = tapped.bench.ground.bundle(&image(6, 3000), 6);
+    let k = built.object.k();
+    let operation = tapped.bench.flash.operations();
+    for _ in 0..3 {
+        tapped.send(&built.object, 0..k - 1);
+        let bad = polluted(&tapped.bench, &built, 1, k + 7);
+        tapped.hear(&[bad]);
+        let verdict = tapped.bench.report().bundle;
+        assert_eq!(verdict.number, built.number);
+        assert_eq!(
+            (verdict.stage, verdict.refusal),
+            (Stage::Failed, Refusal::PayloadDigest)
+        );
+        for slot in SlotId::ALL {
+            assert!(!tapped.bench.slot_changed_since(operation, slot));
+        }
+    }
+    // He goes on in the middle of our next try, which begins before the switch.
+    tapped.send(&built.object, 0..4);
+    let bad = polluted(&tapped.bench, &built, 1, k + 7);
+    tapped.hear(&[bad]);
+    tapped.switch(2);
+    assert_eq!(
+        tapped.bench.agent().symbols_needed(),
+        0,
+        "all of it is dropped"
+    );
+    for index in 0..k {
+        let bad = polluted(&tapped.bench, &built, 1, k + 8 + index);
+        tapped.hear(&[bad]);
+        tapped.send(&built.object, [index]);
+    }
+    assert_eq!(tapped.bench.state(SlotId::A), SlotState::Verified);
+    assert_eq!(
+        tapped.bench.slot_digest(SlotId::A, 3000),
+        built.image.digest
+    );
+}
+
+#[test]
+fn a_reception_that_he_begins_and_never_ends_gives_way_to_an_abort_or_the_epoch_switch() {
+    for is_switched in [false, true] {
+        let mut tapped = Tapped::with_a_past();
+        let far = number(tapped.bench.ground.next[0] + 5000);
+        let never = UplinkObject::new(ObjectKind::Bundle, far, &[7; 4000], 64).unwrap();
+        tapped.bench.deliver(&never, [9]);
+        let built = tapped.bench.ground.bundle(&image(6, 3000), 6);
+        tapped.send_all(&built.object);
+        assert_eq!(tapped.bench.agent().symbols_needed(), never.k() - 1);
+        assert_eq!(
+            tapped.bench.beacon().symbols_needed,
+            never.k() - 1,
+            "it shows"
+        );
+        if is_switched {
+            tapped.switch(2);
+        } else {
+            tapped.command(Action::Abort {
+                kind: ObjectKind::Bundle,
+                number: far,
+            });
+        }
+        let next = tapped.bench.record().next_number(ObjectKind::Bundle);
+        assert_eq!(next, built.number, "no number is burnt");
+        tapped.send_all(&built.object);
+        assert_eq!(tapped.bench.state(SlotId::A), SlotState::Verified);
+    }
+}
