@@ -3,8 +3,6 @@
 
 #[path = "lessons/boot.rs"]
 mod boot;
-#[path = "lessons/page.rs"]
-mod page;
 #[path = "lessons/rig.rs"]
 mod rig;
 #[path = "lessons/torn.rs"]

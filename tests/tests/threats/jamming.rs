@@ -68,6 +68,8 @@ fn jamming_a_confirmed_image_ends_in_golden_after_the_command_loss_timer_and_no_
     for slot in SlotId::ALL {
         assert!(!bench.slot_changed_since(operation, slot));
         assert_eq!(bench.state(slot), SlotState::Confirmed);
+        let image = bench.record().slot(slot).image;
+        assert!(!bench.record().is_barred(&image));
     }
     assert_eq!(bench.record().security_counter, counter);
     is_undone_by_two_commands(&mut bench, SlotId::B, sha256(&image(2, 3000)));
@@ -172,4 +174,20 @@ fn a_vehicle_that_never_heard_a_command_is_not_driven_to_golden_by_silence() {
     let mut bench = Bench::launch();
     ran_then(&jam(&mut bench), &[]);
     assert_eq!(bench.running(), A);
+}
+
+#[test]
+fn jamming_the_way_back_from_golden_costs_a_lease_and_one_more_command() {
+    let mut bench = Bench::launch();
+    let image = bench.update(2, 2).image.digest;
+    jam(&mut bench);
+    for _ in 0..3 {
+        bench.command(Action::Rollback { image });
+        assert_eq!(bench.running(), B);
+        ran_then(&jam(&mut bench), &[(LEASE, Location::Golden)]);
+        assert!(bench.record().is_barred(&image));
+    }
+    is_undone_by_two_commands(&mut bench, SlotId::B, image);
+    // The other one was never touched.
+    assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
 }

@@ -197,6 +197,28 @@ fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
 }
 
 #[test]
+fn what_was_polluted_while_an_image_is_on_trial_is_dropped_by_the_switch_without_a_reset() {
+    let [_, _, (_, mut tapped)] = phases();
+    let built = tapped.bench.ground.bundle(&image(7, 3000), 7);
+    let k = built.object.k();
+    tapped.send(&built.object, 0..4);
+    let bad = polluted(&tapped.bench, &built, 1, k + 7);
+    tapped.hear(&[bad]);
+    let boots = tapped.bench.boots.len();
+    tapped.switch(2);
+    assert_eq!(tapped.bench.boots.len(), boots, "it costs no try");
+    assert_eq!(tapped.bench.agent().symbols_needed(), 0);
+    tapped.send(&built.object, 0..k);
+    let image = tapped.bench.record().slot(SlotId::A).image;
+    tapped.command(Action::Confirm { image });
+    assert_eq!(
+        tapped.bench.slot_digest(SlotId::B, 3000),
+        built.image.digest
+    );
+    assert_eq!(tapped.bench.state(SlotId::B), SlotState::Verified);
+}
+
+#[test]
 fn a_reception_that_he_begins_and_never_ends_gives_way_to_an_abort_or_the_epoch_switch() {
     for is_switched in [false, true] {
         let mut tapped = Tapped::with_a_past();

@@ -1,0 +1,112 @@
+//! Past reports against a ledger that was restored from a backup, or lost: who owns the antenna can play them, and
+//! moves no number and no state by that. docs/THREATS.md, "Freshness".
+
+mod common;
+
+use std::fs;
+
+use common::{Mission, START, report};
+use lightday_wire::ObjectNumber;
+use serde_json::Value;
+
+fn number(n: u32) -> ObjectNumber {
+    ObjectNumber::new(n).unwrap()
+}
+
+/// Signs and sends command `n`.
+fn send_command(mission: &Mission, n: u32) {
+    mission.ok("command report-request");
+    mission.ok(&format!(
+        "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+    ));
+    mission.ok(&format!("uplink documents/cmd-{n}.ldd --at {START}"));
+}
+
+/// The vehicle reports that it took the commands below `next`.
+fn heard(mission: &Mission, sequence: u32, next: u32) {
+    let bytes = report(mission, sequence, |r| r.next[2] = number(next));
+    fs::write(mission.path(&format!("{sequence}.bin")), bytes).unwrap();
+    mission.ok(&format!("ingest {sequence}.bin"));
+}
+
+/// A mission of which two commands went up and four reports were heard, whose ledger is put back to before the
+/// last command, or to before anything was sent.
+fn put_back(name: &str, is_lost: bool) -> Mission {
+    let mission = Mission::with_bundle(name);
+    let (ledger, backup) = (mission.path("ledger.sqlite"), mission.path("backup"));
+    if is_lost {
+        fs::copy(&ledger, &backup).unwrap();
+    }
+    heard(&mission, 1, 1);
+    send_command(&mission, 1);
+    heard(&mission, 2, 2);
+    heard(&mission, 3, 2);
+    if !is_lost {
+        fs::copy(&ledger, &backup).unwrap();
+    }
+    send_command(&mission, 2);
+    heard(&mission, 4, 3);
+    for n in 1..=2 {
+        if is_lost || n == 2 {
+            fs::remove_file(mission.path(&format!("documents/cmd-{n}.ldd"))).unwrap();
+        }
+    }
+    fs::copy(&backup, &ledger).unwrap();
+    for aside in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let _ = fs::remove_file(mission.path(aside));
+    }
+    mission
+}
+
+fn status(mission: &Mission) -> Value {
+    mission.ok("status --json --at 2026-12-04T01:00:00Z").json()
+}
+
+fn next_command(mission: &Mission) -> Value {
+    status(mission)["next_numbers"]["command"].clone()
+}
+
+#[test]
+fn past_reports_do_nothing_to_a_ledger_that_was_restored() {
+    let mission = put_back("restored", false);
+    let before = status(&mission);
+    assert_eq!(before["next_numbers"]["command"], 2);
+    for _ in 0..2 {
+        for past in [3, 1, 2] {
+            let ran = mission.ok(&format!("ingest {past}.bin --json")).json();
+            assert_eq!(ran["duplicates"], 1, "{ran}");
+        }
+        assert_eq!(status(&mission), before);
+    }
+}
+
+#[test]
+fn past_reports_raise_no_number_of_a_ledger_that_lost_them_and_hide_nothing() {
+    for is_lost in [false, true] {
+        let mission = put_back("restored-lost", is_lost);
+        let next = next_command(&mission);
+        // One that it does not know is true, and says more than was ever sent from here.
+        let said = mission.ok("ingest 4.bin").out;
+        assert!(said.starts_with("ALARM"), "{said}");
+        assert!(said.contains("command 3 comes next"), "{said}");
+        assert_eq!(next_command(&mission), next);
+        // Those before it neither take its place nor its alarm.
+        let proven = status(&mission)["proven"].clone();
+        for past in [1, 3, 2, 1] {
+            mission.ok(&format!("ingest {past}.bin"));
+            assert_eq!(status(&mission)["proven"], proven, "{past}");
+            assert_eq!(next_command(&mission), next, "{past}");
+            assert!(mission.ok("status").out.starts_with("ALARM"), "{past}");
+        }
+        // People say that the ledger is an old backup: no number that was used is used again.
+        mission.ok("ingest 4.bin --accept-numbers 4");
+        assert_eq!(next_command(&mission), 3);
+        send_command(&mission, 3);
+        for past in [1, 2, 3, 4] {
+            mission.ok(&format!("ingest {past}.bin"));
+        }
+        assert_eq!(next_command(&mission), 4);
+        assert_eq!(status(&mission)["claims"], serde_json::json!([]));
+        mission.ok("ledger verify");
+    }
+}
