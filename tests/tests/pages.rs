@@ -15,13 +15,14 @@ const LESSONS: [&str; 4] = [
 ];
 
 /// The tests of which every one is a threat. The page names many that stand elsewhere beside them.
-const THREATS: [&str; 6] = [
+const THREATS: [&str; 7] = [
     "tests/tests/threats/jamming.rs",
     "tests/tests/threats/keyless.rs",
     "tests/tests/threats/link_key.rs",
     "tests/tests/threats/restored.rs",
     "tests/tests/threats/signer.rs",
     "ground/cli/tests/restored.rs",
+    "sim/tests/jamming.rs",
 ];
 
 fn root() -> &'static Path {
