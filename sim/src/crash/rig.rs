@@ -319,7 +319,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             return;
         };
         self.heard += 1;
-        self.latest = Some(report.clone());
+        self.latest = Some(report);
         let is_running = self
             .vehicle
             .running()
