@@ -27,6 +27,7 @@ pub mod link;
 pub mod outcome;
 pub mod rng;
 pub mod scenario;
+pub mod study;
 pub mod time;
 pub mod trace;
 pub mod twin;

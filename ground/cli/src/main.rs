@@ -21,12 +21,18 @@ mod out;
 mod time;
 mod verb;
 
+use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc};
 
 use crate::ledger::Actor;
+
+/// Counts what the heap holds, for `study`: two additions for each allocation.
+#[global_allocator]
+static HEAP: &PeakMemAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Build, prove, send and follow software updates for a vehicle one light-day away.
 ///

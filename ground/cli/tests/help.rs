@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 27] = [
     "new",
     "keygen",
     "build",
@@ -29,6 +29,8 @@ const VERBS: [&str; 25] = [
     "rehearse",
     "demo",
     "crash-test",
+    "study",
+    "study delivery",
     "ledger",
     "ledger verify",
     "completions",

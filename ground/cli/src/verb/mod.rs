@@ -22,6 +22,7 @@ mod plan;
 mod rehearse;
 mod sign;
 mod status;
+mod study;
 mod successor;
 mod unsent;
 mod uplink;
@@ -50,6 +51,7 @@ pub enum Verb {
     Rehearse(rehearse::Args),
     Demo(demo::Args),
     CrashTest(crash_test::Args),
+    Study(study::Args),
     Ledger(ledger::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -79,6 +81,7 @@ impl Verb {
             Self::Rehearse(args) => rehearse::run(&args, global),
             Self::Demo(args) => demo::run(&args),
             Self::CrashTest(args) => crash_test::run(&args),
+            Self::Study(args) => study::run(&args),
             Self::Ledger(args) => ledger::run(&args, global),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

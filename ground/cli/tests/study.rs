@@ -1,0 +1,58 @@
+//! `lightday study delivery` at the command line.
+
+mod common;
+
+use std::fs;
+
+use common::{Dir, run};
+
+const SMALL: &str = "study delivery --payload 8kB --frame 256 --loss 0.1 --burst 10 --trials 40";
+
+#[test]
+fn the_json_has_the_figures_of_all_four() {
+    let dir = Dir::new("study-json");
+    let line = format!("{SMALL} --json --svg plot.svg");
+    let ran = run(&dir.0, &line);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["symbols"], 34);
+    assert_eq!(json["frame_seconds"], 20.48);
+    for who in ["ours", "cfdp2", "ts004", "raptorq"] {
+        for figure in [
+            "hours_mean",
+            "hours_p50",
+            "hours_p99",
+            "frames_mean",
+            "rounds_mean",
+            "decoder_ram_bytes",
+        ] {
+            assert!(json[who][figure].as_f64().unwrap() > 0.0, "{who} {figure}");
+        }
+    }
+    let svg = fs::read_to_string(dir.0.join("plot.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.matches("<path ").count() == 4);
+    // The plot is there already: nothing is replaced.
+    assert_ne!(run(&dir.0, &line).code, 0);
+}
+
+#[test]
+fn bad_settings_are_named_with_what_to_do() {
+    let dir = Dir::new("study-bad");
+    fs::write(dir.0.join("none.csv"), "start,end,station,rate_bps\n").unwrap();
+    for (more, says) in [
+        ("--loss 1", "from 0 to below 1"),
+        ("--loss 0.95 --burst 2", "burst must"),
+        ("--passes none.csv", "no pass"),
+        ("--passes missing.csv", "missing.csv"),
+        ("--lost-pass 0.1", "--passes"),
+        ("--light-time 1500ms", "whole number of seconds"),
+        ("--payload 64MiB", "symbols"),
+    ] {
+        let ran = run(&dir.0, &format!("study delivery --trials 2 {more}"));
+        assert!(
+            ran.code != 0 && ran.err.contains(says),
+            "{more}: {}",
+            ran.err
+        );
+    }
+}
