@@ -66,7 +66,10 @@ enum Verb {
     /// Cut the power at every operation of the flash, and flip every bit.
     Crash,
     /// Put bugs into a copy of the onboard code: the crash test has to find each.
-    Seeded,
+    Seeded {
+        /// Look for these alone, by number, counted from 1 in `xtask/src/seeded/bugs.rs`.
+        bugs: Vec<usize>,
+    },
     /// Build the firmware of the RISC-V board.
     Firmware,
     /// Fly the firmware on an emulated board: updates, bad versions, power cuts.
@@ -111,7 +114,8 @@ fn main() -> ExitCode {
         Verb::Doctest => steps::run_one(Step::Doctest),
         Verb::Repro => steps::run_one(Step::Repro),
         Verb::Crash => steps::run_one(Step::Crash),
-        Verb::Seeded => steps::run_one(Step::Seeded),
+        Verb::Seeded { bugs } if bugs.is_empty() => steps::run_one(Step::Seeded),
+        Verb::Seeded { bugs } => seeded::run(&bugs).map(drop),
         Verb::Firmware => steps::run_one(Step::Firmware),
         Verb::Qemu(options) => steps::run_one(Step::Qemu(options)),
         Verb::Sizes => sizes::run(),

@@ -110,7 +110,7 @@ impl Step {
             Self::Doctest => doctest(),
             Self::Repro => repro::run(),
             Self::Crash => crash::run(),
-            Self::Seeded => seeded::run(),
+            Self::Seeded => seeded::run(&[]),
             Self::Firmware => firmware::run(),
             Self::Qemu(options) => qemu::run(options),
             Self::Fuzz { seconds } => fuzz::run(seconds),

@@ -35,7 +35,10 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         return Ok(Tally::default());
     }
     let rig = resting(people, scene)?;
-    let singles = bits(&rig);
+    let singles: Vec<Flip> = bits(&rig)
+        .into_iter()
+        .step_by(settings.bits_one_in.max(1))
+        .collect();
     let pairs = pairs(&rig, settings);
     let lives: Vec<&[Flip]> = singles
         .chunks(1)

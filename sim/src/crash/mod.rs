@@ -59,6 +59,8 @@ pub struct Settings {
     pub scenes: Vec<&'static Scene>,
     /// Whether bits are flipped, too.
     pub flips: bool,
+    /// Of the bits, one in so many.
+    pub bits_one_in: usize,
     /// Whether the flash fails while the power is on, too.
     pub slips: bool,
     /// Pairs of flipped bits within the copies of one structure, for each place where single bits are flipped.
@@ -81,6 +83,7 @@ impl Default for Settings {
             ecc: vec![false, true],
             scenes: SCENES.iter().collect(),
             flips: true,
+            bits_one_in: 1,
             slips: true,
             pairs: 0,
             seed: 1,

@@ -38,8 +38,10 @@ pub enum Which {
     Old,
     /// The one that the first bundle brings.
     New,
-    /// The one that the second bundle brings.
+    /// The one that the second bundle brings, on the first one's ground.
     Newest,
+    /// Another one that a second bundle brings, on the ground of the old one.
+    Spare,
 }
 
 /// How far the manifest of the first bundle lets the image go by itself.
@@ -70,6 +72,8 @@ pub enum Ask {
     BootGolden,
     /// The command that holds activation.
     Hold,
+    /// The command that ends the hold.
+    Release,
     /// The next key set.
     Keys,
     /// The command to go on to link epoch 1.
@@ -104,11 +108,9 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         let len = 4 * ERASE + 200;
         let part = |image: &[u8]| image[..len.min(image.len())].to_vec();
         let (old, new) = (part(&images.old), part(&images.new));
-        // The third is the first with a few changes of its own.
-        let mut newest = old.clone();
-        for place in (300..newest.len()).step_by(997) {
-            newest[place] ^= 0x5a;
-        }
+        // The others are the first with a few changes of their own.
+        let newest = changed(&old, 0x5a);
+        let spare = changed(&old, 0xa5);
         let mut scenario =
             Scenario::new("crash-test", Images::new(&part(&images.golden), &old, &new));
         let profile = &mut scenario.profile;
@@ -122,12 +124,13 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         memory.staging_size = (8 * memory.erase_block).max(32 * 1024);
         profile.link.symbol_len_max = SYMBOL_LEN.max(memory.program_granule);
         let crew = Arc::new(Crew::with_flight(prepared::CREW_SEED, 2, FLIGHT));
-        let bundles = bundles(&scenario, &crew, &newest)?;
+        let bundles = bundles(&scenario, &crew, &newest, &spare)?;
         let parts = prepared::parts::<WRITE, ERASE>(&scenario, &crew)?;
         let digests = [
             (Which::Old, &old),
             (Which::New, &new),
             (Which::Newest, &newest),
+            (Which::Spare, &spare),
         ];
         Ok(Self {
             golden: sha256(&scenario.images.golden),
@@ -291,6 +294,7 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
         },
         Ask::BootGolden => Action::BootGolden,
         Ask::Hold => Action::Hold { held: true },
+        Ask::Release => Action::Hold { held: false },
         Ask::Report => Action::ReportRequest,
         Ask::EpochSwitch => Action::EpochSwitch { epoch },
         // Ground knows the numbers from the reports before the loss: it leaves room for what it missed.
@@ -302,11 +306,22 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
     })
 }
 
-/// The bundle of the new image with each licence, and one that brings the newest on the new one's ground.
+/// An image with a few changes.
+fn changed(image: &[u8], by: u8) -> Vec<u8> {
+    let mut changed = image.to_vec();
+    for place in (300..changed.len()).step_by(997) {
+        changed[place] ^= by;
+    }
+    changed
+}
+
+/// The bundle of the new image with each licence, one that brings the newest on the new one's ground, and one of the
+/// same number that brings the spare one on the old one's.
 fn bundles(
     scenario: &Scenario,
     crew: &Crew,
     newest: &[u8],
+    spare: &[u8],
 ) -> Result<BTreeMap<(Which, Licence), Bundle>, ScenarioError> {
     let first = prepared::bundle(scenario, crew)?;
     let mut eager = scenario.clone();
@@ -314,13 +329,15 @@ fn bundles(
     eager.options.evidence_root = Some(Digest([5; 32]));
     let mut sure = scenario.clone();
     sure.profile.trial.self_confirm = true;
-    let mut later = scenario.clone();
+    let mut other = scenario.clone();
+    other.images.new = spare.into();
+    other.options.number = scenario.options.number.next();
+    other.options.version.major += 1;
+    other.options.security_counter = 2;
+    let mut later = other.clone();
     later.images.old = Arc::clone(&scenario.images.new);
     later.images.new = newest.into();
-    later.options.number = scenario.options.number.next();
     later.options.base_version = scenario.options.version;
-    later.options.version.major += 1;
-    later.options.security_counter = 2;
     Ok([
         ((Which::New, Licence::Ordinary), first),
         (
@@ -330,6 +347,10 @@ fn bundles(
         (
             (Which::New, Licence::SelfConfirm),
             prepared::bundle(&sure, crew)?,
+        ),
+        (
+            (Which::Spare, Licence::Ordinary),
+            prepared::bundle(&other, crew)?,
         ),
         (
             (Which::Newest, Licence::Ordinary),
@@ -343,7 +364,7 @@ fn bundles(
 #[must_use]
 pub const fn slot_of(which: Which) -> SlotId {
     match which {
-        Which::New => SlotId::B,
+        Which::New | Which::Spare => SlotId::B,
         Which::Old | Which::Newest => SlotId::A,
     }
 }

@@ -6,6 +6,7 @@
 //! | `second-update` | the new image is home in B | the newest is confirmed in A, over the old one |
 //! | `trial` | the new image is on trial | it is confirmed |
 //! | `meanwhile` | the new image is on trial | the next bundle waits, the new image is confirmed, the next is verified |
+//! | `while-armed` | the new image is armed, and held | another bundle is staged, the hold ends, the new one is confirmed |
 //! | `crash`, `unhealthy`, `deaf` | the new image is verified | it was tried and reverted: tries, health, lease |
 //! | `load-and-go` | launch | received, solved, patched, read back, armed by itself, tried, confirmed |
 //! | `self-confirm` | the new image is on trial | a signed command came, and it is confirmed without Confirm |
@@ -18,7 +19,7 @@
 //! | `resync` | every copy of the record is lost | golden, then epoch 1, then A is home again |
 
 use lightday_boot::Record;
-use lightday_wire::{Location, ObjectKind, Report, SlotState, Stage};
+use lightday_wire::{Location, ObjectKind, Report, SlotState};
 
 use super::people::{Ask, Licence, People, Which, slot_of};
 use crate::vehicle::Behaviour;
@@ -42,7 +43,7 @@ pub enum Goal {
     Armed(Which),
     /// It runs on trial.
     Tried(Which),
-    /// Its bundle was received, and waits.
+    /// All symbols of its bundle are there, as a report says: it waits.
     Waits(Which),
     /// It was tried and is reverted, and what was home before runs.
     Reverted(Which),
@@ -58,6 +59,8 @@ pub enum Goal {
     Forgotten(Which),
     /// Activation is held: the vehicle obeyed a command.
     Held,
+    /// It is not.
+    Released,
     /// The next key set is in force.
     NextKeys,
     /// Link epoch 1 is in force.
@@ -77,6 +80,7 @@ impl Goal {
             Self::Golden => Ask::BootGolden,
             Self::Forgotten(which) => Ask::Abort(which),
             Self::Held => Ask::Hold,
+            Self::Released => Ask::Release,
             Self::NextKeys => Ask::Keys,
             Self::NextEpoch => Ask::EpochSwitch,
         }
@@ -99,8 +103,7 @@ impl Goal {
             Self::Armed(which) => in_slot(which, &[Armed, Trial, Confirmed, Reverted]),
             Self::Tried(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
             Self::Waits(which) => view.heard.is_some_and(|report| {
-                let is_it = Some(report.bundle.number) == people.bundle(which);
-                is_it && report.bundle.stage == Stage::Receiving && report.symbols_needed == 0
+                Some(report.bundle.number) == people.bundle(which) && report.symbols_needed == 0
             }),
             Self::Reverted(which) => in_slot(which, &[Reverted]) && !runs(which),
             Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
@@ -117,6 +120,7 @@ impl Goal {
                     )
             }
             Self::Held => record.held,
+            Self::Released => !record.held,
             Self::NextKeys => record.key_set == 3,
             Self::NextEpoch => record.epoch.get() == 1,
         }
@@ -141,10 +145,10 @@ pub struct Scene {
 }
 
 use Goal::{
-    Armed, Forgotten, Golden, Held, Home, HomeByItself, NextEpoch, NextKeys, Reverted, Runs, Tried,
-    Verified, Waits,
+    Armed, Forgotten, Golden, Held, Home, HomeByItself, NextEpoch, NextKeys, Released, Reverted,
+    Runs, Tried, Verified, Waits,
 };
-use Which::{New, Newest, Old};
+use Which::{New, Newest, Old, Spare};
 
 const UPDATE: &[Goal] = &[Verified(New), Armed(New), Home(New)];
 
@@ -169,7 +173,7 @@ const fn reverted(name: &'static str, behaviour: Behaviour) -> Scene {
 }
 
 /// All scenes.
-pub const SCENES: [Scene; 16] = [
+pub const SCENES: [Scene; 17] = [
     healthy("update", &[], UPDATE),
     healthy(
         "second-update",
@@ -185,6 +189,11 @@ pub const SCENES: [Scene; 16] = [
         "meanwhile",
         &[Verified(New), Armed(New), Tried(New)],
         &[Waits(Newest), Home(New), Verified(Newest)],
+    ),
+    healthy(
+        "while-armed",
+        &[Held, Verified(New), Armed(New)],
+        &[Waits(Spare), Released, Home(New)],
     ),
     reverted("crash", Behaviour::CrashesAtBoot),
     reverted("unhealthy", Behaviour::Unhealthy),

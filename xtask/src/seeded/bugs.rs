@@ -21,7 +21,7 @@ pub struct Bug {
 }
 
 /// All of them; a bug's number is its place, counted from 1.
-pub const BUGS: [Bug; 17] = [
+pub const BUGS: [Bug; 19] = [
     Bug {
         name: "the record is not saved before the jump",
         edits: &[Edit {
@@ -225,5 +225,31 @@ pub const BUGS: [Bug; 17] = [
             self.reset(platform.supervisor);",
         }],
         scene: &["update", "8x2048"],
+    },
+    Bug {
+        name: "two writes are swapped: a slot is called verified before its papers are written",
+        edits: &[Edit {
+            file: "onboard/agent/src/install.rs",
+            line: "let admitted = self.admitted()?;
+        let entry = Entry::Installed {",
+            instead: "if BUG {
+            let (number, target) = (self.admitted()?.number, self.admitted()?.target);
+            self.record.slot_mut(target).state = SlotState::Verified;
+            self.record.raise_next(lightday_wire::ObjectKind::Bundle, number);
+            self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        }
+        let admitted = self.admitted()?;
+        let entry = Entry::Installed {",
+        }],
+        scene: &["update", "8x2048"],
+    },
+    Bug {
+        name: "the inactive slot is erased while its image is armed",
+        edits: &[Edit {
+            file: "onboard/agent/src/install.rs",
+            line: "&& self.record_armed_slot().is_none()",
+            instead: "&& (BUG || self.record_armed_slot().is_none())",
+        }],
+        scene: &["while-armed", "8x2048"],
     },
 ];
