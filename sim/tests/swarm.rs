@@ -1,4 +1,4 @@
-//! The swarm: one seed draws everything (link, passes, geometry, application, rollback, cuts, faults of the flash,
+//! The swarm: one seed draws everything (link, passes, geometry, ECC, application, commands, cuts, faults of the flash,
 //! upsets, intruder), and the invariants must hold whatever comes of it.
 //!
 //! `LIGHTDAY_SWARM=2000 cargo test --release -p lightday-sim --test swarm -- --nocapture` flies more than CI
@@ -15,10 +15,11 @@ use lightday_sim::ground::Intent;
 use lightday_sim::link::Loss;
 use lightday_sim::outcome::Outcome;
 use lightday_sim::rng::Rng;
-use lightday_sim::scenario::{Images, Prepared, Scenario};
+use lightday_sim::scenario::{BUNDLE, Images, Prepared, Scenario};
 use lightday_sim::time::Span;
 use lightday_sim::trace::Keep;
 use lightday_sim::vehicle::Behaviour;
+use lightday_wire::Action;
 
 const OLD: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v2.bin");
 const NEW: &[u8] = include_bytes!("../../tests/fixtures/orbiter-thumb-v3.bin");
@@ -53,16 +54,19 @@ fn draw(seed: u64) -> Scenario {
     scenario.schedule.first = Span::from_hours(rng.below(24));
     scenario.schedule.length = Span::from_hours(rng.between(3, 20));
     scenario.is_attacked = rng.below(4) == 0;
-    if rng.below(3) == 0 {
-        scenario.intent = Intent::UpdateThenRollback;
-    }
+    scenario.intent = draw_intent(rng);
+    scenario.has_ecc = rng.below(2) == 0;
     let mut operation = 0;
     for _ in 0..rng.below(5) {
         operation += rng.below(150);
-        let form = match rng.below(3) {
+        let seed = rng.next_u64();
+        let form = match rng.below(6) {
             0 => CutForm::NotDone,
-            1 => CutForm::Partial(rng.next_u64()),
-            _ => CutForm::Unstable(rng.next_u64()),
+            1 => CutForm::Barely(seed),
+            2 => CutForm::Partial(seed),
+            3 => CutForm::Nearly(seed),
+            4 => CutForm::Unstable(seed),
+            _ => CutForm::Flickers(seed),
         };
         scenario.cuts.push((operation, form));
         operation += 1;
@@ -79,15 +83,28 @@ fn draw(seed: u64) -> Scenario {
     let memory = &mut scenario.profile.memory;
     memory.slot_size = 64 * 1024;
     memory.staging_size = 64 * 1024;
-    (memory.program_granule, memory.erase_block) = match rng.below(3) {
+    (memory.program_granule, memory.erase_block) = match rng.below(4) {
         0 => (4, 4096),
         1 => (8, 2048),
+        2 => (16, 8192),
         _ => (256, 8192),
     };
     // Symbols are whole granules.
     let granule = memory.program_granule;
     scenario.profile.link.symbol_len_max = 200.max(granule);
     scenario
+}
+
+/// What the people want: an update in half of the missions, and every command beside it.
+fn draw_intent(rng: &mut Rng) -> Intent {
+    match rng.below(12) {
+        0 | 1 => Intent::UpdateThenRollback,
+        2 => Intent::UpdateThen(Action::BootGolden),
+        3 => Intent::UpdateThen(Action::Hold { held: true }),
+        4 => Intent::HoldThenUpdate,
+        5 => Intent::Abort(BUNDLE),
+        _ => Intent::Update,
+    }
 }
 
 /// Somewhere in the flash: nobody knows what lies there.
@@ -124,6 +141,7 @@ fn fly(seed: u64, keep: Keep) -> Outcome {
     match scenario.profile.memory.program_granule {
         4 => Prepared::<4, 4096>::new(scenario).unwrap().run(seed, keep),
         8 => Prepared::<8, 2048>::new(scenario).unwrap().run(seed, keep),
+        16 => Prepared::<16, 8192>::new(scenario).unwrap().run(seed, keep),
         _ => Prepared::<256, 8192>::new(scenario)
             .unwrap()
             .run(seed, keep),
@@ -160,7 +178,10 @@ fn whatever_is_drawn_the_invariants_hold() {
     if let Some(seed) = number("LIGHTDAY_SEED") {
         let outcome = fly(seed, Keep::Headlines);
         let drawn = draw(seed);
-        println!("{:?} {:?}", drawn.cuts, drawn.faults);
+        println!(
+            "{:?} ECC {} {:?} {:?}",
+            drawn.intent, drawn.has_ecc, drawn.cuts, drawn.faults
+        );
         for entry in &outcome.timeline {
             println!("{entry}");
         }

@@ -4,12 +4,16 @@
 //! ```text
 //!               new image on trial, healthy            it is confirmed
 //! AwaitTrial(new) ------- Confirm -------> AwaitConfirm(new) -------> Settled, or
-//!                                              Rollback --> AwaitTrial(old) -- Confirm --> AwaitConfirm(old)
+//!                                              Rollback --> AwaitTrial(old) -- Confirm --> AwaitConfirm(old), or
+//!                                              any command --> Settled
+//! Hold -- Hold --> AwaitHold -- it is held: Release --> AwaitTrial(new)        Abort -- Abort --> Settled
 //! ```
 
 use crate::time::{MissionTime, Span};
 use lightday_wire::report::flags;
-use lightday_wire::{Action, Digest, Location, Report, SlotId, SlotState};
+use lightday_wire::{
+    Action, Digest, Location, ObjectKind, ObjectNumber, Report, SlotId, SlotState,
+};
 
 /// What the people want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +24,19 @@ pub enum Intent {
     Update,
     /// The new image, confirmed, and then the old one again.
     UpdateThenRollback,
+    /// The new image, confirmed, and then this command.
+    UpdateThen(Action),
+    /// Activation held before anything else, and the new image confirmed once it is held and released again.
+    HoldThenUpdate,
+    /// The bundle of this number forgotten, at the first report.
+    Abort(ObjectNumber),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Hold,
+    AwaitHold,
+    Abort(ObjectNumber),
     AwaitTrial(Digest),
     AwaitConfirm(Digest),
     Settled,
@@ -52,7 +65,11 @@ impl Operator {
     pub const fn new(intent: Intent, old: Digest, new: Digest, new_works: bool) -> Self {
         let stage = match intent {
             Intent::Observe => Stage::Settled,
-            Intent::Update | Intent::UpdateThenRollback => Stage::AwaitTrial(new),
+            Intent::Update | Intent::UpdateThenRollback | Intent::UpdateThen(_) => {
+                Stage::AwaitTrial(new)
+            }
+            Intent::HoldThenUpdate => Stage::Hold,
+            Intent::Abort(number) => Stage::Abort(number),
         };
         Self {
             intent,
@@ -85,6 +102,19 @@ impl Operator {
 
     fn decide(&mut self, report: &Report) -> Option<Action> {
         match self.stage {
+            Stage::Hold => {
+                self.stage = Stage::AwaitHold;
+                Some(Action::Hold { held: true })
+            }
+            Stage::AwaitHold if report.flags & flags::HELD != 0 => {
+                self.stage = Stage::AwaitTrial(self.new);
+                Some(Action::Hold { held: false })
+            }
+            Stage::Abort(number) => {
+                self.stage = Stage::Settled;
+                let kind = ObjectKind::Bundle;
+                Some(Action::Abort { kind, number })
+            }
             Stage::AwaitTrial(image) => {
                 let works = image != self.new || self.new_works;
                 let healthy = report.flags & flags::HEALTHY != 0;
@@ -95,15 +125,20 @@ impl Operator {
                 })
             }
             Stage::AwaitConfirm(image) if runs(report, &image, SlotState::Confirmed) => {
-                let goes_back = self.intent == Intent::UpdateThenRollback && image == self.new;
-                self.stage = if goes_back {
-                    Stage::AwaitTrial(self.old)
-                } else {
-                    Stage::Settled
+                let next = match self.intent {
+                    Intent::UpdateThenRollback if image == self.new => {
+                        Some(Action::Rollback { image: self.old })
+                    }
+                    Intent::UpdateThen(action) => Some(action),
+                    _ => None,
                 };
-                goes_back.then_some(Action::Rollback { image: self.old })
+                self.stage = match next {
+                    Some(Action::Rollback { image }) => Stage::AwaitTrial(image),
+                    _ => Stage::Settled,
+                };
+                next
             }
-            Stage::AwaitConfirm(_) | Stage::Settled => None,
+            Stage::AwaitConfirm(_) | Stage::AwaitHold | Stage::Settled => None,
         }
     }
 }

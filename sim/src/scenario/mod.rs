@@ -103,6 +103,8 @@ pub struct Scenario {
     pub is_attacked: bool,
     /// Whose signature the authorization goes up without.
     pub absent: Option<Role>,
+    /// Whether the flash has ECC.
+    pub has_ecc: bool,
     /// Flash operations at which the power is cut.
     pub cuts: Vec<(u64, CutForm)>,
     /// What goes wrong in the flash while the power is on, and from which operation on.
@@ -167,6 +169,7 @@ impl Scenario {
             intent: Intent::Update,
             is_attacked: false,
             absent: None,
+            has_ecc: false,
             cuts: Vec::new(),
             faults: Vec::new(),
             upsets: Vec::new(),

@@ -165,6 +165,10 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             .has_twin
             .then(|| Twin::new(vehicle(Software::default()), scenario.light_time()));
         let mut vehicle = vehicle(software);
+        if scenario.has_ecc {
+            let flash = vehicle.flash_mut();
+            *flash = flash.clone().with_ecc();
+        }
         for (operation, fault) in &scenario.faults {
             vehicle.flash_mut().fail_at(*operation, fault.clone());
         }
