@@ -148,6 +148,10 @@ pub struct Checker {
     is_cut: bool,
     /// Whether the scenario damages flash in another way than by power cuts.
     tolerates_damage: bool,
+    /// Whether what the scenario damages was damaged before the checker looked first: golden stays as it was then.
+    is_damage_done: bool,
+    /// Whether a record may say what is over, since no record can be written any more.
+    tolerates_unsaved: bool,
     /// Whether the scenario lets the application write where it should not.
     tolerates_vandals: bool,
     record: Option<Record>,
@@ -174,6 +178,8 @@ impl Checker {
             seen: 0,
             is_cut: false,
             tolerates_damage: false,
+            is_damage_done: false,
+            tolerates_unsaved: false,
             tolerates_vandals: false,
             record: None,
             floors: Floors::default(),
@@ -190,6 +196,18 @@ impl Checker {
     pub const fn tolerating_damage(mut self) -> Self {
         self.tolerates_damage = true;
         self
+    }
+
+    /// Tolerates from now on that the record speaks of a trial that is over, as long as its image does not run.
+    pub const fn tolerate_unsaved(&mut self) {
+        self.tolerates_unsaved = true;
+    }
+
+    /// As [`Self::tolerating_damage`], but all damage was there when the checker was made: golden does not change any more.
+    #[must_use]
+    pub const fn tolerating_earlier_damage(mut self) -> Self {
+        self.is_damage_done = true;
+        self.tolerating_damage()
     }
 
     /// Tolerates that an application wrote an older record than there was, too: it can, and boots nothing by it.
@@ -224,6 +242,12 @@ impl Checker {
     #[must_use]
     pub const fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// The floors as the flash has them: security counter, key set, epoch.
+    #[must_use]
+    pub const fn floors(&self) -> [u32; 3] {
+        [self.floors.security, self.floors.key_set, self.floors.epoch]
     }
 
     /// Whether an image was confirmed at any time.
@@ -320,7 +344,7 @@ impl Checker {
             .zip(&self.golden)
             .filter(|(now, then)| now == *then)
             .count();
-        if intact < self.golden.len() && !self.tolerates_damage {
+        if intact < self.golden.len() && (self.is_damage_done || !self.tolerates_damage) {
             self.report(at, Violation::GoldenChanged);
         }
         if intact == 0 && !self.is_a_slot_intact(flash) {
@@ -476,7 +500,8 @@ impl Checker {
             return;
         };
         // Where no record can be written any more, the old one still speaks of a trial that is over.
-        if self.tolerates_damage && running != Some(Location::Slot(slot)) {
+        let is_excused = self.tolerates_damage || self.tolerates_unsaved;
+        if is_excused && running != Some(Location::Slot(slot)) {
             return;
         }
         let deadline = MissionTime::from_ms(record.trial.deadline.0);

@@ -1,11 +1,13 @@
 //! The crash test as CI runs it: every power cut everywhere; every second cut, every fault and every bit on one kind of
 //! flash; and a swarm of missions.
 
+use std::time::Instant;
+
 use crate::run::{self, Failure, cargo};
 use crate::steps::Outcome;
 
 /// What is explored: a name for the terminal, and the options of `lightday crash-test`.
-const RUNS: [(&str, &str); 5] = [
+const RUNS: [(&str, &str); 6] = [
     ("every cut", "--no-flips --no-faults"),
     (
         "every form of a cut",
@@ -18,6 +20,10 @@ const RUNS: [(&str, &str); 5] = [
     (
         "every fault",
         "--no-flips --depth 0 --geometry 8x2048 --ecc off",
+    ),
+    (
+        "every structure unreadable",
+        "--no-faults --depth 0 --ecc on",
     ),
     (
         "every bit",
@@ -46,7 +52,9 @@ pub fn run() -> Result<Outcome, Failure> {
             "crash-test",
         ]);
         command.args(options.split(' '));
+        let started = Instant::now();
         run::check(command)?;
+        println!("    {:.0} s", started.elapsed().as_secs_f64());
     }
     println!("    {MISSIONS} missions");
     let mut swarm = cargo();

@@ -17,6 +17,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::bounds::Cost;
 use super::people::People;
 use super::rig::{Act, Rig};
 use super::scene::Scene;
@@ -27,11 +28,6 @@ use crate::rng::Rng;
 
 /// Points that wait for a thread at the most.
 const QUEUE: usize = 16;
-/// Resets that a life may have beyond those of the life without a cut, for each cut. A cut costs one; the rest is
-/// what a life does twice then, a trial with all its tries among them.
-const RESETS_PER_CUT: u32 = 6;
-/// Erases of one block beyond those of the life without a cut, for each cut.
-const ERASES_PER_CUT: u32 = 4;
 
 /// A point that is to be explored: a vehicle without power, and how it came to that.
 struct Point<'p, const WRITE: usize, const ERASE: usize> {
@@ -41,19 +37,13 @@ struct Point<'p, const WRITE: usize, const ERASE: usize> {
     is_sampled: bool,
 }
 
-/// What the life without a cut takes.
-#[derive(Clone, Copy)]
-struct Nominal {
-    resets: u32,
-    wear: u32,
-}
-
 /// One scene on one flash.
 struct Explorer<'e> {
     settings: &'e Settings,
     scene: &'static Scene,
     ecc: bool,
-    nominal: Nominal,
+    /// What the life without a cut takes.
+    nominal: Cost,
     tally: Mutex<Tally>,
 }
 
@@ -84,16 +74,6 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     Ok(explorer.tally.into_inner().unwrap_or_default())
 }
 
-fn worn<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> u32 {
-    rig.vehicle
-        .flash()
-        .wear()
-        .iter()
-        .copied()
-        .max()
-        .unwrap_or(0)
-}
-
 impl<'e> Explorer<'e> {
     /// Lives the life without a cut, which the others are held against.
     fn new<const W: usize, const E: usize>(
@@ -108,10 +88,7 @@ impl<'e> Explorer<'e> {
             settings,
             scene,
             ecc,
-            nominal: Nominal {
-                resets: plain.vehicle.supervisor().resets(),
-                wear: worn(&plain),
-            },
+            nominal: Cost::of(&plain),
             tally: Mutex::default(),
         };
         explorer.finish(&plain, &[], Ok(()));
@@ -263,19 +240,9 @@ impl<'e> Explorer<'e> {
         let mut violations: Vec<Violation> = Vec::new();
         violations.extend(rig.checker.violations().iter().map(|(_, v)| v.clone()));
         violations.extend(end.err().map(Violation::Stuck));
-        let resets = rig.vehicle.supervisor().resets();
-        if resets > self.nominal.resets + RESETS_PER_CUT * cuts {
-            violations.push(Violation::TooManyResets(resets));
-        }
-        let wear = worn(rig);
-        if wear > self.nominal.wear + ERASES_PER_CUT * cuts {
-            violations.push(Violation::TooMuchWear(wear));
-        }
-        self.count(|tally| {
-            tally.lives += 1;
-            tally.most_resets = tally.most_resets.max(resets);
-            tally.most_wear = tally.most_wear.max(wear);
-        });
+        let cost = Cost::of(rig);
+        violations.extend(cost.beyond(self.nominal, cuts));
+        self.count(|tally| tally.lived(cost));
         self.note::<W, E>(trail, violations);
     }
 
@@ -286,6 +253,7 @@ impl<'e> Explorer<'e> {
             scene: self.scene.name,
             trail: trail.to_vec(),
             flips: Vec::new(),
+            unreadable: None,
             slip: None,
             violation,
         });

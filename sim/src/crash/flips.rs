@@ -1,16 +1,22 @@
-//! Every bit of what the vehicle keeps, flipped one at a time where a scene begins, and pairs of them: the vehicle
-//! is switched on, and has to boot what is verified, hear the ground and obey.
+//! Every bit of what the vehicle keeps, flipped one at a time where a scene begins, and pairs of them; and, on parts
+//! with ECC, every structure that cannot be read as a whole, one at a time: the vehicle is switched on, and has to
+//! come to the scene's goals. Where a slot was hit, or a whole key set, it may take the image for damaged, as it is: then it has to boot
+//! what is verified, hear the ground and obey.
 //!
 //! The bytes that were programmed since their last erase, and a few erased ones behind each run of them. Of images
 //! one byte in some hundreds: their digest is read back at every boot.
 
+use std::sync::Mutex;
+
 use lightday_boot::{Record, Region};
 
+use super::bounds::Cost;
 use super::people::People;
 use super::rig::Rig;
 use super::scene::{Goal, Scene};
 use super::{Finding, Flip, Settings, Tally, caught, live_all};
 use crate::checker::{Checker, Violation};
+use crate::flash::SimFlash;
 use crate::rng::Rng;
 
 /// Erased bytes behind programmed ones whose bits are flipped too: the next word of every granule that holds more
@@ -18,8 +24,63 @@ use crate::rng::Rng;
 const BEHIND: u32 = 16;
 /// Of the bytes of an image, one in so many.
 const OF_IMAGE: usize = 499;
-/// What the vehicle has to do after a flip.
+/// What the vehicle has to do where it need not come to the scene's goals.
 const OBEYS: &[Goal] = &[Goal::Held];
+
+/// What is damaged.
+#[derive(Clone, Debug)]
+pub(super) enum Damage {
+    /// These bits are flipped.
+    Bits(Vec<Flip>),
+    /// Nothing can be read of the structure that begins here.
+    Unreadable(u32),
+}
+
+impl Damage {
+    fn strike<const W: usize, const E: usize>(
+        &self,
+        rig: &Rig<'_, W, E>,
+        flash: &mut SimFlash<W, E>,
+    ) {
+        match self {
+            Self::Bits(flips) => {
+                for flip in flips {
+                    flash.flip(flip.address, flip.bit);
+                }
+            }
+            Self::Unreadable(at) => {
+                let structures = structures(rig).into_iter();
+                for region in structures.filter(|region| region.start == *at) {
+                    flash.spoil(region.start..region.end());
+                }
+            }
+        }
+    }
+
+    /// Whether the goals may be out of reach: it hits an image that is in a slot, or its papers, or a whole key set,
+    /// which may be the one before that alone proves an older image.
+    fn may_fall_short<const W: usize, const E: usize>(&self, rig: &Rig<'_, W, E>) -> bool {
+        let slots = rig.vehicle.config().map.slots;
+        let is_in_slot = |address: &u32| {
+            let mut regions = slots.iter().flat_map(|slot| [slot.image, slot.trailer]);
+            regions.any(|region| (region.start..region.end()).contains(address))
+        };
+        match self {
+            Self::Bits(flips) => flips.iter().any(|flip| is_in_slot(&flip.address)),
+            Self::Unreadable(at) => {
+                let mut key_sets = rig.vehicle.config().map.key_sets.into_iter();
+                is_in_slot(at) || key_sets.any(|region| region.start == *at)
+            }
+        }
+    }
+}
+
+/// What came of a life.
+struct Life {
+    found: Vec<Violation>,
+    cost: Cost,
+    story: Vec<String>,
+}
 
 /// Flips every bit where the scene begins.
 ///
@@ -34,7 +95,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     if scene.is_record_lost || (scene.before.is_empty() && scene.name != "update") {
         return Ok(Tally::default());
     }
-    let rig = resting(people, scene)?;
+    let rig = resting(people, scene, false)?;
     let singles: Vec<Flip> = bits(&rig)
         .into_iter()
         .step_by(settings.bits_one_in.max(1))
@@ -44,20 +105,69 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         .chunks(1)
         .chain(pairs.iter().map(|pair| &pair[..]))
         .collect();
-    let findings = live_all(&lives, settings, |flips| {
-        let found = caught(|| live(&rig, flips, false).0);
-        let findings = found.into_iter();
-        findings
-            .map(|v| finding::<WRITE, ERASE>(scene, flips, v))
-            .collect()
-    });
+    let lives: Vec<Damage> = lives
+        .iter()
+        .map(|flips| Damage::Bits(flips.to_vec()))
+        .collect();
     Ok(Tally {
         flips: singles.len() as u64,
         pairs: pairs.len() as u64,
-        lives: lives.len() as u64,
-        findings,
-        ..Tally::default()
+        ..all(&rig, scene, &lives, settings)?
     })
+}
+
+/// Makes every structure unreadable where the scene begins, on parts with ECC.
+///
+/// # Errors
+/// What the vehicle came to before: a bug of vehicle or scene.
+pub(super) fn unreadable<const WRITE: usize, const ERASE: usize>(
+    people: &People<WRITE, ERASE>,
+    scene: &'static Scene,
+    settings: &Settings,
+) -> Result<Tally, String> {
+    if scene.is_record_lost {
+        return Ok(Tally::default());
+    }
+    let rig = resting(people, scene, true)?;
+    let starts = structures(&rig).into_iter().map(|region| region.start);
+    let lives: Vec<Damage> = starts.map(Damage::Unreadable).collect();
+    Ok(Tally {
+        unreadable: lives.len() as u64,
+        ..all(&rig, scene, &lives, settings)?
+    })
+}
+
+/// Lives all of these lives.
+fn all<const W: usize, const E: usize>(
+    rig: &Rig<'_, W, E>,
+    scene: &'static Scene,
+    lives: &[Damage],
+    settings: &Settings,
+) -> Result<Tally, String> {
+    let nominal = undamaged(rig)?;
+    let tally = Mutex::new(Tally::default());
+    let findings = live_all(lives, settings, |damage| {
+        let found = caught(|| {
+            let life = live(rig, damage, nominal, false);
+            if let Ok(mut tally) = tally.lock() {
+                tally.lived(life.cost);
+            }
+            life.found
+        });
+        let findings = found.into_iter();
+        findings
+            .map(|v| finding::<W, E>(scene, damage, v))
+            .collect()
+    });
+    let tally = tally.into_inner().unwrap_or_default();
+    Ok(Tally { findings, ..tally })
+}
+
+/// What the life takes in which the power comes back and nothing is damaged.
+fn undamaged<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Result<Cost, String> {
+    let mut plain = rig.cut_off(rig.vehicle.flash().clone(), rig.checker.clone());
+    plain.run_to_end()?;
+    Ok(Cost::of(&plain))
 }
 
 /// Lives one life with these bits flipped, and tells it.
@@ -67,31 +177,38 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
 pub(super) fn follow<const WRITE: usize, const ERASE: usize>(
     people: &People<WRITE, ERASE>,
     scene: &'static Scene,
-    flips: &[Flip],
+    damage: &Damage,
 ) -> Result<(Vec<String>, Tally), String> {
-    let rig = resting(people, scene)?;
-    let (found, story) = live(&rig, flips, true);
-    let findings = found
+    let is_ecc = matches!(damage, Damage::Unreadable(_));
+    let rig = resting(people, scene, is_ecc)?;
+    let life = live(&rig, damage, undamaged(&rig)?, true);
+    let findings = life
+        .found
         .into_iter()
-        .map(|v| finding::<WRITE, ERASE>(scene, flips, v));
+        .map(|v| finding::<WRITE, ERASE>(scene, damage, v));
     let tally = Tally {
         findings: findings.collect(),
         ..Tally::default()
     };
-    Ok((story, tally))
+    Ok((life.story, tally))
 }
 
 fn finding<const W: usize, const E: usize>(
     scene: &'static Scene,
-    flips: &[Flip],
+    damage: &Damage,
     violation: Violation,
 ) -> Finding {
+    let (flips, unreadable) = match damage {
+        Damage::Bits(flips) => (flips.clone(), None),
+        Damage::Unreadable(at) => (Vec::new(), Some(*at)),
+    };
     Finding {
         geometry: (W, E),
-        ecc: false,
+        ecc: unreadable.is_some(),
         scene: scene.name,
         trail: Vec::new(),
-        flips: flips.to_vec(),
+        flips,
+        unreadable,
         slip: None,
         violation,
     }
@@ -101,8 +218,9 @@ fn finding<const W: usize, const E: usize>(
 fn resting<'p, const W: usize, const E: usize>(
     people: &'p People<W, E>,
     scene: &'static Scene,
+    ecc: bool,
 ) -> Result<Rig<'p, W, E>, String> {
-    let mut rig = Rig::new(people, scene, false)?;
+    let mut rig = Rig::new(people, scene, ecc)?;
     while !rig.is_at_rest() {
         rig.act();
     }
@@ -169,31 +287,50 @@ fn pairs<const W: usize, const E: usize>(
         .collect()
 }
 
-/// What is broken after these bits flipped and the power came back, and the story if it is wanted.
+/// What is broken after this damage, once the power came back, and the story if it is wanted.
 fn live<const W: usize, const E: usize>(
     rig: &Rig<'_, W, E>,
-    flips: &[Flip],
+    damage: &Damage,
+    nominal: Cost,
     is_told: bool,
-) -> (Vec<Violation>, Vec<String>) {
+) -> Life {
     let mut flash = rig.vehicle.flash().clone();
-    for flip in flips {
-        flash.flip(flip.address, flip.bit);
-    }
-    let before = rig.checker.record().cloned();
+    damage.strike(rig, &mut flash);
     let people = rig.people();
     let vehicle = rig.vehicle.cut_off(flash.clone(), rig.now());
-    let checker = Checker::new(&vehicle, people.released()).tolerating_damage();
+    let checker = Checker::new(&vehicle, people.released()).tolerating_earlier_damage();
     let checker = checker.allowing_only(people.released());
-    let mut life = rig.cut_off(flash, checker).towards(OBEYS).damaged();
+    let mut life = rig.cut_off(flash, checker).damaged();
     life.story = is_told.then(Vec::new);
-    let end = life.run_to_end();
+    let may_fall_short = damage.may_fall_short(rig);
+    if may_fall_short {
+        life = life.impatient();
+    }
+    let mut end = life.run_to_end();
+    if end.is_err() && may_fall_short {
+        life = life.towards(OBEYS);
+        end = life.run_to_end();
+    }
     let mut found: Vec<Violation> = Vec::new();
     found.extend(life.checker.violations().iter().map(|(_, v)| v.clone()));
     found.extend(end.err().map(Violation::Stuck));
-    if let (Some(before), Some(after)) = (before, life.checker.record()) {
-        found.extend(lowered(&before, after).map(Violation::WentDown));
+    found.extend(went_down(&rig.checker, &life.checker).map(Violation::WentDown));
+    let cost = Cost::of(&life);
+    found.extend(cost.beyond(nominal, 1));
+    Life {
+        found,
+        cost,
+        story: life.story.take().unwrap_or_default(),
     }
-    (found, life.story.take().unwrap_or_default())
+}
+
+/// A number, of the record or of the floors, that only goes up and did not.
+fn went_down(before: &Checker, after: &Checker) -> Option<&'static str> {
+    let mut floors = before.floors().into_iter().zip(after.floors());
+    if floors.any(|(was, is)| is < was) {
+        return Some("a floor");
+    }
+    lowered(before.record()?, after.record()?)
 }
 
 /// A number that only goes up and did not.

@@ -16,6 +16,7 @@
 //! # Ok::<(), crash::CrashError>(())
 //! ```
 
+mod bounds;
 mod explore;
 mod failure;
 mod flips;
@@ -31,6 +32,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use self::failure::{Cut, Flip, Form, Forms, Slip, SlipKind};
 pub use self::scene::{Goal, SCENES, Scene};
 
+use self::bounds::Cost;
+use self::flips::Damage;
 use self::people::People;
 use crate::checker::Violation;
 use crate::scenario::{Images, ScenarioError};
@@ -57,7 +60,7 @@ pub struct Settings {
     pub ecc: Vec<bool>,
     /// The scenes.
     pub scenes: Vec<&'static Scene>,
-    /// Whether bits are flipped, too.
+    /// Whether bits are flipped, too, and, on parts with ECC, structures made unreadable.
     pub flips: bool,
     /// Of the bits, one in so many.
     pub bits_one_in: usize,
@@ -106,6 +109,8 @@ pub struct Finding {
     pub trail: Vec<Cut>,
     /// The bits that were flipped.
     pub flips: Vec<Flip>,
+    /// Where a structure begins of which nothing could be read.
+    pub unreadable: Option<u32>,
     /// What failed while the power was on.
     pub slip: Option<Slip>,
     /// What is broken.
@@ -121,14 +126,16 @@ impl Finding {
             false => format!(" {option} {}", items.join(",")),
         };
         let text = |cut: &dyn fmt::Display| cut.to_string();
+        let unreadable = self.unreadable.map(|address| format!("{address:#x}"));
         format!(
-            "--geometry {}x{}{} --scene {}{}{}{}",
+            "--geometry {}x{}{} --scene {}{}{}{}{}",
             self.geometry.0,
             self.geometry.1,
             if self.ecc { " --ecc on" } else { " --ecc off" },
             self.scene,
             list(self.trail.iter().map(|cut| text(cut)).collect(), "--cuts"),
             list(self.flips.iter().map(|flip| text(flip)).collect(), "--bits"),
+            list(unreadable.into_iter().collect(), "--unreadable"),
             list(self.slip.iter().map(|slip| text(slip)).collect(), "--fault"),
         )
     }
@@ -146,6 +153,8 @@ pub struct Tally {
     pub flips: u64,
     /// Pairs of bits that were flipped.
     pub pairs: u64,
+    /// Structures of which nothing could be read, one at a time.
+    pub unreadable: u64,
     /// Faults of the flash while the power was on: operations times ways.
     pub slips: u64,
     /// Lives that were lived to their end.
@@ -159,6 +168,12 @@ pub struct Tally {
 }
 
 impl Tally {
+    fn lived(&mut self, cost: Cost) {
+        self.lives += 1;
+        self.most_resets = self.most_resets.max(cost.resets);
+        self.most_wear = self.most_wear.max(cost.wear);
+    }
+
     fn cut(&mut self, depth: usize, is_sampled: bool) {
         if is_sampled {
             self.sampled += 1;
@@ -175,13 +190,22 @@ impl Tally {
         self.sampled += other.sampled;
         self.flips += other.flips;
         self.pairs += other.pairs;
+        self.unreadable += other.unreadable;
         self.slips += other.slips;
         self.lives += other.lives;
         self.most_resets = self.most_resets.max(other.most_resets);
         self.most_wear = self.most_wear.max(other.most_wear);
         self.findings.extend(other.findings);
         self.findings.sort_by(|a, b| {
-            (a.trail.len(), &a.trail, &a.flips).cmp(&(b.trail.len(), &b.trail, &b.flips))
+            let key = |f: &Finding| {
+                (
+                    f.trail.len(),
+                    f.trail.clone(),
+                    f.flips.clone(),
+                    f.unreadable,
+                )
+            };
+            key(a).cmp(&key(b))
         });
     }
 }
@@ -281,9 +305,13 @@ fn on<const WRITE: usize, const ERASE: usize>(
                 what,
             };
             let mut tally = explore::scene(&people, scene, ecc, settings).map_err(fails)?;
-            // With ECC a single flip is corrected; what cannot be read is explored as torn words.
-            if settings.flips && !ecc {
-                tally.add(flips::scene(&people, scene, settings).map_err(fails)?);
+            // With ECC a single flip is corrected, and what is worse cannot be read.
+            if settings.flips {
+                let flipped = match ecc {
+                    false => flips::scene(&people, scene, settings),
+                    true => flips::unreadable(&people, scene, settings),
+                };
+                tally.add(flipped.map_err(fails)?);
             }
             if settings.slips && !ecc {
                 tally.add(slips::scene(&people, scene, settings).map_err(fails)?);
@@ -347,6 +375,8 @@ pub enum Replay<'r> {
     Cuts(&'r [Cut]),
     /// These bits, flipped at once.
     Flips(&'r [Flip]),
+    /// The structure that begins at this address cannot be read.
+    Unreadable(u32),
     /// This fault.
     Slip(Slip),
 }
@@ -376,7 +406,8 @@ fn replay_on<const WRITE: usize, const ERASE: usize>(
     let ecc = settings.ecc.first().copied().unwrap_or(false);
     let (lines, tally) = match what {
         Replay::Cuts(cuts) => explore::follow(&people, scene, ecc, cuts, settings),
-        Replay::Flips(bits) => flips::follow(&people, scene, bits),
+        Replay::Flips(bits) => flips::follow(&people, scene, &Damage::Bits(bits.to_vec())),
+        Replay::Unreadable(at) => flips::follow(&people, scene, &Damage::Unreadable(at)),
         Replay::Slip(slip) => slips::follow(&people, scene, slip),
     }
     .map_err(|what| CrashError::Scene {

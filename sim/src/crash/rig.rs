@@ -24,6 +24,8 @@ use crate::vehicle::{Happening, Vehicle};
 const REST: Span = Span::from_secs(1);
 /// How often something is sent, or waited for, until a scene counts as stuck.
 const MAX_ROUNDS: u32 = 13;
+/// The same where the goals may be out of reach.
+const FEW_ROUNDS: u32 = 5;
 /// The first wait; each is twice as long as the one before it: less than three days, over a lease of one, all in all.
 const FIRST_WAIT: Span = Span::from_secs(30);
 /// The longest wait: over the end of a lease.
@@ -56,6 +58,8 @@ pub struct Rig<'p, const WRITE: usize, const ERASE: usize> {
     alone_until: MissionTime,
     frames: VecDeque<Vec<u8>>,
     rounds: u32,
+    /// How often something is sent, or waited for, until the goals count as out of reach.
+    most_rounds: u32,
     events: u64,
     /// Reports that were heard.
     heard: u64,
@@ -92,6 +96,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             alone_until: MissionTime::START,
             frames: VecDeque::new(),
             rounds: 0,
+            most_rounds: MAX_ROUNDS,
             events: 0,
             heard: 0,
             latest: None,
@@ -121,6 +126,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             alone_until: self.now,
             frames: VecDeque::new(),
             rounds: 0,
+            most_rounds: MAX_ROUNDS,
             events: 0,
             heard: 0,
             latest: None,
@@ -137,6 +143,9 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
     #[must_use]
     pub fn failing(mut self, operation: u64, fault: Fault) -> Self {
         self.is_damaged = !matches!(fault, Fault::Skipped | Fault::Refused);
+        if self.is_damaged {
+            self.checker.tolerate_unsaved();
+        }
         self.vehicle.flash_mut().fail_at(operation, fault);
         self
     }
@@ -148,10 +157,20 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         self
     }
 
-    /// The same with other goals.
+    /// The same with other goals, and as much patience as at first.
     #[must_use]
     pub const fn towards(mut self, goals: &'static [Goal]) -> Self {
         self.goals = goals;
+        self.rounds = 0;
+        self.most_rounds = MAX_ROUNDS;
+        self.events = 0;
+        self
+    }
+
+    /// The same with less patience: what was damaged may keep it from its goals for ever.
+    #[must_use]
+    pub const fn impatient(mut self) -> Self {
+        self.most_rounds = FEW_ROUNDS;
         self
     }
 
@@ -280,7 +299,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         let Some(ask) = self.scene.next_ask(self.goals, self.people, &view) else {
             return Act::Done;
         };
-        if self.rounds == MAX_ROUNDS {
+        if self.rounds == self.most_rounds {
             return Act::Stuck;
         }
         let wait = FIRST_WAIT.ms() << self.rounds.min(20);

@@ -4,6 +4,7 @@
 //! A single slip must not keep a life from its goals. What fails for good may: then the invariants have to hold, and
 //! the vehicle has to run something verified at the end.
 
+use super::bounds::Cost;
 use super::people::People;
 use super::rig::Rig;
 use super::scene::Scene;
@@ -24,6 +25,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     let first = plain.vehicle.flash().operations();
     plain.vehicle.flash_mut().keep_journal();
     plain.run_to_end()?;
+    let nominal = Cost::of(&plain);
     let journal: Vec<Operation> = plain.vehicle.flash_mut().take_journal();
     let slips: Vec<Slip> = (first..)
         .zip(&journal)
@@ -32,7 +34,7 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     let findings = live_all(&slips, settings, |slip| {
         let at = usize::try_from(slip.operation - first).unwrap_or(0);
         let address = journal.get(at).map_or(0, Operation::address);
-        let violations = caught(|| live(people, scene, *slip, address, None));
+        let violations = caught(|| live(people, scene, *slip, address, nominal, None));
         let findings = violations.into_iter();
         findings
             .map(|v| finding::<WRITE, ERASE>(scene, *slip, v))
@@ -59,12 +61,14 @@ pub(super) fn follow<const WRITE: usize, const ERASE: usize>(
     let first = plain.vehicle.flash().operations();
     plain.vehicle.flash_mut().keep_journal();
     plain.run_to_end()?;
+    let nominal = Cost::of(&plain);
     let journal = plain.vehicle.flash_mut().take_journal();
     let at = slip.operation.checked_sub(first);
     let operation = at.and_then(|at| journal.get(usize::try_from(at).ok()?));
     let operation = operation.ok_or(format!("the scene has no operation {}", slip.operation))?;
     let mut story = Vec::new();
-    let violations = live(people, scene, slip, operation.address(), Some(&mut story));
+    let address = operation.address();
+    let violations = live(people, scene, slip, address, nominal, Some(&mut story));
     let findings = violations
         .into_iter()
         .map(|v| finding::<WRITE, ERASE>(scene, slip, v));
@@ -86,6 +90,7 @@ fn finding<const W: usize, const E: usize>(
         scene: scene.name,
         trail: Vec::new(),
         flips: Vec::new(),
+        unreadable: None,
         slip: Some(slip),
         violation,
     }
@@ -96,6 +101,7 @@ fn live<const W: usize, const E: usize>(
     scene: &'static Scene,
     slip: Slip,
     address: u32,
+    nominal: Cost,
     story: Option<&mut Vec<String>>,
 ) -> Vec<Violation> {
     let fault = match slip.kind {
@@ -118,6 +124,11 @@ fn live<const W: usize, const E: usize>(
         Err(_) if !life.answers() => found.push(Violation::Silent),
         _ => {}
     }
+    let cost = Cost::of(&life);
+    found.extend(match is_once {
+        true => cost.beyond(nominal, 1),
+        false => cost.beyond_for_good(nominal),
+    });
     found.extend(life.checker.violations().iter().map(|(_, v)| v.clone()));
     if let (Some(story), Some(told)) = (story, life.story.take()) {
         *story = told;

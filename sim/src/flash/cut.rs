@@ -198,6 +198,14 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         }
     }
 
+    /// Makes every granule of `range` fault on read until it is erased, on ECC parts; bytes outside are ignored.
+    pub(crate) fn spoil(&mut self, range: Range<u32>) {
+        let end = (range.end as usize).min(self.bytes.len());
+        let range = (range.start as usize).min(end)..end;
+        self.mark_programmed(range.clone(), true);
+        self.tear(&range);
+    }
+
     fn tear_at(&mut self, at: usize) {
         self.tear(&(at..at + 1));
     }

@@ -29,8 +29,9 @@ const NEW: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v3.b
 /// boot, nothing unverified ran, golden is untouched, trials end, no counter moves before confirm, no number goes
 /// down, no report tells a success that is not so. With --depth 2, where the first cut met the boot, record and
 /// commit path, the power fails a second time at every such operation until the vehicle is at rest again, and at one
-/// in --one-in of all others of the life; with --depth 3 a third time, sampled. Besides, with the power on, every operation is skipped or refused once, and from
-/// every operation on no erase works, or its block is dead.
+/// in --one-in of all others of the life; with --depth 3 a third time, sampled. Besides, every bit that the vehicle
+/// keeps flips where a scene begins; on parts with ECC each structure cannot be read as a whole; and with the power
+/// on, every operation is skipped or refused once, and from every operation on no erase works, or its block is dead.
 ///
 /// The exit code is 0 only if nothing was found. What is found comes with the command that replays it.
 ///
@@ -59,7 +60,7 @@ pub struct Args {
     /// Parts whose torn words fault on read, parts whose do not, or both.
     #[arg(long, value_enum, default_value_t = Ecc::Both)]
     ecc: Ecc,
-    /// Do not flip bits.
+    /// Do not flip bits, nor make structures unreadable.
     #[arg(long)]
     no_flips: bool,
     /// Do not let the flash fail while the power is on.
@@ -82,8 +83,11 @@ pub struct Args {
     /// Live one life with these bits flipped, and tell it.
     #[arg(long, value_name = "ADDRESS.BIT", value_delimiter = ',')]
     bits: Vec<Flip>,
+    /// Live one life on parts with ECC where nothing can be read of the structure that begins here, and tell it.
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["bits", "cuts"], value_parser = address)]
+    unreadable: Option<u32>,
     /// Live one life with this fault of the flash, and tell it.
-    #[arg(long, value_name = "OPERATION:KIND", conflicts_with_all = ["bits", "cuts"])]
+    #[arg(long, value_name = "OPERATION:KIND", conflicts_with_all = ["bits", "cuts", "unreadable"])]
     fault: Option<Slip>,
     /// One JSON object.
     #[arg(long)]
@@ -117,6 +121,14 @@ fn geometry(text: &str) -> std::result::Result<Geometry, String> {
     Ok(GEOMETRIES[place])
 }
 
+fn address(text: &str) -> std::result::Result<u32, String> {
+    let hex = text
+        .strip_prefix("0x")
+        .map(|hex| u32::from_str_radix(hex, 16));
+    hex.and_then(std::result::Result::ok)
+        .ok_or_else(|| format!("`{text}` is no address; one looks like 0x1f40"))
+}
+
 fn scene(text: &str) -> std::result::Result<&'static Scene, String> {
     Scene::named(text)
         .ok_or_else(|| format!("there are {}", SCENES.map(|scene| scene.name).join(", ")))
@@ -127,6 +139,9 @@ impl Args {
     fn replay(&self) -> Option<Replay<'_>> {
         if let Some(slip) = self.fault {
             return Some(Replay::Slip(slip));
+        }
+        if let Some(address) = self.unreadable {
+            return Some(Replay::Unreadable(address));
         }
         match (self.cuts.is_empty(), self.bits.is_empty()) {
             (false, _) => Some(Replay::Cuts(&self.cuts)),
@@ -255,10 +270,11 @@ fn to_text(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> Strin
     }
     let points: u64 = tally.crash_points.iter().sum();
     text.push_str(&format!(
-        "\n{points} crash points and {} sampled, {} bits and {} pairs flipped, {} faults, {} lives, {} violations, {seconds:.0} s\n",
+        "\n{points} crash points and {} sampled, {} bits and {} pairs flipped, {} structures unreadable, {} faults, {} lives, {} violations, {seconds:.0} s\n",
         tally.sampled,
         tally.flips,
         tally.pairs,
+        tally.unreadable,
         tally.slips,
         tally.lives,
         tally.findings.len(),
@@ -293,6 +309,7 @@ fn to_json(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> serde
             "sampled": part.tally.sampled,
             "flips": part.tally.flips,
             "pairs": part.tally.pairs,
+            "unreadable": part.tally.unreadable,
             "faults": part.tally.slips,
             "missions": part.tally.lives,
             "violations": part.tally.findings.len(),
@@ -305,6 +322,7 @@ fn to_json(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> serde
         "sampled": tally.sampled,
         "flips": tally.flips,
         "pairs": tally.pairs,
+        "unreadable": tally.unreadable,
         "faults": tally.slips,
         "missions": tally.lives,
         "most_resets": tally.most_resets,
