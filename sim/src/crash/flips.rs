@@ -316,7 +316,11 @@ fn live<const W: usize, const E: usize>(
     found.extend(end.err().map(Violation::Stuck));
     found.extend(went_down(&rig.checker, &life.checker).map(Violation::WentDown));
     let cost = Cost::of(&life);
-    found.extend(cost.beyond(nominal, 1));
+    // What is out of reach is asked for again and again.
+    found.extend(match may_fall_short {
+        true => cost.beyond_for_good(nominal),
+        false => cost.beyond(nominal, 1),
+    });
     Life {
         found,
         cost,
