@@ -80,7 +80,9 @@ fn milestones(shown: &str, object: &serde_json::Value) {
             "earliest_s",
             "known_earliest_s",
         ),
-        ("likely: half of all cases", "likely_s", "known_likely_s"),
+        ("p50: half of all cases", "p50_s", "known_p50_s"),
+        ("p90", "p90_s", "known_p90_s"),
+        ("p99", "p99_s", "known_p99_s"),
         ("planned: the last frame, 0.99", "planned_s", "known_s"),
     ] {
         let row = shown.lines().find(|l| l.contains(label));

@@ -91,6 +91,9 @@ impl Bytes {
     }
 }
 
+/// The chances for which a plan says when an object is complete.
+pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+
 /// One object of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectPlan {
@@ -112,14 +115,14 @@ pub struct ObjectPlan {
     pub enough: bool,
     /// When it is complete on board if nothing is lost, in Unix seconds there.
     pub earliest_s: Option<u64>,
-    /// When it is complete on board with a chance of one half.
-    pub likely_s: Option<u64>,
+    /// When it is complete on board with the chances of [`QUANTILES`]; `None`: not by this plan.
+    pub quantiles_s: [Option<u64>; 3],
     /// When its last planned frame has arrived.
     pub planned_s: Option<u64>,
     /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass.
     pub known_earliest_s: Option<u64>,
-    /// When a report of `likely_s` can be on the ground.
-    pub known_likely_s: Option<u64>,
+    /// When reports of `quantiles_s` can be on the ground.
+    pub known_quantiles_s: [Option<u64>; 3],
     /// When a report of `planned_s` can be on the ground.
     pub known_s: Option<u64>,
 }

@@ -37,7 +37,7 @@ use core::ops::Range;
 use lightday_wire::HEADER_LEN;
 use lightday_wire::report::REPORT_LEN;
 
-pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame};
+pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame, QUANTILES};
 
 use crate::chance::Reception;
 use crate::link::{LinkError, LinkModel, Pass};
@@ -184,7 +184,9 @@ pub(crate) fn plan_from(
         object.probability = progress.reception.success();
         object.enough = object.probability >= target;
         object.known_earliest_s = object.earliest_s.and_then(|s| known(s, passes, link));
-        object.known_likely_s = object.likely_s.and_then(|s| known(s, passes, link));
+        object.known_quantiles_s = object
+            .quantiles_s
+            .map(|s| s.and_then(|s| known(s, passes, link)));
         object.known_s = object.planned_s.and_then(|s| known(s, passes, link));
         add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
@@ -241,10 +243,10 @@ fn object_plan(object: &UplinkObject, passes: usize) -> ObjectPlan {
         probability: 0.0,
         enough: false,
         earliest_s: None,
-        likely_s: None,
+        quantiles_s: [None; 3],
         planned_s: None,
         known_earliest_s: None,
-        known_likely_s: None,
+        known_quantiles_s: [None; 3],
         known_s: None,
     }
 }
@@ -300,8 +302,11 @@ fn fill_pass(
         if object.frames == state.needed {
             object.earliest_s = Some(arrives_s);
         }
-        if object.likely_s.is_none() && state.reception.success() >= 0.5 {
-            object.likely_s = Some(arrives_s);
+        let chance = state.reception.success();
+        for (at_s, quantile) in object.quantiles_s.iter_mut().zip(QUANTILES) {
+            if at_s.is_none() && chance >= quantile {
+                *at_s = Some(arrives_s);
+            }
         }
     }
     progress.iter_mut().for_each(|p| p.reception.end_pass());

@@ -54,8 +54,8 @@ fn a_clear_link_takes_k_frames_and_the_times_add_up() {
     assert_eq!(of.planned_s, of.earliest_s);
     // 44 h later is outside the passes: the report waits for the third one.
     assert_eq!(of.known_s, Some(1_000_000 + 2 * 86_400 + 8));
-    assert_eq!(of.likely_s, of.earliest_s);
-    assert_eq!(of.known_likely_s, of.known_s);
+    assert_eq!(of.quantiles_s, [of.earliest_s; 3]);
+    assert_eq!(of.known_quantiles_s, [of.known_s; 3]);
     assert_eq!(plan.bytes.total(), 22_400);
     assert_eq!(plan.passes[0].bytes, 22_400);
     assert!((plan.antenna_h() - 1792.0 / 3600.0).abs() < 1e-9);
@@ -82,9 +82,13 @@ fn every_milestone_on_board_has_its_own_instant_on_the_ground() {
         .collect();
     let plan = plan(&bundle, &passes, &link, 0.99).unwrap();
     let of = &plan.objects[0];
-    let on_board = [of.earliest_s, of.likely_s, of.planned_s].map(Option::unwrap);
-    let known = [of.known_earliest_s, of.known_likely_s, of.known_s].map(Option::unwrap);
-    assert!(on_board.is_sorted() && on_board[0] < on_board[1] && on_board[1] < on_board[2]);
+    let [p50, p90, p99] = of.quantiles_s;
+    let on_board = [of.earliest_s, p50, p90, p99, of.planned_s].map(Option::unwrap);
+    let [p50, p90, p99] = of.known_quantiles_s;
+    let known = [of.known_earliest_s, p50, p90, p99, of.known_s].map(Option::unwrap);
+    assert!(on_board[..4].is_sorted_by(|a, b| a < b));
+    // The plan is for 0.99: its last frame brings that.
+    assert_eq!(on_board[3], on_board[4]);
     // One light time and the eight seconds of a report behind each.
     assert_eq!(known, on_board.map(|s| s + 79_200 + 8));
 }

@@ -22,7 +22,7 @@ use crate::verb::describe;
 ///
 /// Shows bytes by kind (payload, envelope, headers, tags, parity), frames, passes with their times, hours of
 /// antenna, and when each object is complete on board and the ground can know: at the earliest (no frame is
-/// lost), likely (in half of all cases), and with the last planned frame, behind which it is as likely as the
+/// lost), in 50, 90 and 99 % of all cases, and with the last planned frame, behind which it is as likely as the
 /// plan says; `-` where no booked pass can hear it. Signatures that are still missing are counted as if they
 /// were there.
 ///
@@ -247,9 +247,11 @@ pub fn to_json(plan: &Plan) -> Value {
         "objects": plan.objects.iter().map(|o| json!({
             "kind": kind_name(o.kind), "number": o.number.get(), "k": o.k, "symbol_bytes": o.symbol_len,
             "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
-            "enough": o.enough, "earliest_s": o.earliest_s, "likely_s": o.likely_s,
+            "enough": o.enough, "earliest_s": o.earliest_s, "p50_s": o.quantiles_s[0],
+            "p90_s": o.quantiles_s[1], "p99_s": o.quantiles_s[2],
             "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s,
-            "known_likely_s": o.known_likely_s, "known_s": o.known_s,
+            "known_p50_s": o.known_quantiles_s[0], "known_p90_s": o.known_quantiles_s[1],
+            "known_p99_s": o.known_quantiles_s[2], "known_s": o.known_s,
         })).collect::<Vec<_>>(),
         "passes": plan.passes.iter().map(|p| json!({
             "start_s": p.pass.start_s, "end_s": p.pass.end_s, "station": p.pass.station,
@@ -310,7 +312,7 @@ fn show(plan: &Plan, mission: &Mission) -> Result<()> {
     ))
 }
 
-/// When an object can, will likely, and is planned to be complete: on board, and in a report of just that.
+/// When an object can be, with which chance is, and is planned to be complete: on board, and in a report of just that.
 fn milestones(plan: &Plan) -> Table {
     let mut table = Table::headed([
         "object",
@@ -324,13 +326,17 @@ fn milestones(plan: &Plan) -> Table {
             "planned: the last frame, {}",
             describe::probability(o.probability)
         );
+        let [p50, p90, p99] = o.quantiles_s;
+        let [known_p50, known_p90, known_p99] = o.known_quantiles_s;
         let rows = [
             (
                 "earliest: no frame is lost",
                 o.earliest_s,
                 o.known_earliest_s,
             ),
-            ("likely: half of all cases", o.likely_s, o.known_likely_s),
+            ("p50: half of all cases", p50, known_p50),
+            ("p90", p90, known_p90),
+            ("p99", p99, known_p99),
             (&planned, o.planned_s, o.known_s),
         ];
         for (milestone, on_board, known) in rows {
