@@ -115,7 +115,8 @@ pub struct ObjectPlan {
     pub enough: bool,
     /// When it is complete on board if nothing is lost, in Unix seconds there.
     pub earliest_s: Option<u64>,
-    /// When it is complete on board with the chances of [`QUANTILES`]; `None`: not by this plan.
+    /// When it is complete on board with the chances of [`QUANTILES`]; `None`: not by this plan. What frames in flight
+    /// reach by themselves counts from the first frame of this plan.
     pub quantiles_s: [Option<u64>; 3],
     /// When its last planned frame has arrived.
     pub planned_s: Option<u64>,

@@ -105,7 +105,10 @@ impl Goal {
             Self::Waits(which) => view.heard.is_some_and(|report| {
                 Some(report.bundle.number) == people.bundle(which) && report.symbols_needed == 0
             }),
-            Self::Reverted(which) => in_slot(which, &[Reverted]) && !runs(which),
+            Self::Reverted(which) => {
+                let is_home = view.running == record.home.0 && view.running != Location::Golden;
+                in_slot(which, &[Reverted]) && !runs(which) && is_home
+            }
             Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
             Self::Home(which) | Self::HomeByItself(which) => {
                 runs(which) && in_slot(which, &[Confirmed]) && record.home.0 == view.running

@@ -16,8 +16,9 @@ use super::air::{Air, Trace};
 const METADATA_LEN: u16 = 34;
 /// Bytes of an EOF PDU: header 10, code, checksum, file size.
 const EOF_LEN: u16 = 20;
-/// Rounds after which a transfer is given up.
+/// Rounds after which a transfer is given up, and frame times: noise is drawn for all of them.
 const MAX_ROUNDS: u32 = 10_000;
+const MAX_STEPS: u64 = 20_000_000;
 
 /// A protocol data unit of the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Cfdp {
     /// Delivers all of it; `None`: not within the passes.
     pub(super) fn deliver(mut self, air: &Air, trace: &mut Trace) -> Option<Whole> {
         let (mut now_ms, mut frames) = (0, 0);
-        while self.rounds < MAX_ROUNDS {
+        while self.rounds < MAX_ROUNDS && now_ms / air.frame_ms().max(1) < MAX_STEPS {
             for pdu in self.next_round() {
                 let slot = air.next(now_ms, length(pdu, air))?;
                 frames += 1;

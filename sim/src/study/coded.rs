@@ -8,7 +8,7 @@ use lightday_station::session::{Persistence, UplinkSession};
 use super::air::{Air, Slot, Trace};
 use super::{Settings, StudyError, Whole};
 
-/// Where the antenna is always ours, the plan may be as sure as one likes: it is sent until the payload is whole.
+/// Where the antenna is always ours there is one pass: a plan so sure sends until practically every trial is whole.
 const SURE: f64 = 1.0 - 1e-9;
 /// The program granule that the decoder's RAM is told for, in bytes; strips are as narrow.
 const STRIP: u16 = 8;

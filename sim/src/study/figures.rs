@@ -18,12 +18,12 @@ pub struct Whole {
 pub struct Figures {
     /// Hours from the first bit to whole, trial by trial, rising.
     pub hours: Vec<f64>,
-    /// Trials in which it was not whole within the passes. Every figure but the RAM is of the others.
+    /// Trials in which it was not whole, within the passes or the symbols that there are.
     pub incomplete: u32,
-    /// Mean number of frames sent until it was whole.
-    pub frames_mean: f64,
-    /// Mean number of rounds.
-    pub rounds_mean: f64,
+    /// Mean number of frames sent until it was whole; `None` if it was not in some trials.
+    pub frames_mean: Option<f64>,
+    /// Mean number of rounds; the same.
+    pub rounds_mean: Option<f64>,
     /// Bytes of RAM that the worst trial took, beside what lies in flash.
     pub decoder_ram_bytes: usize,
 }
@@ -34,7 +34,8 @@ impl Figures {
         let mut hours: Vec<f64> = done.iter().map(|w| w.at_ms as f64 / 3_600_000.0).collect();
         hours.sort_unstable_by(f64::total_cmp);
         let mean = |of: fn(&Whole) -> u32| {
-            done.iter().map(|w| f64::from(of(w))).sum::<f64>() / done.len().max(1) as f64
+            let sum: f64 = done.iter().map(|w| f64::from(of(w))).sum();
+            (done.len() == trials.len()).then(|| sum / done.len().max(1) as f64)
         };
         Self {
             incomplete: u32::try_from(trials.len() - done.len()).unwrap_or(u32::MAX),
@@ -83,14 +84,14 @@ mod tests {
             (figures.hours_at(50), figures.hours_at(99)),
             (Some(50.0), Some(99.0))
         );
-        assert_eq!((figures.frames_mean, figures.incomplete), (10.0, 0));
+        assert_eq!((figures.frames_mean, figures.incomplete), (Some(10.0), 0));
     }
 
     #[test]
     fn a_trial_without_an_end_is_no_short_one() {
         let figures = Figures::of(&[whole(1), whole(2), None], 7);
         assert_eq!(figures.incomplete, 1);
-        assert_eq!(figures.hours_mean(), None);
+        assert_eq!((figures.hours_mean(), figures.frames_mean), (None, None));
         assert_eq!(
             (figures.hours_at(50), figures.hours_at(99)),
             (Some(2.0), None)

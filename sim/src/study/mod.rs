@@ -44,6 +44,15 @@ const TAG_LEN: TagLen = TagLen::Eight;
 /// Frames that a trial listens for at the most, beyond four times K: nobody needs as many.
 const SPARE: usize = 1024;
 
+/// The longest light time, in seconds: what noise is drawn for has to fit a machine's memory.
+const LIGHT_TIME_MAX_S: u64 = 60 * 86_400;
+/// From the first pass to the end of the last one, in seconds: the same.
+const PASSES_MAX_S: u64 = 10 * 366 * 86_400;
+/// The shortest frame on the air, in milliseconds.
+const SHORTEST_FRAME_MS: u64 = 100;
+/// Most source symbols of RaptorQ (RFC 6330, 5.1.2).
+const RAPTORQ_K: u32 = 56_403;
+
 /// What is delivered, and over which link.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -151,14 +160,63 @@ impl Settings {
             "be at least 18 B: header, MAC and a word",
         )?;
         must(self.loss_ppm < PPM, "loss", "be below 1")?;
-        must(self.lost_pass_ppm < PPM, "lost pass", "be below 1")?;
+        must(self.lost_pass_ppm < PPM, "lost-pass", "be below 1")?;
         must(self.burst > 0, "burst", "be at least 1 frame")?;
+        let symbols = self.payload.div_ceil(u32::from(self.symbol_len()).max(1));
+        must(
+            symbols <= RAPTORQ_K,
+            "payload",
+            "be at most 56,403 symbols, which is what RaptorQ takes: take less, or longer frames",
+        )?;
         let most = u64::from(self.burst) * u64::from(PPM - self.loss_ppm);
         must(
             u64::from(self.loss_ppm) <= most,
             "burst",
             "be at least loss / (1 - loss)",
+        )?;
+        must(
+            self.is_noise_exact(),
+            "burst",
+            "be shorter, or the loss greater: in millionths, the noise would be more than 1 % off",
+        )?;
+        must(
+            self.light_time_s <= LIGHT_TIME_MAX_S,
+            "light-time",
+            "be at most 60 days",
+        )?;
+        // Times are in milliseconds, rounded up.
+        must(
+            Air::new(self).frame_ms() >= SHORTEST_FRAME_MS,
+            "rate",
+            "be lower: a frame has to take 0.1 s at the least",
+        )?;
+        let (first, last) = (self.passes.first(), self.passes.last());
+        let span_s = first
+            .zip(last)
+            .map_or(0, |(a, b)| b.end_s.saturating_sub(a.start_s));
+        must(span_s <= PASSES_MAX_S, "passes", "all lie within ten years")?;
+        // Noise comes in steps of a frame at the link's own rate.
+        must(
+            self.passes.iter().all(|pass| pass.rate_bps.is_none()),
+            "passes: rate_bps",
+            "be empty: all frames go at --rate here",
         )
+    }
+
+    /// Whether the chain in whole millionths loses what it is to lose, within 1 %.
+    fn is_noise_exact(&self) -> bool {
+        match self.noise() {
+            Loss::Burst {
+                enter_ppm,
+                leave_ppm,
+            } => {
+                let (enter, all) = (u64::from(enter_ppm), u64::from(enter_ppm + leave_ppm));
+                let lost = enter * u64::from(PPM);
+                let wanted = u64::from(self.loss_ppm) * all;
+                lost.abs_diff(wanted) * 100 <= wanted
+            }
+            _ => true,
+        }
     }
 
     fn noise(&self) -> Loss {
@@ -389,7 +447,7 @@ mod tests {
                     .all(|(a, b)| a <= b)
             );
         }
-        assert!(study.cfdp2.rounds_mean > 1.5 && study.ours.rounds_mean == 1.0);
+        assert!(study.cfdp2.rounds_mean > Some(1.5) && study.ours.rounds_mean == Some(1.0));
         // Two rounds are a light time there and back apart.
         assert!(study.cfdp2.hours.last() > Some(&66.0));
     }
@@ -423,9 +481,9 @@ mod tests {
         let last = 84.0 * 20.48 / 3600.0 + 22.0;
         for of in [&study.ours, &study.ts004, &study.raptorq] {
             assert!((of.hours_mean().unwrap() - last).abs() < 1e-9);
-            assert!((of.frames_mean - 84.0).abs() < 1e-9);
+            assert!((of.frames_mean.unwrap() - 84.0).abs() < 1e-9);
         }
-        assert!((study.cfdp2.frames_mean - 86.0).abs() < 1e-9);
+        assert!((study.cfdp2.frames_mean.unwrap() - 86.0).abs() < 1e-9);
     }
 
     #[test]
@@ -484,6 +542,54 @@ mod tests {
                 ..settings()
             })
             .contains("symbols")
+        );
+        let refused_with = |settings: Settings, says: &str| {
+            let error = refused(settings);
+            assert!(error.contains(says), "{error}");
+        };
+        let pass = |start_s, rate_bps| Pass {
+            start_s,
+            end_s: start_s + 100,
+            rate_bps,
+            station: String::new(),
+        };
+        // 0.05 in bursts of 100,000 would be no loss at all in whole millionths.
+        refused_with(
+            Settings {
+                loss_ppm: 50_000,
+                burst: 100_000,
+                ..settings()
+            },
+            "1 % off",
+        );
+        refused_with(
+            Settings {
+                rate_bps: 1_000_000,
+                ..settings()
+            },
+            "0.1 s",
+        );
+        refused_with(
+            Settings {
+                light_time_s: 1 << 40,
+                ..settings()
+            },
+            "60 days",
+        );
+        refused_with(
+            Settings {
+                passes: vec![pass(0, Some(50))],
+                ..settings()
+            },
+            "rate_bps",
+        );
+        let far = vec![pass(0, None), pass(1 << 32, None)];
+        refused_with(
+            Settings {
+                passes: far,
+                ..settings()
+            },
+            "ten years",
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lightday_sim::study::{self, Figures, Settings, Study, StudyError};
+use lightday_station::object::MAX_SYMBOLS;
 use lightday_station::size::{ByteSize, parse_size};
 use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAllocTrait as _};
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub struct Args {
     #[arg(long, default_value = "22h", value_name = "TIME", value_parser = parse_duration_ms)]
     light_time: u64,
     /// Bytes of a frame on the air: 16 of header and MAC, the rest payload.
-    #[arg(long, default_value_t = 256, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(18..=1040))]
+    #[arg(long, default_value_t = 256, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(18..=1017))]
     frame: u16,
     /// Share of the frames that are lost.
     #[arg(long, default_value = "0.1", value_name = "P", value_parser = share)]
@@ -55,7 +56,8 @@ pub struct Args {
     /// Chance of a whole pass to be lost.
     #[arg(long, default_value = "0", value_name = "P", value_parser = share, requires = "passes")]
     lost_pass: u32,
-    /// How sure our plan has to be with the frames of its first passes; fresh parity follows in all later ones.
+    /// How sure our plan has to be with the frames of its first passes; fresh parity, ours and that of the others
+    /// that send it, follows in all later ones.
     #[arg(long, default_value = "0.999", value_name = "P", value_parser = probability, requires = "passes")]
     probability: f64,
     /// Trials.
@@ -163,7 +165,8 @@ fn heap_peak(work: &mut dyn FnMut()) -> usize {
 
 fn refused(error: &StudyError) -> Error {
     match error {
-        StudyError::Setting(..) => Error::new(Kind::Usage, error).hint("correct the option"),
+        StudyError::Setting(..) => Error::new(Kind::Usage, format!("--{error}"))
+            .hint("`lightday study delivery --help` tells what each option takes"),
         StudyError::Object(object) => Error::new(Kind::Refused, error).hint(object.hint()),
         StudyError::Plan(_) => Error::new(Kind::Refused, error).hint("give more or longer passes"),
         StudyError::Broken(..) => Error::new(Kind::Internal, error),
@@ -214,6 +217,7 @@ fn title(args: &Args, study: &Study) -> String {
 }
 
 fn show(args: &Args, study: &Study) -> Result<()> {
+    let none = || "-".to_owned();
     let hours = |hours: Option<f64>| hours.map_or_else(|| "-".to_owned(), |h| format!("{h:.2}"));
     let mut table = Table::headed(["", "hours", "half", "99 %", "frames", "rounds", "RAM, B"]);
     for (name, _, of) in protocols(study) {
@@ -222,8 +226,8 @@ fn show(args: &Args, study: &Study) -> Result<()> {
             hours(of.hours_mean()),
             hours(of.hours_at(50)),
             hours(of.hours_at(99)),
-            format!("{:.1}", of.frames_mean),
-            format!("{:.2}", of.rounds_mean),
+            of.frames_mean.map_or_else(none, |n| format!("{n:.1}")),
+            of.rounds_mean.map_or_else(none, |n| format!("{n:.2}")),
             of.decoder_ram_bytes.to_string(),
         ]);
     }
@@ -241,8 +245,8 @@ fn note(study: &Study) {
         .filter(|(_, _, of)| of.incomplete > 0)
     {
         out::message(format_args!(
-            "{name}: not whole within the passes in {} trials; add passes to have all figures",
-            of.incomplete
+            "{name}: not whole in {} trials, within the passes or the {} symbols that there are: add passes, or ask for less",
+            of.incomplete, MAX_SYMBOLS
         ));
     }
 }
