@@ -7,7 +7,7 @@
 use lightday_sim::link::{Fate, Link, LinkModel, Loss, Pass, Passes, Way};
 use lightday_sim::rng::Rng;
 use lightday_sim::time::{MissionTime, Span};
-use lightday_station::link::{LinkModel as PlannedLink, Loss as PlannedLoss, Pass as PlannedPass};
+use lightday_station::link::{LinkModel as PlannedLink, Pass as PlannedPass};
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, plan};
 use lightday_wire::{ObjectKind, ObjectNumber, TagLen};
@@ -41,7 +41,6 @@ const fn case(payload: usize, loss: (u32, u32), ber: u32, lost: (u32, u64), targ
     }
 }
 
-/// Bursts of lengths that divide a million, so that planner and simulator mean the same chances.
 const CASES: [Case; 12] = [
     case(4_000, (50_000, 1), 0, (0, 1), 0.5),
     case(4_000, (200_000, 1), 0, (0, 1), 0.9),
@@ -62,24 +61,24 @@ const PASS_S: u64 = 3 * 3600;
 const DAY_S: u64 = 86_400;
 
 impl Case {
+    fn noise(&self) -> Loss {
+        match self.burst {
+            1 => Loss::Random {
+                loss_ppm: self.loss_ppm,
+            },
+            burst => Loss::bursts(self.loss_ppm, burst),
+        }
+    }
+
     fn plan(&self) -> Plan {
         let share = |ppm: u32| f64::from(ppm) / 1e6;
-        let loss = match self.burst {
-            1 => PlannedLoss::Random {
-                p: share(self.loss_ppm),
-            },
-            burst => PlannedLoss::GilbertElliott {
-                loss: share(self.loss_ppm),
-                mean_burst_frames: f64::from(burst),
-            },
-        };
         let link = PlannedLink {
             rate_bps: RATE_BPS,
             rate_down_bps: RATE_BPS,
             light_time_s: 79_200,
             encapsulation: 0,
             tag_len: TagLen::Eight,
-            loss,
+            loss: self.noise().planned(),
             bit_error_rate: f64::from(self.bit_error_ppb) / 1e9,
             lost_pass: share(self.lost_pass_ppm),
         };
@@ -98,12 +97,7 @@ impl Case {
 
     fn link(&self) -> LinkModel {
         LinkModel {
-            loss: match self.burst {
-                1 => Loss::Random {
-                    loss_ppm: self.loss_ppm,
-                },
-                burst => Loss::bursts(self.loss_ppm, burst),
-            },
+            loss: self.noise(),
             bit_error_ppb: self.bit_error_ppb,
             ..LinkModel::clean(RATE_BPS, Span::from_hours(22))
         }

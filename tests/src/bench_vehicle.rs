@@ -17,7 +17,8 @@ use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{
-    Action, Digest, Epoch, Location, Report, ResetCause, SlotId, SlotState, TagLen, canon,
+    Action, Digest, Epoch, FrameHeader, Location, Report, ResetCause, SlotId, SlotState, TagLen,
+    canon,
 };
 
 pub use crate::bench_factory::{IDENTITY, describe, first_image, image};
@@ -311,6 +312,28 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         self.config
             .link_keys
             .frame_key(IDENTITY.vehicle, Direction::Up, epoch)
+    }
+
+    /// A symbol that is not of the object, under a sound MAC of this epoch: what a holder of the link key can send.
+    ///
+    /// # Panics
+    /// There is no such symbol or epoch.
+    #[must_use]
+    pub fn polluted(&self, object: &UplinkObject, index: u16, epoch: u8) -> Vec<u8> {
+        let header = FrameHeader {
+            kind: object.kind(),
+            epoch: Epoch::new(epoch).expect("0 to 15"),
+            number: object.number(),
+            k: object.k(),
+            index,
+        };
+        let mut symbol = object.symbol(index).expect("a symbol");
+        symbol[3] ^= 0x40;
+        let mut out = vec![0; symbol.len() + 16];
+        let key = self.uplink(epoch);
+        key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
+            .expect("as long as a frame");
+        out
     }
 
     /// A packet arrives; the agent does nothing yet.

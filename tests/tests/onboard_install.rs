@@ -2,30 +2,12 @@
 
 use lightday_agent::Health;
 use lightday_sim::flash::CutForm;
-use lightday_tests::bench_ground::{Built, nobody, number};
+use lightday_tests::bench_ground::{nobody, number};
 use lightday_tests::bench_vehicle::{Bench, describe, first_image, image};
 use lightday_wire::{
     Action, Epoch, FrameHeader, Location, ObjectKind, Refusal, Report, ResetCause, SlotChoice,
     SlotId, SlotState, Stage, TagLen,
 };
-
-/// A symbol that is not of the object, under a valid MAC: what a holder of the link key can send.
-fn polluted(bench: &Bench, built: &Built, index: u16) -> Vec<u8> {
-    let header = FrameHeader {
-        kind: ObjectKind::Bundle,
-        epoch: bench.record().epoch,
-        number: built.number,
-        k: built.object.k(),
-        index,
-    };
-    let mut symbol = built.object.symbol(index).unwrap();
-    symbol[3] ^= 0x40;
-    let mut out = vec![0; symbol.len() + 16];
-    let key = bench.uplink(bench.record().epoch.get());
-    key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
-        .unwrap();
-    out
-}
 
 #[test]
 fn a_polluted_payload_is_dropped_and_reported_and_the_same_number_may_be_sent_again() {
@@ -34,7 +16,7 @@ fn a_polluted_payload_is_dropped_and_reported_and_the_same_number_may_be_sent_ag
     let k = built.object.k();
     let operation = bench.flash.operations();
     bench.deliver(&built.object, 0..k - 1);
-    let bad = polluted(&bench, &built, k + 7);
+    let bad = bench.polluted(&built.object, k + 7, bench.record().epoch.get());
     bench.hear(&bad);
     bench.settle();
     let verdict = bench.report().bundle;
@@ -63,7 +45,7 @@ fn a_polluted_envelope_is_dropped_and_the_same_number_may_be_sent_again() {
         .envelope_len
         .div_ceil(built.object.symbol_len().into());
     for index in 0..u16::try_from(symbols).unwrap() {
-        let bad = polluted(&bench, &built, index);
+        let bad = bench.polluted(&built.object, index, bench.record().epoch.get());
         bench.hear(&bad);
         bench.settle();
     }

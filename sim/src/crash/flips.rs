@@ -12,8 +12,8 @@ use lightday_boot::{Record, Region};
 
 use super::bounds::Cost;
 use super::people::People;
-use super::rig::Rig;
-use super::scene::{Goal, Scene};
+use super::rig::{Act, Rig};
+use super::scene::Scene;
 use super::{Finding, Flip, Settings, Tally, caught, live_all};
 use crate::checker::{Checker, Violation};
 use crate::flash::SimFlash;
@@ -24,8 +24,6 @@ use crate::rng::Rng;
 const BEHIND: u32 = 16;
 /// Of the bytes of an image, one in so many.
 const OF_IMAGE: usize = 499;
-/// What the vehicle has to do where it need not come to the scene's goals.
-const OBEYS: &[Goal] = &[Goal::Held];
 
 /// What is damaged.
 #[derive(Clone, Debug)]
@@ -222,7 +220,9 @@ fn resting<'p, const W: usize, const E: usize>(
 ) -> Result<Rig<'p, W, E>, String> {
     let mut rig = Rig::new(people, scene, ecc)?;
     while !rig.is_at_rest() {
-        rig.act();
+        if rig.act() == Act::Stuck {
+            return Err(rig.stuck());
+        }
     }
     Ok(rig)
 }
@@ -308,7 +308,7 @@ fn live<const W: usize, const E: usize>(
     }
     let mut end = life.run_to_end();
     if end.is_err() && may_fall_short {
-        life = life.towards(OBEYS);
+        life = life.obeying();
         end = life.run_to_end();
     }
     let mut found: Vec<Violation> = Vec::new();

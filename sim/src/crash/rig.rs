@@ -157,10 +157,14 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         self
     }
 
-    /// The same with other goals, and as much patience as at first.
+    /// The same with one goal, and as much patience as at first: it obeys a command that it has not obeyed yet.
     #[must_use]
-    pub const fn towards(mut self, goals: &'static [Goal]) -> Self {
-        self.goals = goals;
+    pub fn obeying(mut self) -> Self {
+        let is_held = self.checker.record().is_some_and(|record| record.held);
+        self.goals = match is_held {
+            true => &[Goal::Released],
+            false => &[Goal::Held],
+        };
         self.rounds = 0;
         self.most_rounds = MAX_ROUNDS;
         self.events = 0;

@@ -7,6 +7,8 @@
 //!            leave
 //! ```
 
+use lightday_station::link::Loss as PlannedLoss;
+
 use crate::rng::{PPM, Rng};
 
 /// How frames are lost. All probabilities in parts per million, for each frame.
@@ -38,6 +40,25 @@ impl Loss {
         Self::Burst {
             enter_ppm: u32::try_from(enter).unwrap_or(PPM).min(PPM),
             leave_ppm,
+        }
+    }
+}
+
+impl Loss {
+    /// The same as the planner is told it.
+    #[must_use]
+    pub fn planned(self) -> PlannedLoss {
+        let share = |ppm: u32| f64::from(ppm) / f64::from(PPM);
+        match self {
+            Self::None => PlannedLoss::Random { p: 0.0 },
+            Self::Random { loss_ppm } => PlannedLoss::Random { p: share(loss_ppm) },
+            Self::Burst {
+                enter_ppm,
+                leave_ppm,
+            } => PlannedLoss::GilbertElliott {
+                loss: share(enter_ppm) / (share(enter_ppm) + share(leave_ppm)),
+                mean_burst_frames: 1.0 / share(leave_ppm),
+            },
         }
     }
 }

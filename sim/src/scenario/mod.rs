@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use lightday_boot::Identity;
 use lightday_station::bundle::{BuildError, BuildOptions};
-use lightday_station::link::{LinkModel as PlannedLink, Loss as PlannedLoss};
+use lightday_station::link::LinkModel as PlannedLink;
 use lightday_station::object::ObjectError;
 use lightday_station::plan::PlanError;
 use lightday_station::profile::{EXAMPLE, Profile, ProfileError};
@@ -32,7 +32,7 @@ use lightday_wire::{CodecId, ObjectNumber, Role, Version};
 use crate::flash::{CutForm, Fault};
 use crate::ground::Intent;
 use crate::link::{LinkModel, Loss, Passes};
-use crate::rng::{PPM, Rng};
+use crate::rng::Rng;
 use crate::time::{MissionTime, Span};
 use crate::vehicle::Behaviour;
 
@@ -221,20 +221,8 @@ impl Scenario {
 
     /// What the planner is told: the truth about the frames, and one pass in twenty.
     fn planned_link(&self) -> PlannedLink {
-        let share = |ppm: u32| f64::from(ppm) / f64::from(PPM);
-        let loss = match self.loss {
-            Loss::None => PlannedLoss::Random { p: 0.0 },
-            Loss::Random { loss_ppm } => PlannedLoss::Random { p: share(loss_ppm) },
-            Loss::Burst {
-                enter_ppm,
-                leave_ppm,
-            } => PlannedLoss::GilbertElliott {
-                loss: share(enter_ppm) / (share(enter_ppm) + share(leave_ppm)),
-                mean_burst_frames: 1.0 / share(leave_ppm),
-            },
-        };
         let bit_errors = f64::from(self.bit_error_ppb) / 1e9;
-        PlannedLink::new(&self.profile.link, loss, bit_errors, 0.05)
+        PlannedLink::new(&self.profile.link, self.loss.planned(), bit_errors, 0.05)
     }
 }
 

@@ -7,8 +7,9 @@
 //! Times are in milliseconds since the first pass began, or the first frame.
 
 use super::Settings;
-use crate::link::{Loss, LossState};
+use crate::link::{LinkModel, Loss, LossState};
 use crate::rng::Rng;
+use crate::time::Span;
 
 /// A frame on the air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +25,10 @@ pub struct Slot {
 /// The antenna.
 #[derive(Clone, Debug)]
 pub struct Air {
-    /// Begin, end and bit/s of each pass; empty: always.
-    passes: Vec<(u64, u64, u32)>,
-    rate_bps: u32,
+    /// Begin and end of each pass; empty: always.
+    passes: Vec<(u64, u64)>,
+    link: LinkModel,
     frame_len: u16,
-    light_ms: u64,
 }
 
 impl Air {
@@ -37,22 +37,23 @@ impl Air {
     pub fn new(settings: &Settings) -> Self {
         let first_s = settings.passes.first().map_or(0, |pass| pass.start_s);
         let since = |s: u64| s.saturating_sub(first_s).saturating_mul(1000);
-        let passes = settings.passes.iter().map(|pass| {
-            let rate = pass.rate_bps.unwrap_or(settings.rate_bps);
-            (since(pass.start_s), since(pass.end_s), rate)
-        });
+        let passes = settings.passes.iter();
+        let passes = passes.map(|pass| (since(pass.start_s), since(pass.end_s)));
         Self {
             passes: passes.collect(),
-            rate_bps: settings.rate_bps,
+            link: LinkModel::clean(settings.rate_bps, Span::from_secs(settings.light_time_s)),
             frame_len: settings.symbol_len() + settings.overhead(),
-            light_ms: settings.light_time_s.saturating_mul(1000),
         }
     }
 
-    /// A frame's time on the air at the link's own rate, in milliseconds, rounded up.
+    /// A frame's time on the air, in milliseconds, rounded up.
     #[must_use]
     pub fn frame_ms(&self) -> u64 {
-        air_ms(self.frame_len, self.rate_bps)
+        self.air_ms(self.frame_len)
+    }
+
+    fn air_ms(&self, len: u16) -> u64 {
+        self.link.air_time(len.into()).ms()
     }
 
     /// Bytes of a whole frame.
@@ -64,28 +65,28 @@ impl Air {
     /// One way, in milliseconds.
     #[must_use]
     pub const fn light_ms(&self) -> u64 {
-        self.light_ms
+        self.link.light_time.ms()
     }
 
     /// The first moment from `now_ms` on at which `len` bytes can be sent; `None`: no pass is left.
     #[must_use]
     pub fn next(&self, now_ms: u64, len: u16) -> Option<Slot> {
         if self.passes.is_empty() {
-            let ends_ms = now_ms.checked_add(air_ms(len, self.rate_bps))?;
+            let ends_ms = now_ms.checked_add(self.air_ms(len))?;
             return Some(Slot {
                 begins_ms: now_ms,
                 ends_ms,
                 pass: 0,
             });
         }
-        let from = self.passes.partition_point(|(_, end, _)| *end <= now_ms);
+        let from = self.passes.partition_point(|(_, end)| *end <= now_ms);
         self.passes
             .iter()
             .enumerate()
             .skip(from)
-            .find_map(|(pass, (begin, end, rate))| {
+            .find_map(|(pass, (begin, end))| {
                 let begins_ms = now_ms.max(*begin);
-                let ends_ms = begins_ms + air_ms(len, *rate);
+                let ends_ms = begins_ms + self.air_ms(len);
                 (ends_ms <= *end).then_some(Slot {
                     begins_ms,
                     ends_ms,
@@ -93,10 +94,6 @@ impl Air {
                 })
             })
     }
-}
-
-fn air_ms(len: u16, rate_bps: u32) -> u64 {
-    (u64::from(len) * 8_000).div_ceil(u64::from(rate_bps.max(1)))
 }
 
 /// The noise of one trial, drawn as far as anybody asks.

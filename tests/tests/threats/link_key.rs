@@ -6,8 +6,7 @@ use lightday_tests::bench_staff::Staff;
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, image};
 use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{
-    Action, Digest, Epoch, FrameHeader, Location, ObjectKind, Refusal, SlotId, SlotState, Stage,
-    TagLen,
+    Action, Digest, Epoch, Location, ObjectKind, Refusal, SlotId, SlotState, Stage,
 };
 
 use crate::rig::Tapped;
@@ -136,24 +135,6 @@ fn a_strangers_signatures_install_arm_and_confirm_nothing() {
     }
 }
 
-/// One symbol of our object with a bit turned, under a sound tag.
-fn polluted(bench: &Bench, built: &Built, epoch: u8, index: u16) -> Vec<u8> {
-    let header = FrameHeader {
-        kind: ObjectKind::Bundle,
-        epoch: Epoch::new(epoch).unwrap(),
-        number: built.number,
-        k: built.object.k(),
-        index,
-    };
-    let mut symbol = built.object.symbol(index).unwrap();
-    symbol[3] ^= 0x40;
-    let mut out = vec![0; symbol.len() + 16];
-    let key = bench.uplink(epoch);
-    key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
-        .unwrap();
-    out
-}
-
 #[test]
 fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
     let mut tapped = Tapped::with_a_past();
@@ -162,7 +143,7 @@ fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
     let operation = tapped.bench.flash.operations();
     for _ in 0..3 {
         tapped.send(&built.object, 0..k - 1);
-        let bad = polluted(&tapped.bench, &built, 1, k + 7);
+        let bad = tapped.bench.polluted(&built.object, k + 7, 1);
         tapped.hear(&[bad]);
         let verdict = tapped.bench.report().bundle;
         assert_eq!(verdict.number, built.number);
@@ -176,7 +157,7 @@ fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
     }
     // He goes on in the middle of our next try, which begins before the switch.
     tapped.send(&built.object, 0..4);
-    let bad = polluted(&tapped.bench, &built, 1, k + 7);
+    let bad = tapped.bench.polluted(&built.object, k + 7, 1);
     tapped.hear(&[bad]);
     tapped.switch(2);
     assert_eq!(
@@ -185,7 +166,7 @@ fn pollution_is_detected_reported_and_cured_by_the_epoch_switch() {
         "all of it is dropped"
     );
     for index in 0..k {
-        let bad = polluted(&tapped.bench, &built, 1, k + 8 + index);
+        let bad = tapped.bench.polluted(&built.object, k + 8 + index, 1);
         tapped.hear(&[bad]);
         tapped.send(&built.object, [index]);
     }
@@ -202,7 +183,7 @@ fn what_was_polluted_while_an_image_is_on_trial_is_dropped_by_the_switch_without
     let built = tapped.bench.ground.bundle(&image(7, 3000), 7);
     let k = built.object.k();
     tapped.send(&built.object, 0..4);
-    let bad = polluted(&tapped.bench, &built, 1, k + 7);
+    let bad = tapped.bench.polluted(&built.object, k + 7, 1);
     tapped.hear(&[bad]);
     let boots = tapped.bench.boots.len();
     tapped.switch(2);
