@@ -13,13 +13,12 @@ use lightday_boot::Record;
 use lightday_boot::store::RecordStore;
 
 use crate::link::Arrival;
-use crate::time::{MissionTime, Span};
+use crate::time::MissionTime;
 use crate::vehicle::Vehicle;
 
 /// A copy of the vehicle at the other end of a link that loses nothing.
 pub struct Twin<const WRITE: usize, const ERASE: usize> {
     vehicle: Vehicle<WRITE, ERASE>,
-    light_time: Span,
     on_the_way: VecDeque<Arrival>,
     /// The newest packet that the twin sent: what a report should look like.
     packet: Option<(MissionTime, Vec<u8>)>,
@@ -28,19 +27,18 @@ pub struct Twin<const WRITE: usize, const ERASE: usize> {
 impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
     /// A twin of a vehicle as it was launched, or as it last proved itself.
     #[must_use]
-    pub const fn new(vehicle: Vehicle<WRITE, ERASE>, light_time: Span) -> Self {
+    pub const fn new(vehicle: Vehicle<WRITE, ERASE>) -> Self {
         Self {
             vehicle,
-            light_time,
             on_the_way: VecDeque::new(),
             packet: None,
         }
     }
 
-    /// A frame left the ground at `sent`; frames come in the order in which they were sent.
-    pub fn expect(&mut self, sent: MissionTime, bytes: &[u8]) {
+    /// A frame arrives at `at` if nothing gets lost; frames come in the order in which they arrive.
+    pub fn expect(&mut self, at: MissionTime, bytes: &[u8]) {
         self.on_the_way.push_back(Arrival {
-            at: sent + self.light_time,
+            at,
             bytes: bytes.to_vec(),
         });
     }

@@ -326,7 +326,8 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             format_args!("sends {what}, symbol {index}{fate}"),
         );
         if let Some(twin) = &mut self.twin {
-            twin.expect(sending.ends, &frame.bytes);
+            let arrives = sending.ends + self.up.model().light_time;
+            twin.expect(arrives, &frame.bytes);
         }
         self.to_vehicle.extend(sending.arrivals);
     }

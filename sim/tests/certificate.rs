@@ -85,8 +85,7 @@ impl Case {
         let pass = |day| PlannedPass {
             start_s: day * DAY_S,
             end_s: day * DAY_S + PASS_S,
-            rate_bps: None,
-            station: String::new(),
+            ..PlannedPass::default()
         };
         let passes: Vec<PlannedPass> = (0..self.passes).map(pass).collect();
         let number = ObjectNumber::new(1).unwrap();

@@ -15,8 +15,9 @@
 //! | [`patch`], [`explain`], [`symbols`] | patch files; what costs what in a patch, by function |
 //! | [`keys`], [`keyset`] | key files |
 //! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
-//! | [`profile`], [`link`], [`size`] | what the ground assumes of vehicle and link |
+//! | [`profile`], [`link`], [`mod@pass`], [`light_time`], [`size`] | what the ground assumes of vehicle, link and passes |
 //! | [`object`], [`plan`], [`session`] | what goes up, what it costs, the sender |
+//! | [`whatif`], [`lease`] | what would do until an instant; whether a trial can be confirmed in time |
 //! | [`tracker`], [`facts`] | what the vehicle last proved, and that in words |
 
 #![forbid(unsafe_code)]
@@ -34,10 +35,13 @@ pub mod image;
 pub mod keys;
 pub mod keyset;
 pub mod landmarks;
+pub mod lease;
+pub mod light_time;
 pub mod link;
 pub mod link_keys;
 pub mod object;
 mod outcome;
+pub mod pass;
 pub mod patch;
 pub mod plan;
 pub mod profile;
@@ -47,3 +51,4 @@ pub mod signed;
 pub mod size;
 pub mod symbols;
 pub mod tracker;
+pub mod whatif;

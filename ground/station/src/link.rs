@@ -15,10 +15,10 @@ use lightday_wire::frame::MAX_SYMBOL_LEN;
 use lightday_wire::{HEADER_LEN, TagLen};
 use serde::{Deserialize, Serialize};
 
-use crate::profile::Link;
+pub use crate::pass::Pass;
 
-/// Longest light time, so that sums of times cannot overflow.
-const LIGHT_TIME_MAX_S: u64 = 1000 * 366 * 86_400;
+use crate::light_time::{LIGHT_TIME_MAX_S, LightTime};
+use crate::profile::Link;
 
 /// How frames get lost, beyond bit errors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct LinkModel {
     pub rate_bps: u32,
     /// Bit/s down.
     pub rate_down_bps: u32,
-    /// Seconds one way.
+    /// Seconds one way, where no pass states it.
     pub light_time_s: u64,
     /// Bytes that packets and frames of the link add to each of ours.
     pub encapsulation: u16,
@@ -63,24 +63,8 @@ pub struct LinkModel {
     pub loss: Loss,
     /// Chance of each bit to arrive wrong after decoding; one wrong bit loses the frame.
     pub bit_error_rate: f64,
-    /// Chance of a whole pass to be lost.
+    /// Chance of a whole pass to be lost, where the pass states none.
     pub lost_pass: f64,
-}
-
-/// A contact window of one station, in Unix seconds on the ground.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pass {
-    /// First second.
-    pub start_s: u64,
-    /// The second behind the last one.
-    pub end_s: u64,
-    /// Bit/s up in this pass, where it differs from the link's.
-    #[serde(default)]
-    pub rate_bps: Option<u32>,
-    /// The ground station, for people.
-    #[serde(default)]
-    pub station: String,
 }
 
 /// A number of the link that makes no sense: the field and what it has to be.
@@ -203,6 +187,18 @@ impl LinkModel {
     pub fn air_time_ms(&self, symbol_len: u16, pass: &Pass) -> u64 {
         let rate = u64::from(pass.rate_bps.unwrap_or(self.rate_bps).max(1));
         (self.frame_len(symbol_len) * 8 * 1000).div_ceil(rate)
+    }
+
+    /// Chance of a whole pass to be lost.
+    #[must_use]
+    pub fn lost(&self, pass: &Pass) -> f64 {
+        pass.lost.unwrap_or(self.lost_pass)
+    }
+
+    /// The light time, as the passes state it.
+    #[must_use]
+    pub fn light_time(&self, passes: &[Pass]) -> LightTime {
+        LightTime::of(passes, self.light_time_s)
     }
 
     /// Chances of frames with symbols of this length.

@@ -19,7 +19,7 @@
 //! let profile: Profile = toml::from_str(EXAMPLE)?;
 //! let bursts = Loss::GilbertElliott { loss: 0.1, mean_burst_frames: 10.0 };
 //! let link = LinkModel::new(&profile.link, bursts, 0.0, 0.0);
-//! let pass = Pass { start_s: 0, end_s: 28_800, rate_bps: None, station: "Malargüe".into() };
+//! let pass = Pass { start_s: 0, end_s: 28_800, station: "Malargüe".into(), ..Pass::default() };
 //! let number = ObjectNumber::new(1).unwrap();
 //! let bundle = UplinkObject::new(ObjectKind::Bundle, number, &[7; 20_000], 200)?;
 //!
@@ -40,12 +40,10 @@ use lightday_wire::report::REPORT_LEN;
 pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame, QUANTILES};
 
 use crate::chance::Reception;
-use crate::link::{LinkError, LinkModel, Pass};
+use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
+use crate::pass::{self, PassError};
 use crate::queue::Mixer;
-
-/// The last second of the year 9999, so that sums of times and milliseconds cannot overflow.
-const LATEST_S: u64 = 253_402_300_799;
 
 /// When enough of an object is likely there in a pass: decides when its frames stop.
 #[derive(Clone, Debug)]
@@ -66,9 +64,9 @@ struct Progress {
 impl Progress {
     fn new(object: &UplinkObject, start: &Start, link: &LinkModel) -> Self {
         let chain = link.chain(object.symbol_len());
-        let mut reception = Reception::new(start.needed, chain, link.lost_pass);
-        for frames in &start.in_flight {
-            reception.begin_pass();
+        let mut reception = Reception::new(start.needed, chain);
+        for (frames, lost) in &start.in_flight {
+            reception.begin_pass(*lost);
             (0..*frames).for_each(|_| reception.frame(1));
             reception.end_pass();
         }
@@ -85,8 +83,8 @@ impl Progress {
         }
     }
 
-    fn begin_pass(&mut self) {
-        self.reception.begin_pass();
+    fn begin_pass(&mut self, lost: f64) {
+        self.reception.begin_pass(lost);
         self.at_begin = self.reception.success_if_heard();
         (self.mark, self.since_mark, self.flat) = (self.at_begin, 0, false);
         self.last_slot = None;
@@ -132,12 +130,13 @@ pub fn plan(
 }
 
 /// How much of an object was sent, and how much of it the vehicle has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Start {
     /// Symbols that the vehicle needed when it was last heard.
     pub needed: u32,
-    /// Frames that it had not received by then, by the pass in which they were sent.
-    pub in_flight: Vec<u32>,
+    /// Frames that it had not received by then, by the pass in which they were sent, and that pass's chance to
+    /// be lost.
+    pub in_flight: Vec<(u32, f64)>,
     /// The next symbol to send.
     pub next: u32,
 }
@@ -210,26 +209,10 @@ fn check(
     if !(target > 0.0 && target < 1.0) {
         return Err(PlanError::Target);
     }
-    let mut free_s = 0;
-    for (place, pass) in passes.iter().enumerate() {
-        if pass.end_s <= pass.start_s || pass.start_s < free_s {
-            return Err(PlanError::PassOrder { pass: place });
-        }
-        if pass.end_s > LATEST_S {
-            return Err(PlanError::Link(LinkError {
-                field: "passes: end_s",
-                must: "be in Unix seconds, before the year 10000",
-            }));
-        }
-        if pass.rate_bps == Some(0) {
-            return Err(PlanError::Link(LinkError {
-                field: "passes: rate_bps",
-                must: "be above 0",
-            }));
-        }
-        free_s = pass.end_s;
-    }
-    Ok(())
+    pass::check(passes).map_err(|error| match error {
+        PassError::Order(pass) => PlanError::PassOrder { pass },
+        PassError::Field(error) => PlanError::Link(error),
+    })
 }
 
 fn object_plan(object: &UplinkObject, passes: usize) -> ObjectPlan {
@@ -264,7 +247,8 @@ fn fill_pass(
         return;
     };
     let is_last_pass = place + 1 == passes.len();
-    progress.iter_mut().for_each(Progress::begin_pass);
+    let (lost, light) = (link.lost(pass), link.light_time(passes));
+    progress.iter_mut().for_each(|p| p.begin_pass(lost));
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
     let (mut slot, mut bytes) = (0, 0);
@@ -293,7 +277,8 @@ fn fill_pass(
         slot += 1;
         now_ms += link.air_time_ms(of.symbol_len(), pass);
         bytes += link.frame_len(of.symbol_len());
-        let arrives_s = now_ms.div_ceil(1000) + link.light_time_s;
+        let left_s = now_ms.div_ceil(1000);
+        let arrives_s = left_s + light.at(left_s);
         object.frames += 1;
         object.planned_s = Some(arrives_s);
         if let Some(count) = object.frames_by_pass.get_mut(place) {
@@ -320,14 +305,20 @@ fn fill_pass(
 
 /// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.
 /// A vehicle without an open pass sends again: the report is at hand when the next pass begins.
-fn known(sent_s: u64, passes: &[Pass], link: &LinkModel) -> Option<u64> {
+pub(crate) fn known(sent_s: u64, passes: &[Pass], link: &LinkModel) -> Option<u64> {
     let rate = u64::from(link.rate_down_bps.max(1));
     let air_s = (REPORT_LEN as u64 * 8).div_ceil(rate);
-    let heard_s = sent_s + link.light_time_s;
+    let light = link.light_time(passes);
+    let heard_s = sent_s + light.at(sent_s);
     let pass = passes
         .iter()
         .find(|p| heard_s.max(p.start_s) + air_s <= p.end_s)?;
     Some(heard_s.max(pass.start_s) + air_s)
+}
+
+/// Milliseconds that the source symbols of an object take on the air in a pass.
+pub(crate) fn on_air_ms(object: &UplinkObject, pass: &Pass, link: &LinkModel) -> u64 {
+    u64::from(object.k()) * link.air_time_ms(object.symbol_len(), pass)
 }
 
 /// Adds the bytes of the symbols `sent`.

@@ -22,8 +22,8 @@ fn daily(count: u64) -> Vec<Pass> {
         .map(|day| Pass {
             start_s: 1_000_000 + day * 86_400,
             end_s: 1_000_000 + day * 86_400 + 28_800,
-            rate_bps: None,
             station: "Malargüe".into(),
+            ..Pass::default()
         })
         .collect()
 }
@@ -70,8 +70,8 @@ fn every_milestone_on_board_has_its_own_instant_on_the_ground() {
     let open = Pass {
         start_s: 1_000_000,
         end_s: 1_000_000 + 86_400,
-        rate_bps: None,
         station: "first".to_owned(),
+        ..Pass::default()
     };
     let passes: Vec<Pass> = (0..4)
         .map(|day| Pass {

@@ -27,7 +27,7 @@
 //!
 //! let profile: Profile = toml::from_str(EXAMPLE)?;
 //! let link = LinkModel::new(&profile.link, Loss::Random { p: 0.1 }, 0.0, 0.05);
-//! let pass = |start_s| Pass { start_s, end_s: start_s + 3600, rate_bps: None, station: "".into() };
+//! let pass = |start_s| Pass { start_s, end_s: start_s + 3600, ..Pass::default() };
 //! let passes = vec![pass(86_400), pass(172_800), pass(259_200)];
 //! let mut session = UplinkSession::new(passes, link, 0.99, Persistence::Planned);
 //!
@@ -162,13 +162,14 @@ impl Queued {
         self.is_sending() && (self.budget.get(pass).is_some_and(|n| *n > 0) || persists)
     }
 
-    fn start(&self) -> Start {
-        let mut in_flight: Vec<u32> = Vec::new();
+    /// Where it stands; `lost` is the chance of a pass, by its place.
+    fn start(&self, lost: impl Fn(usize) -> f64) -> Start {
+        let mut in_flight: Vec<(u32, f64)> = Vec::new();
         let mut last = None;
         for sent in &self.unheard {
             match in_flight.last_mut() {
-                Some(count) if last == Some(sent.pass) => *count += 1,
-                _ => in_flight.push(1),
+                Some((count, _)) if last == Some(sent.pass) => *count += 1,
+                _ => in_flight.push((1, lost(sent.pass))),
             }
             last = Some(sent.pass);
         }
@@ -295,16 +296,19 @@ impl UplinkSession {
     /// [`PlanError`]; also if no pass is left.
     pub fn replan(&mut self, now_ms: u64) -> Result<Plan, PlanError> {
         let now_s = now_ms.max(self.busy_until_ms).div_ceil(1000);
+        let light = self.link.light_time(&self.passes);
         let (mut left, mut places) = (Vec::new(), Vec::new());
         for (place, pass) in self.passes.iter().enumerate() {
             if pass.end_s > now_s {
-                let mut pass = pass.clone();
-                pass.start_s = pass.start_s.max(now_s);
-                left.push(pass);
+                left.push(pass.starting_at(pass.start_s.max(now_s), &light));
                 places.push(place);
             }
         }
-        let starts: Vec<Start> = self.objects.iter().map(Queued::start).collect();
+        let pass_lost = |place: usize| {
+            let pass = self.passes.get(place);
+            pass.map_or(self.link.lost_pass, |pass| self.link.lost(pass))
+        };
+        let starts: Vec<Start> = self.objects.iter().map(|q| q.start(pass_lost)).collect();
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
         let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
         for (queued, planned) in self.objects.iter_mut().zip(&plan.objects) {
@@ -425,10 +429,11 @@ impl UplinkSession {
     pub fn handle_report(&mut self, report: &Report, received_ms: u64) -> Result<bool, PlanError> {
         let air_ms =
             (REPORT_LEN as u64 * 8 * 1000).div_ceil(u64::from(self.link.rate_down_bps.max(1)));
-        let light_ms = ms(self.link.light_time_s);
+        let light = self.link.light_time(&self.passes);
+        let light_ms = |at_ms: u64| ms(light.at(at_ms / 1000));
+        let made_ms = received_ms.saturating_sub(light_ms(received_ms).saturating_add(air_ms));
         // What had left the antenna by then was on board, or lost, when the report was made.
-        let heard_ms =
-            received_ms.saturating_sub(light_ms.saturating_mul(2).saturating_add(air_ms));
+        let heard_ms = made_ms.saturating_sub(light_ms(made_ms.saturating_sub(light_ms(made_ms))));
         let mut changed = false;
         for queued in self.objects.iter_mut().filter(|q| q.is_sending()) {
             queued.unheard.retain(|sent| sent.end_ms > heard_ms);

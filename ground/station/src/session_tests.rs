@@ -24,8 +24,7 @@ fn passes() -> Vec<Pass> {
         .map(|day| Pass {
             start_s: day * DAY,
             end_s: day * DAY + 3600,
-            rate_bps: None,
-            station: String::new(),
+            ..Pass::default()
         })
         .collect()
 }

@@ -51,6 +51,7 @@ use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
 use lightday_wire::{Digest, Epoch, VehicleId};
 use serde::{Deserialize, Serialize};
 
+use crate::light_time::LightTime;
 use crate::link_keys::HeldKeys;
 
 /// Why bytes from the downlink are not believed.
@@ -226,7 +227,7 @@ pub struct Alarm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tracker {
     vehicle: VehicleId,
-    light_time_s: u64,
+    light_time: LightTime,
     last: Option<Proven>,
     alarm: Option<Alarm>,
     /// Digests of the alarms of the alarm's epoch: 32 B each, emptied where an epoch ends.
@@ -292,10 +293,10 @@ const fn missed(found: u32, before: u32) -> u32 {
 impl Tracker {
     /// Nothing was heard yet.
     #[must_use]
-    pub const fn new(vehicle: VehicleId, light_time_s: u64) -> Self {
+    pub fn new(vehicle: VehicleId, light_time: impl Into<LightTime>) -> Self {
         Self {
             vehicle,
-            light_time_s,
+            light_time: light_time.into(),
             last: None,
             alarm: None,
             known_alarms: BTreeSet::new(),
@@ -397,7 +398,7 @@ impl Tracker {
             report,
             epoch,
             received_s,
-            sent_s: received_s.saturating_sub(self.light_time_s),
+            sent_s: received_s.saturating_sub(self.light_time.at(received_s)),
             missed: 0,
         };
         if proven.is_alarm() {

@@ -163,7 +163,7 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             |way, rate_bps, name| Link::new(scenario.link(rate_bps), way, Rng::stream(seed, name));
         let twin = scenario
             .has_twin
-            .then(|| Twin::new(vehicle(Software::default()), scenario.light_time()));
+            .then(|| Twin::new(vehicle(Software::default())));
         let mut vehicle = vehicle(software);
         if scenario.has_ecc {
             let flash = vehicle.flash_mut();
@@ -256,8 +256,7 @@ fn session(
     let passes = passes.as_slice().iter().map(|pass| PlannedPass {
         start_s: START_UNIX_S + pass.begins.secs(),
         end_s: START_UNIX_S + pass.ends.secs(),
-        rate_bps: None,
-        station: String::new(),
+        ..PlannedPass::default()
     });
     let mut session = UplinkSession::new(passes.collect(), link, TARGET, Persistence::Planned);
     let context = AuthorizationContext {

@@ -8,8 +8,9 @@
 
 use super::Settings;
 use crate::link::{LinkModel, Loss, LossState};
-use crate::rng::Rng;
+use crate::rng::{PPM, Rng};
 use crate::time::Span;
+use lightday_station::link::Pass;
 
 /// A frame on the air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,10 @@ impl Trace {
     pub fn new(settings: &Settings, trial: u32) -> Self {
         let mut rng = Rng::stream(settings.seed, &format!("delivery {trial}"));
         let mut passes = rng.clone();
-        let lose = |_| passes.chance(settings.lost_pass_ppm);
+        let lose = |pass: &Pass| {
+            let stated = pass.lost.map(|p| (p * f64::from(PPM)).round() as u32);
+            passes.chance(stated.unwrap_or(settings.lost_pass_ppm))
+        };
         let lost_passes = settings.passes.iter().map(lose).collect();
         let mut rng_of_noise = Rng::new(rng.next_u64());
         let mut state = LossState::default();

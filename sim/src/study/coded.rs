@@ -90,8 +90,7 @@ fn always(air: &Air) -> Pass {
     Pass {
         start_s: 0,
         end_s: (u64::from(MAX_SYMBOLS) * (air.frame_ms() + 1)).div_ceil(1000),
-        rate_bps: None,
-        station: String::new(),
+        ..Pass::default()
     }
 }
 

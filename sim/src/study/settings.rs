@@ -145,6 +145,11 @@ impl Settings {
             self.passes.iter().all(|pass| pass.rate_bps.is_none()),
             "passes: rate_bps",
             "be empty: all frames go at --rate here",
+        )?;
+        must(
+            self.passes.iter().all(|pass| pass.light_time_s.is_none()),
+            "passes: light_time",
+            "be empty: it is --light-time here, all the time",
         )
     }
 

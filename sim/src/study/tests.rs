@@ -96,8 +96,7 @@ fn a_lost_pass_takes_all_of_its_frames_with_it() {
     let pass = |start_s| Pass {
         start_s,
         end_s: start_s + 2048,
-        rate_bps: None,
-        station: String::new(),
+        ..Pass::default()
     };
     let passes = (1..40).map(|day| pass(day * 86_400)).collect();
     let settings = Settings {
@@ -115,6 +114,14 @@ fn a_lost_pass_takes_all_of_its_frames_with_it() {
         hours.first() < Some(&23.0) && hours.last() > Some(&46.0),
         "{hours:?}"
     );
+    // What a pass says of itself counts before the setting.
+    let sure = |pass: &Pass| Pass {
+        lost: Some(0.0),
+        ..pass.clone()
+    };
+    let passes = settings.passes.iter().map(sure).collect();
+    let all = self::study(&Settings { passes, ..settings });
+    assert!(all.ours.hours.last() < Some(&23.0), "{:?}", all.ours.hours);
 }
 
 #[test]
@@ -152,12 +159,6 @@ fn what_makes_no_sense_is_named() {
         let error = refused(settings);
         assert!(error.contains(says), "{error}");
     };
-    let pass = |start_s, rate_bps| Pass {
-        start_s,
-        end_s: start_s + 100,
-        rate_bps,
-        station: String::new(),
-    };
     // 0.05 in bursts of 100,000 would be no loss at all in whole millionths.
     refused_with(
         Settings {
@@ -181,12 +182,37 @@ fn what_makes_no_sense_is_named() {
         },
         "60 days",
     );
+}
+
+#[test]
+fn passes_that_the_study_cannot_fly_are_named() {
+    let refused_with = |settings: Settings, says: &str| {
+        let error = run(&settings, &|_| 0, &|| ()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    };
+    let pass = |start_s, rate_bps| Pass {
+        start_s,
+        end_s: start_s + 100,
+        rate_bps,
+        ..Pass::default()
+    };
     refused_with(
         Settings {
             passes: vec![pass(0, Some(50))],
             ..settings()
         },
         "rate_bps",
+    );
+    let drifting = Pass {
+        light_time_s: Some(79_200),
+        ..pass(0, None)
+    };
+    refused_with(
+        Settings {
+            passes: vec![drifting],
+            ..settings()
+        },
+        "light_time",
     );
     let far = vec![pass(0, None), pass(1 << 32, None)];
     refused_with(

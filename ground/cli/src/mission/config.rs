@@ -29,9 +29,26 @@ pub struct Config {
     pub plan: Plan,
     /// What the mission demands.
     pub policy: Policy,
+    /// When nobody can speak to the vehicle, nor hear it, whatever is booked.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
     /// How the vehicle was launched, for its twin.
     #[serde(default)]
     pub twin: Option<TwinConfig>,
+}
+
+/// A time in which there is no link, such as a solar conjunction, in Unix seconds on the ground.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// First second.
+    #[serde(rename = "start", deserialize_with = "instant")]
+    pub start_s: u64,
+    /// The second behind the last one.
+    #[serde(rename = "end", deserialize_with = "instant")]
+    pub end_s: u64,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// How the vehicle was launched.
@@ -296,12 +313,18 @@ fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     let answer_s = c.link.light_time.seconds().saturating_mul(2);
     let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
     let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
-    let rules: [(bool, &str, String, &str); 7] = [
+    let rules: [(bool, &str, String, &str); 8] = [
         (
             c.format == 1,
             "format",
             format!("format {} is unknown", c.format),
             "this lightday reads format 1",
+        ),
+        (
+            c.outages.iter().all(|o| o.start_s < o.end_s),
+            "outages.end",
+            "an outage ends before it begins".to_owned(),
+            "swap start and end, or mend the date",
         ),
         (
             !c.vehicle.name.is_empty(),

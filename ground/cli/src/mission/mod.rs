@@ -24,6 +24,7 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use lightday_station::light_time::LightTime;
 use lightday_station::profile::Profile;
 
 use crate::Global;
@@ -56,6 +57,8 @@ pub struct Mission {
     pub config: Config,
     /// The profile that mission.toml states.
     pub profile: Profile,
+    /// The light time: that of passes.csv where it states any.
+    pub light_time: LightTime,
 }
 
 impl Mission {
@@ -63,7 +66,7 @@ impl Mission {
     /// was cut off left undone in it.
     ///
     /// # Errors
-    /// There is none, or its mission.toml makes no sense.
+    /// There is none, or its mission.toml or passes.csv makes no sense.
     pub fn open(global: &Global) -> Result<Self> {
         let dir = match &global.mission {
             Some(dir) => dir.clone(),
@@ -76,7 +79,14 @@ impl Mission {
         }
         let text = atomic::read_text(&path)?;
         let (config, profile) = config::parse(&path, &text)?;
+        let path = dir.join("passes.csv");
+        // Whoever plans is told that there is none.
+        let booked = match path.try_exists() {
+            Ok(false) => Vec::new(),
+            _ => passes::load(&path)?,
+        };
         let mission = Self {
+            light_time: LightTime::of(&booked, profile.link.light_time_s),
             dir,
             config,
             profile,
@@ -119,12 +129,17 @@ impl Mission {
         Ledger::open_to_read(&self.path("ledger.sqlite"))
     }
 
-    /// The passes.
+    /// What the outages of mission.toml leave of the passes.
     ///
     /// # Errors
     /// passes.csv makes no sense.
     pub fn passes(&self) -> Result<Vec<Pass>> {
-        passes::load(&self.path("passes.csv"))
+        let booked = passes::load(&self.path("passes.csv"))?;
+        Ok(passes::without(
+            &booked,
+            &self.config.outages,
+            &self.light_time,
+        ))
     }
 }
 

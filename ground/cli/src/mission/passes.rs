@@ -1,21 +1,31 @@
-//! passes.csv: when the antenna is ours.
+//! passes.csv: when the antenna is ours, how likely it fails us, and how far the vehicle is then.
 //!
 //! ```text
-//! start,end,station,rate_bps
-//! 2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,Malargue,
+//! start,end,station,rate_bps,lost,light_time
+//! 2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,Malargue,,0.02,79210s
 //! ```
-//! Lines that are empty or begin with `#` are skipped. Passes are in order and never overlap.
+//! The first row names the columns, in any order; start and end have to be there. A cell that is empty stands for
+//! what mission.toml says; at the end of a row it may be left out. Lines that are empty or begin with `#` are skipped. Passes are in order and never overlap.
 
 use std::path::Path;
+
+use lightday_station::light_time::{LightTime, SECONDS_A_LIGHT_SECOND, is_possible};
 
 use crate::atomic;
 use crate::error::{Error, Result};
 use crate::time;
 
+use super::config::Outage;
+use super::units::{Ppm, ppm};
+
 pub use lightday_station::link::Pass;
 
-/// The first line of the file.
-pub const HEADER: &str = "start,end,station,rate_bps";
+/// The first row of the file, with all columns that there are.
+pub const HEADER: &str = "start,end,station,rate_bps,lost,light_time";
+/// The columns.
+const COLUMNS: [&str; 6] = ["start", "end", "station", "rate_bps", "lost", "light_time"];
+/// The columns that have to be there: the first ones.
+const NEEDED: usize = 2;
 
 /// Reads the passes of a mission.
 ///
@@ -23,54 +33,175 @@ pub const HEADER: &str = "start,end,station,rate_bps";
 /// Names line and column.
 pub fn load(path: &Path) -> Result<Vec<Pass>> {
     let text = atomic::read_text(path)?;
-    let bad =
-        |line: usize, field: &str, what: String| Error::input(path, what).line(line).field(field);
-    let mut lines = text.lines().enumerate().map(|(n, l)| (n + 1, l.trim()));
-    let is_row = |l: &str| !l.is_empty() && !l.starts_with('#');
-    match lines.find(|(_, l)| is_row(l)) {
-        Some((_, HEADER)) => {}
-        Some((n, _)) => {
-            return Err(Error::input(path, "the first row names the columns")
-                .line(n)
-                .hint(format!("write `{HEADER}`")));
-        }
-        None => return Err(Error::input(path, "no rows").hint(format!("begin with `{HEADER}`"))),
-    }
+    let mut rows = text
+        .lines()
+        .enumerate()
+        .map(|(n, line)| (n + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let Some((line, heading)) = rows.next() else {
+        return Err(Error::input(path, "no rows").hint(format!("begin with `{HEADER}`")));
+    };
+    let columns = columns(path, line, heading)?;
     let mut passes: Vec<Pass> = Vec::new();
-    for (n, row) in lines.filter(|(_, l)| is_row(l)) {
-        let cells: Vec<&str> = row.split(',').map(str::trim).collect();
-        let [start, end, station, rate] = cells[..] else {
-            return Err(
-                bad(n, "row", format!("{} columns instead of 4", cells.len()))
-                    .hint(format!("the columns are {HEADER}")),
+    let mut light = None;
+    for (line, row) in rows {
+        let row = Row::new(path, line, &columns, row)?;
+        let pass = row.pass()?;
+        if passes.last().is_some_and(|p| pass.start_s < p.end_s) {
+            return Err(row.bad("start", "the pass begins before the one above it ends").hint("sort the rows by start, and cut overlapping passes of two antennas into one after the other"));
+        }
+        let now = pass.light_time();
+        if light
+            .zip(now)
+            .is_some_and(|(from, to)| !is_possible(from, to))
+        {
+            let what = format!(
+                "the light time changes by more than a second in {SECONDS_A_LIGHT_SECOND} s since the row that states one before"
             );
-        };
-        let instant = |field, cell| {
-            time::parse_instant(cell).map_err(|what| bad(n, field, what).hint("mend this row"))
-        };
-        let (start_s, end_s) = (instant("start", start)?, instant("end", end)?);
-        if start_s >= end_s {
-            return Err(bad(n, "end", "the pass ends before it begins".to_owned())
-                .hint("swap start and end, or mend the date"));
+            return Err(row
+                .bad("light_time", &what)
+                .hint("nothing flies so fast: mend its unit, such as 22h, 1320min or 79200s"));
         }
-        if passes.last().is_some_and(|p| start_s < p.end_s) {
-            return Err(bad(n, "start", "the pass begins before the one above it ends".to_owned()).hint("sort the rows by start, and cut overlapping passes of two antennas into one after the other"));
-        }
-        let rate_bps = match rate {
-            "" => None,
-            rate => Some(rate.parse().ok().filter(|r| *r > 0).ok_or_else(|| {
-                bad(n, "rate_bps", format!("`{rate}` is no rate"))
-                    .hint("write bit/s as a whole number, or leave it empty for link.rate_up_bps")
-            })?),
-        };
-        passes.push(Pass {
-            start_s,
-            end_s,
-            station: station.to_owned(),
-            rate_bps,
-        });
+        light = now.or(light);
+        passes.push(pass);
     }
     Ok(passes)
+}
+
+/// What outages leave of passes.
+pub fn without(passes: &[Pass], outages: &[Outage], light: &LightTime) -> Vec<Pass> {
+    let mut left = passes.to_vec();
+    for outage in outages {
+        left = left
+            .iter()
+            .flat_map(|pass| around(pass, outage, light))
+            .collect();
+    }
+    left
+}
+
+/// What an outage leaves of a pass: a part before it, and one behind.
+fn around(pass: &Pass, outage: &Outage, light: &LightTime) -> impl Iterator<Item = Pass> + use<> {
+    let before = Pass {
+        end_s: pass.end_s.min(outage.start_s),
+        ..pass.clone()
+    };
+    let behind = pass.starting_at(pass.start_s.max(outage.end_s), light);
+    [before, behind]
+        .into_iter()
+        .filter(|part| part.start_s < part.end_s)
+}
+
+/// The columns that a heading names, by their place in [`COLUMNS`].
+fn columns(path: &Path, line: usize, heading: &str) -> Result<Vec<usize>> {
+    let bad = |what: String| {
+        Error::input(path, what)
+            .line(line)
+            .field("heading")
+            .hint(format!(
+                "name the columns in the first row, such as `{HEADER}`"
+            ))
+    };
+    let mut columns = Vec::new();
+    for name in heading.split(',').map(str::trim) {
+        let Some(column) = COLUMNS.iter().position(|c| *c == name) else {
+            return Err(bad(format!("`{name}` is no column")));
+        };
+        if columns.contains(&column) {
+            return Err(bad(format!("`{name}` is there twice")));
+        }
+        columns.push(column);
+    }
+    match (0..NEEDED).find(|needed| !columns.contains(needed)) {
+        Some(missing) => Err(bad(format!("there is no column `{}`", COLUMNS[missing]))),
+        None => Ok(columns),
+    }
+}
+
+/// One row, cell by cell.
+struct Row<'a> {
+    path: &'a Path,
+    line: usize,
+    /// As [`COLUMNS`]; empty where there is none.
+    cells: [&'a str; COLUMNS.len()],
+}
+
+impl<'a> Row<'a> {
+    fn new(path: &'a Path, line: usize, columns: &[usize], row: &'a str) -> Result<Self> {
+        let found: Vec<&str> = row.split(',').map(str::trim).collect();
+        let mut cells = [""; COLUMNS.len()];
+        for (column, cell) in columns.iter().zip(&found) {
+            cells[*column] = cell;
+        }
+        let row = Self { path, line, cells };
+        if found.len() <= columns.len() {
+            return Ok(row);
+        }
+        let what = format!("{} cells for {} columns", found.len(), columns.len());
+        Err(row
+            .bad("row", &what)
+            .hint("the first row names the columns: take a comma out, or name one more"))
+    }
+
+    fn bad(&self, field: &str, what: &str) -> Error {
+        Error::input(self.path, what).line(self.line).field(field)
+    }
+
+    /// What a cell says; `None` if it is empty.
+    fn cell<T>(
+        &self,
+        column: usize,
+        hint: &str,
+        parse: impl FnOnce(&str) -> std::result::Result<T, String>,
+    ) -> Result<Option<T>> {
+        match self.cells[column] {
+            "" => Ok(None),
+            cell => parse(cell)
+                .map(Some)
+                .map_err(|what| self.bad(COLUMNS[column], &what).hint(hint)),
+        }
+    }
+
+    fn instant(&self, column: usize) -> Result<u64> {
+        let found = self.cell(column, "mend this row", time::parse_instant)?;
+        found.ok_or_else(|| {
+            self.bad(COLUMNS[column], "the cell is empty")
+                .hint("write an instant, such as 2026-12-01T06:00:00Z")
+        })
+    }
+
+    fn pass(&self) -> Result<Pass> {
+        let (start_s, end_s) = (self.instant(0)?, self.instant(1)?);
+        if start_s >= end_s {
+            return Err(self
+                .bad("end", "the pass ends before it begins")
+                .hint("swap start and end, or mend the date"));
+        }
+        let rate = |cell: &str| {
+            let rate = cell.parse().ok().filter(|rate| *rate > 0);
+            rate.ok_or_else(|| format!("`{cell}` is no rate"))
+        };
+        let rate_hint = "write bit/s as a whole number, or leave it empty for link.rate_up_bps";
+        let lost = |cell: &str| {
+            let share = cell.parse().ok().and_then(ppm);
+            share
+                .filter(|p| p.probability() < 1.0)
+                .ok_or_else(|| format!("`{cell}` is no probability from 0 to below 1"))
+        };
+        let lost_hint = "write the chance that the whole pass is lost, such as 0.05, or leave it empty for loss.passes";
+        let light_hint =
+            "write the light time one way as the pass begins, such as 79210s, or leave it empty";
+        Ok(Pass {
+            start_s,
+            end_s,
+            station: self.cells[2].to_owned(),
+            rate_bps: self.cell(3, rate_hint, rate)?,
+            lost: self.cell(4, lost_hint, lost)?.map(Ppm::probability),
+            light_time_s: self
+                .cell(5, light_hint, time::parse_duration_ms)?
+                .map(|ms| ms / 1000),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -96,16 +227,41 @@ mod tests {
             (passes[0].rate_bps, passes[1].end_s - passes[1].start_s),
             (Some(50), 8 * 3600)
         );
+        assert_eq!((passes[0].lost, passes[0].light_time_s), (None, None));
+    }
+
+    #[test]
+    fn the_first_row_names_the_columns_in_any_order() {
+        let passes =
+            read("light_time,end,start,lost\n22h,200,100,0.25\n,400,300,\n79201s,20000,10000,0\n")
+                .unwrap();
+        let light: Vec<_> = passes.iter().map(|p| p.light_time_s).collect();
+        assert_eq!(light, [Some(79_200), None, Some(79_201)]);
+        let lost: Vec<_> = passes.iter().map(|p| p.lost).collect();
+        assert_eq!(lost, [Some(0.25), None, Some(0.0)]);
+        assert_eq!((passes[0].start_s, passes[0].end_s), (100, 200));
     }
 
     #[test]
     fn each_error_names_its_line_and_column() {
-        let h = HEADER;
+        let h = "start,end,station,rate_bps";
         for (rows, says) in [
             (String::new(), "no rows"),
-            ("1,2,A,\n".to_owned(), ":1: the first row names"),
-            (format!("{h}\n1,2,A\n"), ":2: field `row`: 3 columns"),
+            (
+                "1,2,A,\n".to_owned(),
+                ":1: field `heading`: `1` is no column",
+            ),
+            ("start,start\n".to_owned(), "`start` is there twice"),
+            ("start,lost\n".to_owned(), "there is no column `end`"),
+            (
+                format!("{h}\n1,2,A,,5\n"),
+                ":2: field `row`: 5 cells for 4 columns",
+            ),
             (format!("{h}\n\nx,2,A,\n"), ":3: field `start`"),
+            (
+                format!("{h}\n1,,A,\n"),
+                ":2: field `end`: the cell is empty",
+            ),
             (
                 format!("{h}\n2,1,A,\n"),
                 ":2: field `end`: the pass ends before",
@@ -115,9 +271,43 @@ mod tests {
                 ":3: field `start`: the pass begins before",
             ),
             (format!("{h}\n1,5,A,-1\n"), ":2: field `rate_bps`"),
+            ("start,end,lost\n1,5,1\n".to_owned(), ":2: field `lost`"),
+            (
+                "start,end,light_time\n1,5,22\n".to_owned(),
+                ":2: field `light_time`",
+            ),
+            (
+                "start,end,light_time\n1,5,22h\n1000,2000,22min\n".to_owned(),
+                ":3: field `light_time`: the light time changes by more",
+            ),
         ] {
             let error = read(&rows).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn an_outage_cuts_what_it_covers() {
+        let pass = |start_s, end_s| Pass {
+            start_s,
+            end_s,
+            ..Pass::default()
+        };
+        let outage = |start_s, end_s| Outage {
+            start_s,
+            end_s,
+            why: String::new(),
+        };
+        let passes = [pass(0, 10), pass(20, 30), pass(40, 50)];
+        let left = |outages: &[Outage]| -> Vec<(u64, u64)> {
+            let left = without(&passes, outages, &LightTime::from(0));
+            left.iter().map(|p| (p.start_s, p.end_s)).collect()
+        };
+        assert_eq!(left(&[outage(5, 45)]), [(0, 5), (45, 50)]);
+        assert_eq!(left(&[outage(10, 40)]), [(0, 10), (40, 50)]);
+        assert_eq!(
+            left(&[outage(22, 24), outage(0, 3)]),
+            [(3, 10), (20, 22), (24, 30), (40, 50)]
+        );
     }
 }

@@ -10,7 +10,7 @@
 
 use lightday_sim::crew::Crew;
 use lightday_sim::flash::SimFlash;
-use lightday_sim::time::{Calendar, Span};
+use lightday_sim::time::Calendar;
 use lightday_sim::twin::Twin;
 use lightday_sim::vehicle::{
     DecoderMemory, Launch, Launched, Layout, LayoutSizes, Software, Vehicle,
@@ -121,17 +121,18 @@ fn live<const W: usize, const E: usize>(
     let calendar = Calendar {
         start_unix_s: config.launched_s,
     };
-    let light_s = mission.profile.link.light_time_s;
+    let light = &mission.light_time;
     let vehicle = launched::<W, E>(mission, config, &link_keys, calendar)?;
-    let mut twin = Twin::new(vehicle, Span::from_secs(light_s));
+    let mut twin = Twin::new(vehicle);
     for (sent_ms, frame) in frames(mission, ledger, &link_keys, now_s)? {
-        twin.expect(calendar.instant_ms(sent_ms), &frame);
+        let arrives_ms = sent_ms + light.at(sent_ms / 1000) * 1000;
+        twin.expect(calendar.instant_ms(arrives_ms), &frame);
     }
     let heard = |twin: &Twin<W, E>| {
         let (at, packet) = twin.packet()?;
         let at_s = calendar.unix_s(at);
         // The answer to a region digest is no report: then nothing is expected but the answer.
-        let mut tracker = Tracker::new(mission.profile.vehicle, light_s);
+        let mut tracker = Tracker::new(mission.profile.vehicle, light.clone());
         let proven = tracker.receive(&link_keys, packet, at_s).ok()?;
         Some((proven.report, at_s))
     };

@@ -20,7 +20,7 @@ use crate::atomic::refuse_existing;
 use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::Artifact;
 use crate::mission::recover::Files;
-use crate::mission::{Mission, Pass, evidence, images};
+use crate::mission::{Mission, Pass, evidence, images, units};
 use crate::out;
 use crate::time::show_instant;
 
@@ -200,10 +200,11 @@ fn scenario(
     })?;
     scenario.profile = mission.profile.clone();
     scenario.loss = loss(mission);
-    scenario.lost_pass_ppm = mission.config.loss.passes.0;
     scenario.bit_error_ppb = (mission.config.loss.bit_errors * 1e9) as u32;
     scenario.options = options(bundle, &mission.profile);
     let booked = mission.passes()?;
+    scenario.profile.link.light_time_s = mission.light_time.at(global.now_s());
+    scenario.lost_pass_ppm = lost(&booked, mission);
     if let Some(schedule) = schedule(&booked, global.now_s()) {
         scenario.schedule = schedule;
     }
@@ -247,6 +248,16 @@ fn options(bundle: &Bundle, profile: &Profile) -> BuildOptions {
     options.text = bundle.text().map(str::to_owned);
     options.full = manifest.base.is_none() && profile.decoder.codecs.len() > 1;
     options
+}
+
+/// The chance of a pass to be lost, on average over those that are booked.
+fn lost(booked: &[Pass], mission: &Mission) -> u32 {
+    let link = mission.config.link_model();
+    let sum: f64 = booked.iter().map(|pass| link.lost(pass)).sum();
+    match booked.len() {
+        0 => mission.config.loss.passes.0,
+        n => units::ppm(sum / n as f64).map_or(0, |p| p.0),
+    }
 }
 
 /// Passes of the mean length at the mean distance of those that are booked; `None` if fewer than two are.

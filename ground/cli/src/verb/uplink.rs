@@ -53,7 +53,7 @@ pub struct Args {
     /// The file to write; by default uplink/N.frames.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Send although the passes do not reach the probability.
+    /// Send although the passes do not reach the probability, or what it brings would miss its window or its lease.
     #[arg(long)]
     best_effort: bool,
     /// Remember that no frame of this file, which an earlier uplink wrote, was transmitted.
@@ -95,6 +95,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
     if !args.best_effort && args.frames.is_none() {
         plan::enough(&planned)?;
+        plan::check(&args.files, &mission, &planned)?;
     }
     let frames = frames::cut(&planned, args.frames)?;
     if frames.is_empty() {
@@ -123,7 +124,17 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             names: [&path, &schedule],
             files: &files,
         };
-        remember(&mut ledger, &mission, &before, &written, &going, global)?;
+        // Of a part of the plan nothing is promised.
+        let is_whole = frames.len() == planned.frames.len();
+        let certificate = is_whole.then(|| plan::certificate(&planned));
+        let certificate = json!(certificate);
+        remember(
+            &mut ledger,
+            (&mission, global),
+            &before,
+            (&written, &certificate),
+            &going,
+        )?;
         files.name(&ledger)?;
     }
     if args.json {
@@ -428,16 +439,17 @@ struct Before<'a> {
 
 fn remember(
     ledger: &mut Ledger,
-    mission: &Mission,
+    (mission, global): (&Mission, &Global),
     before: &Before<'_>,
-    written: &Written,
+    (written, certificate): (&Written, &Value),
     going: &[Going],
-    global: &Global,
 ) -> Result<()> {
     let file = mission.relative(before.names[0]);
     let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
     let objects: Vec<_> = written.runs.iter().map(run_json).collect();
-    let what = json!({ "file": file, "sha256": sha256, "objects": objects });
+    let what = json!({
+        "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
+    });
     ledger.step(&global.actor(), "uplink", |step| {
         // Another uplink that came between would have the same symbols in the same file.
         let taken = |p: &&Path| p.symlink_metadata().is_ok();

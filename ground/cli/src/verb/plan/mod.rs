@@ -1,33 +1,50 @@
 //! `lightday plan`: what an uplink costs and when it will be known, before a bit is sent.
 
+mod show;
+mod target;
+mod timeline;
+mod trial;
+
 use std::path::PathBuf;
 
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, plan};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Global;
+use crate::atomic::{self, Access};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{SentRow, SignatureRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
 use crate::mission::{Mission, Pass};
-use crate::out::{self, Table};
-use crate::time::{DAY_S, show_duration, show_instant};
+use crate::out;
+use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::describe;
+
+pub use self::show::certificate;
+pub use self::trial::check;
 
 /// Say what an uplink costs and how likely it succeeds, before anything is sent.
 ///
 /// Shows bytes by kind (payload, envelope, headers, tags, parity), frames, passes with their times, hours of
 /// antenna, and when each object is complete on board and the ground can know: at the earliest (no frame is
 /// lost), in 50, 90 and 99 % of all cases, and with the last planned frame, behind which it is as likely as the
-/// plan says; `-` where no booked pass can hear it. Signatures that are still missing are counted as if they
-/// were there.
+/// plan says; `-` where no booked pass can hear it. That chance is the certificate: it holds without any feedback,
+/// and is computed exactly under the losses of mission.toml and passes.csv. Signatures that are still missing are
+/// counted as if they were there.
+///
+/// With an authorization it is an error if all is on board only after its window closes, or if an outage or a gap in
+/// the passes lets the lease of the trial end before a Confirm can be heard.
+///
+/// --target says whether all is on board by an instant, and what would do if not: passes to be booked, or a smaller
+/// patch. --svg draws passes, frames and milestones.
 ///
 /// Examples:
 ///   lightday plan bundles/7.ldb
+///   lightday plan bundles/7.ldb --target 2026-12-24T00:00Z --svg plan.svg
 ///   lightday plan bundles/7.ldb documents/auth-7.ldd --probability 0.999 --json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -38,6 +55,12 @@ pub struct Args {
     /// How sure it must be that no feedback is needed; by default plan.probability of mission.toml.
     #[arg(long, value_name = "P", value_parser = probability)]
     probability: Option<f64>,
+    /// Say whether all is on board by this instant, and what would do if not.
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    target: Option<u64>,
+    /// Draw the timeline into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -78,15 +101,61 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .map(|f| Ok(object(f, &mission, false)?.object))
         .collect::<Result<Vec<_>>>()?;
     distinct(&objects, &args.files)?;
-    let plan = make(&mission, &objects, args.probability, global)?;
-    if args.json {
-        return out::json(&to_json(&plan));
+    if let Some(by_s) = args.target {
+        return by_then(args, &mission, &objects, by_s, global);
     }
-    show(&plan, &mission)?;
+    let plan = make(&mission, &objects, args.probability, global)?;
+    draw(args, &plan, &mission)?;
+    if args.json {
+        return out::json(&show::to_json(&plan));
+    }
+    show::show(&plan, &mission)?;
     enough(&plan)?;
+    check(&args.files, &mission, &plan)?;
     let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
     out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
     Ok(())
+}
+
+/// Draws the timeline where it is asked for.
+fn draw(args: &Args, plan: &Plan, mission: &Mission) -> Result<()> {
+    let Some(path) = &args.svg else {
+        return Ok(());
+    };
+    atomic::create(
+        path,
+        timeline::svg(plan, mission).as_bytes(),
+        Access::Public,
+    )
+}
+
+/// Answers whether all is on board by an instant.
+fn by_then(
+    args: &Args,
+    mission: &Mission,
+    objects: &[UplinkObject],
+    by_s: u64,
+    global: &Global,
+) -> Result<()> {
+    let now_s = global.now_s();
+    let passes = free(mission, now_s)?;
+    let probability = args.probability.unwrap_or(mission.config.plan.probability);
+    let answer = target::ask(mission, objects, &passes, probability, (now_s, by_s))?;
+    if let Some(plan) = &answer.plan {
+        draw(args, plan, mission)?;
+    }
+    if args.json {
+        let mut value = answer.plan.as_ref().map_or(json!({}), show::to_json);
+        value["target_instant"] = target::to_json(&answer, by_s);
+        return out::json(&value);
+    }
+    if let Some(plan) = &answer.plan {
+        show::show(plan, mission)?;
+    }
+    target::tell(&answer, objects, by_s, (now_s, probability))?;
+    answer
+        .plan
+        .map_or(Ok(()), |plan| check(&args.files, mission, &plan))
 }
 
 /// An object that can go up.
@@ -167,20 +236,27 @@ fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
 }
 
 /// Passes that are not over yet, without the time in which earlier uplinks send already.
-///
-/// # Errors
-/// passes.csv makes no sense, or none is left.
-pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
-    let now_s = global.now_s();
+fn free(mission: &Mission, now_s: u64) -> Result<Vec<Pass>> {
     let mut passes = mission.passes()?;
     let sent = already_sent(mission)?;
     for pass in &mut passes {
         let within =
             |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
         let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
-        pass.start_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
+        let free_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
+        *pass = pass.starting_at(free_s, &mission.light_time);
     }
     passes.retain(|p| p.start_s < p.end_s);
+    Ok(passes)
+}
+
+/// As [`free`].
+///
+/// # Errors
+/// passes.csv makes no sense, or none is left.
+pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
+    let now_s = global.now_s();
+    let passes = free(mission, now_s)?;
     if passes.is_empty() {
         return Err(Error::new(
             Kind::Plan,
@@ -188,7 +264,7 @@ pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
         )
         .file(&mission.path("passes.csv"))
         .hint(format!(
-            "add a booked pass, such as: {}; `--at` plans for another instant",
+            "add a booked pass, such as: {}; `--at` plans for another instant, and [[outages]] of mission.toml take passes away",
             example_pass(now_s)
         )));
     }
@@ -233,120 +309,4 @@ pub fn enough(plan: &Plan) -> Result<()> {
         )
         .hint("add passes to passes.csv, or ask for less with --probability and send more parity when the report comes")),
     }
-}
-
-/// The plan in JSON: numbers, no frame by frame list.
-pub fn to_json(plan: &Plan) -> Value {
-    json!({
-        "enough": plan.is_enough(),
-        "target": plan.target,
-        "antenna_h": plan.antenna_h(),
-        "frames": plan.frames.len(),
-        "bytes": plan.bytes,
-        "bytes_total": plan.bytes.total(),
-        "objects": plan.objects.iter().map(|o| json!({
-            "kind": kind_name(o.kind), "number": o.number.get(), "k": o.k, "symbol_bytes": o.symbol_len,
-            "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
-            "enough": o.enough, "earliest_s": o.earliest_s, "p50_s": o.quantiles_s[0],
-            "p90_s": o.quantiles_s[1], "p99_s": o.quantiles_s[2],
-            "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s,
-            "known_p50_s": o.known_quantiles_s[0], "known_p90_s": o.known_quantiles_s[1],
-            "known_p99_s": o.known_quantiles_s[2], "known_s": o.known_s,
-        })).collect::<Vec<_>>(),
-        "passes": plan.passes.iter().map(|p| json!({
-            "start_s": p.pass.start_s, "end_s": p.pass.end_s, "station": p.pass.station,
-            "frames": p.frames, "bytes": p.bytes, "air_time_s": p.air_time_ms as f64 / 1000.0,
-        })).collect::<Vec<_>>(),
-    })
-}
-
-fn show(plan: &Plan, mission: &Mission) -> Result<()> {
-    let link = &mission.profile.link;
-    let mut bytes = Table::headed(["bytes", "", "air time"]);
-    let b = &plan.bytes;
-    let rows = [
-        ("payload", b.payload),
-        ("envelope", b.envelope),
-        ("padding", b.padding),
-        ("parity", b.parity),
-        ("headers", b.headers),
-        ("tags", b.tags),
-        ("encapsulation", b.encapsulation),
-        ("= on the air", b.total()),
-    ];
-    for (name, n) in rows {
-        bytes.row([
-            name.to_owned(),
-            n.to_string(),
-            show_duration(n as f64 * 8.0 / f64::from(link.rate_up_bps)),
-        ]);
-    }
-    let mut objects = Table::headed(["object", "K", "symbol", "frames", "probability"]);
-    for o in &plan.objects {
-        objects.row([
-            format!("{} {}", kind_name(o.kind), o.number),
-            o.k.to_string(),
-            o.symbol_len.to_string(),
-            o.frames.to_string(),
-            describe::probability(o.probability),
-        ]);
-    }
-    let mut passes = Table::headed(["pass", "until", "station", "frames", "bytes", "sending"]);
-    for p in plan.passes.iter().filter(|p| p.frames > 0) {
-        passes.row([
-            show_instant(p.pass.start_s),
-            show_instant(p.pass.end_s),
-            p.pass.station.clone(),
-            p.frames.to_string(),
-            p.bytes.to_string(),
-            show_duration(p.air_time_ms as f64 / 1000.0),
-        ]);
-    }
-    out::result(&format!(
-        "{objects}\n{}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {} bit/s, light time {} one way\n",
-        milestones(plan),
-        describe::count(plan.frames.len() as u64, "frame"),
-        plan.antenna_h(),
-        link.rate_up_bps,
-        show_duration(link.light_time_s as f64),
-    ))
-}
-
-/// When an object can be, with which chance is, and is planned to be complete: on board, and in a report of just that.
-fn milestones(plan: &Plan) -> Table {
-    let mut table = Table::headed([
-        "object",
-        "milestone",
-        "on board at",
-        "known on the ground at",
-    ]);
-    let instant = |s: Option<u64>| s.map_or_else(|| "-".to_owned(), show_instant);
-    for o in &plan.objects {
-        let planned = format!(
-            "planned: the last frame, {}",
-            describe::probability(o.probability)
-        );
-        let [p50, p90, p99] = o.quantiles_s;
-        let [known_p50, known_p90, known_p99] = o.known_quantiles_s;
-        let rows = [
-            (
-                "earliest: no frame is lost",
-                o.earliest_s,
-                o.known_earliest_s,
-            ),
-            ("p50: half of all cases", p50, known_p50),
-            ("p90", p90, known_p90),
-            ("p99", p99, known_p99),
-            (&planned, o.planned_s, o.known_s),
-        ];
-        for (milestone, on_board, known) in rows {
-            table.row([
-                format!("{} {}", kind_name(o.kind), o.number),
-                milestone.to_owned(),
-                instant(on_board),
-                instant(known),
-            ]);
-        }
-    }
-    table
 }

@@ -1,0 +1,165 @@
+//! `lightday plan --target`: whether it is on board by then, and what would do if not.
+
+use lightday_station::object::UplinkObject;
+use lightday_station::plan::Plan;
+use lightday_station::whatif::{Answer, Question, answer};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Kind, Result};
+use crate::mission::artifact::kind_name;
+use crate::mission::{Mission, Pass};
+use crate::out;
+use crate::time::{show_duration, show_instant};
+use crate::verb::describe;
+
+/// Length of a pass that could be booked, where none is.
+const PASS_S: u64 = 8 * 3600;
+
+/// Asks whether all is on board by `by_s`.
+///
+/// # Errors
+/// [`Kind::Plan`] if there is no plan for another reason than time.
+pub fn ask(
+    mission: &Mission,
+    objects: &[UplinkObject],
+    passes: &[Pass],
+    probability: f64,
+    (now_s, by_s): (u64, u64),
+) -> Result<Answer> {
+    let link = mission.config.link_model();
+    let question = Question {
+        objects,
+        passes,
+        link: &link,
+        target: probability,
+        from_s: now_s,
+        by_s,
+        pass_s: passes
+            .iter()
+            .map(|p| p.end_s - p.start_s)
+            .max()
+            .unwrap_or(PASS_S),
+    };
+    let spinner = out::spinner("planning");
+    let answered = answer(&question);
+    spinner.finish_and_clear();
+    answered.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+}
+
+/// The answer in JSON.
+pub fn to_json(answer: &Answer, by_s: u64) -> Value {
+    let more = answer.more_passes.as_ref().map(|passes| {
+        let one = |p: &Pass| json!({ "start_s": p.start_s, "end_s": p.end_s });
+        passes.iter().map(one).collect::<Vec<_>>()
+    });
+    json!({
+        "by_s": by_s, "done": answer.is_yes(), "leaves_by_s": answer.leaves_by_s,
+        "more_passes": more, "longest_object_bytes": answer.longest,
+    })
+}
+
+/// The answer for people: what is, and if that does not do, what would.
+///
+/// # Errors
+/// [`Kind::Plan`] if it is not done by then.
+pub fn tell(
+    answer: &Answer,
+    objects: &[UplinkObject],
+    by_s: u64,
+    (now_s, probability): (u64, f64),
+) -> Result<()> {
+    let by = show_instant(by_s);
+    if let Some(plan) = answer.plan.as_ref().filter(|p| p.is_enough()) {
+        return yes(plan, by_s);
+    }
+    let error = |what: String| Error::new(Kind::Plan, what).field("--target");
+    if answer.leaves_by_s <= now_s {
+        let light = show_duration(by_s.saturating_sub(answer.leaves_by_s) as f64);
+        return Err(error(format!(
+            "it cannot be done by {by}: light takes {light}, and it is {} now",
+            show_instant(now_s)
+        ))
+        .hint("choose a later instant"));
+    }
+    let reached = reached(answer.plan.as_ref());
+    out::message(format_args!(
+        "The last bit that arrives by {by} leaves at {}. {reached}; {probability} was asked for.",
+        show_instant(answer.leaves_by_s)
+    ));
+    ways(answer, objects).iter().for_each(out::message);
+    Err(match &answer.more_passes {
+        Some(_) => error(format!("it is not done by {by} as the passes are")).hint("book the passes that are named above, build a smaller patch, or ask for less with --probability"),
+        None => error(format!("it cannot be done by {by}, not even with an antenna around the clock")).hint("choose a later instant, build a smaller patch, take a higher rate, or ask for less with --probability"),
+    })
+}
+
+fn yes(plan: &Plan, by_s: u64) -> Result<()> {
+    let mut text = String::new();
+    for o in &plan.objects {
+        let spare_s = by_s.saturating_sub(o.planned_s.unwrap_or(by_s));
+        text.push_str(&format!(
+            "By {}: yes. {} {} is on board with {}, {} to spare: {} for {}, {:.2} times as many.\n",
+            show_instant(by_s),
+            kind_name(o.kind),
+            o.number,
+            describe::probability(o.probability),
+            show_duration(spare_s as f64),
+            describe::count(o.frames.into(), "frame"),
+            describe::count(o.k.into(), "symbol"),
+            f64::from(o.frames) / f64::from(o.k.max(1))
+        ));
+    }
+    out::result(&text)
+}
+
+/// What the booked passes reach.
+fn reached(plan: Option<&Plan>) -> String {
+    let Some(plan) = plan else {
+        return "Nothing that is booked does".to_owned();
+    };
+    let lacking = plan.objects.iter().filter(|o| !o.enough);
+    let says = lacking.map(|o| {
+        let chance = describe::probability(o.probability);
+        format!("{chance} for {} {}", kind_name(o.kind), o.number)
+    });
+    format!(
+        "What is booked reaches {}",
+        says.collect::<Vec<_>>().join(" and ")
+    )
+}
+
+/// What would do.
+fn ways(answer: &Answer, objects: &[UplinkObject]) -> Vec<String> {
+    let mut ways = Vec::new();
+    if let Some(passes) = &answer.more_passes {
+        let hours: u64 = passes.iter().map(|p| p.end_s - p.start_s).sum();
+        ways.push(format!(
+            "It would do to book {} more, {:.1} h of antenna:",
+            describe::count(passes.len() as u64, "pass"),
+            hours as f64 / 3600.0
+        ));
+        let one = |p: &Pass| format!("  {} to {}", show_instant(p.start_s), show_instant(p.end_s));
+        ways.extend(passes.iter().map(one));
+    }
+    if let (Some(bytes), Some(first)) = (answer.longest, objects.first()) {
+        ways.push(format!(
+            "It would do if {} {} had {bytes} B at the most, instead of {} B, of which {} B are its envelope.",
+            kind_name(first.kind()),
+            first.number(),
+            first.len(),
+            first.envelope_len()
+        ));
+    }
+    let least = answer
+        .plan
+        .iter()
+        .flat_map(|p| &p.objects)
+        .map(|o| o.probability);
+    if let Some(p) = least.reduce(f64::min).filter(|p| *p >= 0.01) {
+        ways.push(format!(
+            "It would do to be content with --probability {:.2}, and to send fresh parity when the report says so.",
+            (p * 100.0).floor() / 100.0
+        ));
+    }
+    ways
+}

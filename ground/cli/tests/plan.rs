@@ -1,0 +1,296 @@
+//! `lightday plan` by instants: what is on board by then, what a trial needs, and what the ledger keeps of it.
+
+mod common;
+
+use std::fs;
+
+use common::{Mission, START};
+
+/// A mission with a bundle that takes a few frames and an authorization of it, with this window.
+fn mission(name: &str, window: &str) -> Mission {
+    let mission = Mission::with_bundle(name);
+    mission.any_evidence();
+    // What whole passes lose is asked for where a test is about it.
+    mission.edit("mission.toml", "passes = 0.05", "passes = 0.0");
+    let root = "00".repeat(32);
+    mission.ok(&format!(
+        "authorize 1 --evidence-root {root} {window} --at {START}"
+    ));
+    for key in ["verification-cleo", "flight-dan"] {
+        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
+    }
+    mission
+}
+
+fn passes(mission: &Mission, rows: &str) {
+    fs::write(mission.path("passes.csv"), rows).unwrap();
+}
+
+const BOTH: &str = "bundles/1.ldb documents/auth-1.ldd";
+
+#[test]
+fn a_plan_says_whether_all_is_on_board_by_an_instant() {
+    let mission = mission("plan-target", "");
+    let plan = |by: &str| format!("plan {BOTH} --at {START} --target {by}");
+    // The first pass begins at 06:00 on the first of December; light takes 22 h.
+    let yes = mission.ok(&plan("2026-12-02T05:00:00Z"));
+    assert!(
+        yes.out
+            .contains("By 2026-12-02T05:00:00Z: yes. bundle 1 is on board with 0.9995"),
+        "{}",
+        yes.out
+    );
+    let no = plan("2026-12-02T04:00:20Z");
+    let error = mission.fails(&no, 6, "it is not done by 2026-12-02T04:00:20Z");
+    for part in [
+        "leaves at 2026-12-01T06:00:20Z",
+        "What is booked reaches",
+        "It would do to book 1 pass more",
+        "  2026-11-30T00:00:00Z to 2026-11-30T00:0",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let json = mission.ok(&format!("{no} --json")).json();
+    assert_eq!(json["enough"], false);
+    let target = &json["target_instant"];
+    assert_eq!(
+        (
+            &target["done"],
+            target["more_passes"].as_array().unwrap().len()
+        ),
+        (&false.into(), 1)
+    );
+    let never = plan("2026-11-30T21:59Z");
+    mission.fails(
+        &never,
+        6,
+        "it cannot be done by 2026-11-30T21:59:00Z: light takes 22.0 h",
+    );
+    mission.fails(
+        &plan("2026-11-30T22:00:10Z"),
+        6,
+        "not even with an antenna around the clock",
+    );
+    mission.fails(&plan("soon"), 2, "not an instant");
+}
+
+#[test]
+fn a_smaller_patch_is_named_that_would_do() {
+    let mission = Mission::new("plan-smaller");
+    mission.edit("mission.toml", "passes = 0.05", "passes = 0.0");
+    mission.ok("build new.bin --version 1.1.0 --full");
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    // Ten minutes of 100 bit/s are 7,500 B.
+    let ran = mission
+        .ok("plan bundles/1.ldb --at 2026-12-01T06:00:00Z --target 2026-12-02T04:10:00Z --json");
+    let longest = ran.json()["target_instant"]["longest_object_bytes"]
+        .as_u64()
+        .unwrap();
+    assert!((4_000..7_000).contains(&longest), "{longest}");
+    let error = mission.fails(
+        "plan bundles/1.ldb --at 2026-12-01T06:00:00Z --target 2026-12-02T04:10:00Z",
+        6,
+        "not even with an antenna around the clock",
+    );
+    assert!(
+        error.contains(&format!("if bundle 1 had {longest} B at the most")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_timeline_is_drawn_and_never_over_another_file() {
+    let mission = mission("plan-svg", "");
+    mission.edit("mission.toml", "name = \"orbiter\"", "name = \"<orbiter>\"");
+    let line = format!("plan {BOTH} --at {START} --svg plan.svg");
+    mission.ok(&line);
+    let svg = fs::read_to_string(mission.path("plan.svg")).unwrap();
+    let doc = roxmltree::Document::parse(&svg).unwrap();
+    let texts = |node: &str| {
+        let nodes = doc.descendants().filter(|n| n.has_tag_name(node));
+        nodes
+            .filter_map(|n| n.text().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert!(texts("text").iter().any(|t| t.starts_with("<orbiter>: ")));
+    let titles = texts("title");
+    for part in [
+        "Malargue 2026-12-01T06:00:00Z to ",
+        "earliest, on board: 2026-12-02T04:0",
+        "p99, known: ",
+    ] {
+        assert!(
+            titles.iter().any(|t| t.starts_with(part)),
+            "{part}: {titles:?}"
+        );
+    }
+    mission.fails(&line, 8, "plan.svg");
+    mission.fails(
+        &format!("plan {BOTH} --at {START} --svg no/plan.svg"),
+        8,
+        "no/plan.svg",
+    );
+}
+
+#[test]
+fn passes_have_their_own_chance_to_be_lost_and_their_own_light_time() {
+    let mission = mission("plan-passes", "");
+    let heading = "start,end,station,rate_bps,lost,light_time\n";
+    let row = "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,A,,";
+    passes(&mission, &format!("{heading}{row}0.25,20h\n"));
+    let json = mission
+        .run(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json();
+    let bundle = &json["objects"][0];
+    assert!(
+        (bundle["probability"].as_f64().unwrap() - 0.75).abs() < 1e-3,
+        "{bundle}"
+    );
+    let start_s = 1_796_104_800 + 20 * 3600;
+    assert!(
+        (start_s..start_s + 300).contains(&bundle["earliest_s"].as_u64().unwrap()),
+        "{bundle}"
+    );
+    // In mid-pass: a minute more each 100 min from one pass to the next.
+    let next = "2026-12-02T06:00:00Z,2026-12-02T14:00:00Z,A,,0,20.24h\n";
+    passes(&mission, &format!("{heading}{row}0.25,20h\n{next}"));
+    let line = "plan bundles/1.ldb --at 2026-12-01T12:00:00Z --json";
+    let bundle = &mission.ok(line).json()["objects"][0];
+    let start_s = 1_796_104_800 + 6 * 3600 + 20 * 3600 + 216;
+    assert!(
+        (start_s..start_s + 300).contains(&bundle["earliest_s"].as_u64().unwrap()),
+        "{bundle}"
+    );
+    for (row, says) in [
+        (
+            "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,A,,1.0,",
+            "field `lost`",
+        ),
+        (
+            "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,A,,,22\n",
+            "field `light_time`",
+        ),
+        (
+            "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,A,,,22h\n2026-12-02T06:00:00Z,2026-12-02T14:00:00Z,A,,,22min\n",
+            "the light time changes by more than a second in 100 s",
+        ),
+    ] {
+        passes(&mission, &format!("{heading}{row}"));
+        mission.fails(&format!("plan bundles/1.ldb --at {START}"), 3, says);
+    }
+}
+
+#[test]
+fn nothing_is_planned_in_an_outage() {
+    let mission = mission("plan-outage", "");
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = |end: &str| {
+        format!(
+            "{toml}\n[[outages]]\nstart = \"2026-12-01T00:00:00Z\"\nend = \"{end}\"\nwhy = \"solar conjunction\"\n"
+        )
+    };
+    fs::write(mission.path("mission.toml"), outage("2026-12-03T10:00:00Z")).unwrap();
+    let json = mission
+        .ok(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json();
+    assert_eq!(json["passes"][0]["start_s"], 1_796_292_000);
+    fs::write(mission.path("mission.toml"), outage("2026-12-24T10:00:00Z")).unwrap();
+    mission.fails(
+        &format!("plan bundles/1.ldb --at {START}"),
+        6,
+        "[[outages]]",
+    );
+    fs::write(mission.path("mission.toml"), outage("2026-12-01T00:00:00Z")).unwrap();
+    mission.fails("status", 3, "an outage ends before it begins");
+}
+
+#[test]
+fn what_would_be_activated_outside_its_window_is_refused() {
+    let window = "--opens 2026-12-01T00:00:00Z --closes 2026-12-02T03:00:00Z";
+    let mission = mission("plan-window", window);
+    let plan = format!("plan {BOTH} --at {START}");
+    let error = mission.fails(
+        &plan,
+        5,
+        "field `closes`: the activation window closes at 2026-12-02T03:00:00Z",
+    );
+    assert!(
+        error.contains("by this plan all is on board only at 2026-12-02T04:0"),
+        "{error}"
+    );
+    let uplink = format!("uplink {BOTH} --at {START}");
+    mission.fails(&uplink, 5, "field `closes`");
+    assert!(!mission.path("uplink/1.frames").exists());
+    mission.ok(&format!("{uplink} --best-effort"));
+}
+
+#[test]
+fn a_lease_that_runs_through_an_outage_is_refused() {
+    let mission = mission("plan-lease", "");
+    let day = |d: u32| format!("2026-12-{d:02}T06:00:00Z,2026-12-{d:02}T14:00:00Z,A,\n");
+    let heading = "start,end,station,rate_bps\n";
+    let plan = format!("plan {BOTH} --at {START}");
+    // Activated on the second, heard on the third, confirmed on the fourth.
+    let daily: String = (1..=20).map(day).collect();
+    passes(&mission, &format!("{heading}{daily}"));
+    mission.ok(&plan);
+    // Nothing between the first and the twelfth: the lease of 7 d is over on the ninth.
+    passes(&mission, &format!("{heading}{}{}", day(1), day(12)));
+    let error = mission.fails(
+        &plan,
+        5,
+        "field `trial.lease`: the lease of 168.0 h ends at 2026-12-09T04:0",
+    );
+    assert!(error.contains("a gap in passes.csv"), "{error}");
+    // Booked, and in a conjunction.
+    passes(&mission, &format!("{heading}{daily}"));
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = "[[outages]]\nstart = \"2026-12-02T00:00:00Z\"\nend = \"2026-12-11T00:00:00Z\"\nwhy = \"solar conjunction\"\n";
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{outage}")).unwrap();
+    let error = mission.fails(&plan, 5, "solar conjunction, until 2026-12-11T00:00:00Z");
+    assert!(
+        error.contains("at the earliest") && error.contains("hint:"),
+        "{error}"
+    );
+    // Nothing is booked at all after the first: that may still come.
+    fs::write(mission.path("mission.toml"), toml).unwrap();
+    passes(&mission, &format!("{heading}{}", day(1)));
+    let ran = mission.ok(&plan);
+    assert!(
+        ran.err.contains("warning:") && ran.err.contains("or it reverts"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn the_certificate_of_an_uplink_is_kept_in_the_ledger() {
+    let mission = mission("plan-certificate", "");
+    let promised = mission
+        .ok(&format!("plan {BOTH} --at {START} --json"))
+        .json();
+    mission.ok(&format!("uplink {BOTH} --at {START}"));
+    let certificate = |mission: &Mission| {
+        let log = mission.ok("ledger log --json").json();
+        let last = log["decisions"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["verb"], "uplink");
+        let what: serde_json::Value = serde_json::from_str(last["what"].as_str().unwrap()).unwrap();
+        what["certificate"].clone()
+    };
+    let kept = certificate(&mission);
+    for (object, kept) in promised["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(kept.as_array().unwrap())
+    {
+        for field in ["kind", "number", "frames"] {
+            assert_eq!(object[field], kept[field]);
+        }
+        let chance = |of: &serde_json::Value| of["probability"].as_f64().unwrap();
+        assert!((chance(object) - chance(kept)).abs() < 1e-12 && chance(kept) > 0.999);
+    }
+    // A part of a plan promises nothing.
+    mission.ok(&format!("uplink {BOTH} --at {START} --frames 1"));
+    assert_eq!(certificate(&mission), serde_json::Value::Null);
+}

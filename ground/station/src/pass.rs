@@ -1,0 +1,160 @@
+//! Passes (contact windows): when an antenna is ours, how likely it fails us, and how far the vehicle is then.
+//!
+//! Never an observation: what a pass states stands in for what the [link model](crate::link::LinkModel) assumes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::light_time::{LIGHT_TIME_MAX_S, LightTime, is_possible};
+use crate::link::LinkError;
+
+/// The last second of the year 9999, so that sums of times and milliseconds cannot overflow.
+const LATEST_S: u64 = 253_402_300_799;
+
+/// A contact window of one station, in Unix seconds on the ground.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pass {
+    /// First second.
+    pub start_s: u64,
+    /// The second behind the last one.
+    pub end_s: u64,
+    /// Bit/s up in this pass, where it differs from the link's.
+    #[serde(default)]
+    pub rate_bps: Option<u32>,
+    /// The ground station, for people.
+    #[serde(default)]
+    pub station: String,
+    /// Chance that the whole pass is lost, where it differs from the link's.
+    #[serde(default)]
+    pub lost: Option<f64>,
+    /// Seconds one way as it begins; `None`: what the passes around it say, or else the link.
+    #[serde(default)]
+    pub light_time_s: Option<u64>,
+}
+
+impl Pass {
+    /// When it begins, and the light time that it states for then.
+    #[must_use]
+    pub fn light_time(&self) -> Option<(u64, u64)> {
+        self.light_time_s.map(|light_s| (self.start_s, light_s))
+    }
+
+    /// What is left of it from an instant on, with the light time then: that of the begin is of the past.
+    #[must_use]
+    pub fn starting_at(&self, start_s: u64, light: &LightTime) -> Self {
+        Self {
+            start_s,
+            light_time_s: Some(light.at(start_s)),
+            ..self.clone()
+        }
+    }
+}
+
+/// Why passes make no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassError {
+    /// The pass of this place ends before it begins, or begins before the one before it ends.
+    Order(usize),
+    /// A number of a pass makes no sense.
+    Field(LinkError),
+}
+
+/// Whether passes are in order, apart, and can be computed with.
+pub(crate) fn check(passes: &[Pass]) -> Result<(), PassError> {
+    let mut free_s = 0;
+    let mut light = None;
+    for (place, pass) in passes.iter().enumerate() {
+        if pass.end_s <= pass.start_s || pass.start_s < free_s {
+            return Err(PassError::Order(place));
+        }
+        free_s = pass.end_s;
+        check_fields(pass)?;
+        let now = pass.light_time();
+        must(
+            light
+                .zip(now)
+                .is_none_or(|(from, to)| is_possible(from, to)),
+            "passes: light_time",
+            "change by at most a second in 100 s: nothing flies so fast",
+        )?;
+        light = now.or(light);
+    }
+    Ok(())
+}
+
+fn check_fields(pass: &Pass) -> Result<(), PassError> {
+    must(
+        pass.end_s <= LATEST_S,
+        "passes: end_s",
+        "be in Unix seconds, before the year 10000",
+    )?;
+    must(pass.rate_bps != Some(0), "passes: rate_bps", "be above 0")?;
+    must(
+        pass.lost.is_none_or(|p| (0.0..1.0).contains(&p)),
+        "passes: lost",
+        "be from 0 to below 1",
+    )?;
+    must(
+        pass.light_time_s.is_none_or(|s| s <= LIGHT_TIME_MAX_S),
+        "passes: light_time",
+        "be at most 1000 years",
+    )
+}
+
+fn must(holds: bool, field: &'static str, must: &'static str) -> Result<(), PassError> {
+    if holds {
+        return Ok(());
+    }
+    Err(PassError::Field(LinkError { field, must }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pass(start_s: u64, light_time_s: Option<u64>) -> Pass {
+        Pass {
+            start_s,
+            end_s: start_s + 100,
+            light_time_s,
+            ..Pass::default()
+        }
+    }
+
+    #[test]
+    fn what_no_pass_can_be_is_named() {
+        let field = |passes: &[Pass]| match check(passes) {
+            Err(PassError::Field(error)) => error.field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            check(&[pass(5, None), pass(7, None)]),
+            Err(PassError::Order(1))
+        );
+        // Hours for minutes: the vehicle would be faster than light.
+        let jump = [
+            pass(0, Some(79_200)),
+            pass(86_400, None),
+            pass(172_800, Some(1_320)),
+        ];
+        assert_eq!(field(&jump), "passes: light_time");
+        assert_eq!(field(&[pass(0, Some(u64::MAX))]), "passes: light_time");
+        for lost in [1.0, -0.1, f64::NAN] {
+            let lost = Pass {
+                lost: Some(lost),
+                ..pass(0, None)
+            };
+            assert_eq!(field(&[lost]), "passes: lost");
+        }
+        let slow = Pass {
+            rate_bps: Some(0),
+            ..pass(0, None)
+        };
+        assert_eq!(field(&[slow]), "passes: rate_bps");
+        let late = Pass {
+            end_s: u64::MAX,
+            ..pass(0, None)
+        };
+        assert_eq!(field(&[late]), "passes: end_s");
+    }
+}
