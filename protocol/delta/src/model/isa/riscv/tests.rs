@@ -125,6 +125,23 @@ proptest! {
         prop_assert_eq!(unit, word.to_le_bytes());
     }
 
+    /// `C.LUI` and its low half: every address that they can make is read back from the two of them.
+    #[test]
+    fn short_pairs_hold_what_they_can(field in 1_u32..64, low: u32, index in 9_usize..13, wide: bool) {
+        let (form, empty) = EXAMPLES[index];
+        let register = base_register(empty);
+        let high = scatter(0x6001 | register << 7, IMM_CLUI, field);
+        let low = scatter(empty, imm(form).0, low);
+        let place = Place { address: 0x2000_1000, partner: 0x2000_0FF0 };
+        let to = target(form, wide, &low.to_le_bytes(), place, high).unwrap();
+        let mut unit = (0x6001 | register << 7).to_le_bytes();
+        prop_assert!(write(C_LUI, wide, &mut unit, place, to).is_some());
+        prop_assert_eq!(unit, high.to_le_bytes());
+        let mut unit = empty.to_le_bytes();
+        prop_assert!(write(form, wide, &mut unit, place, to).is_some());
+        prop_assert_eq!(unit, low.to_le_bytes());
+    }
+
     /// A pair holds any address, both halves are found in an image, and say it when read again.
     #[test]
     fn pairs_hold_any_address(
