@@ -303,6 +303,12 @@ fn bad_command_lines_write_nothing() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
+        let _socket = std::os::unix::net::UnixListener::bind(bench.path("socket")).unwrap();
+        bench.fails(
+            "make old.bin new.bin socket --replace",
+            8,
+            &["socket", "not a regular file"],
+        );
         bench.write("secret.bin", b"x");
         let closed = fs::Permissions::from_mode(0o000);
         fs::set_permissions(bench.path("secret.bin"), closed).unwrap();

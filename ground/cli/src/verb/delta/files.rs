@@ -139,6 +139,16 @@ impl<'a> Target<'a> {
                 .field(field)
                 .hint("name the file to write"));
         }
+        // A device or a pipe would become a file of that name.
+        let look = std::fs::metadata(path);
+        if look.is_ok_and(|look| !look.is_file()) {
+            return Err(
+                Error::new(Kind::Io, "not a regular file but a pipe, socket or device")
+                    .file(path)
+                    .field(field)
+                    .hint("name the file to write: what stands there is never replaced"),
+            );
+        }
         if !replace {
             atomic::refuse_existing(path)
                 .map_err(|e| e.hint("choose another name, or replace the file with --replace"))?;
