@@ -56,3 +56,35 @@ fn bad_settings_are_named_with_what_to_do() {
         );
     }
 }
+
+#[test]
+fn the_symbol_length_of_a_plan_is_nearly_the_best() {
+    let dir = Dir::new("study-symbols");
+    let ran = run(&dir.0, "study symbols --payload 20kB --json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json = ran.json();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let of = |who: &str, what: &str| row[who][what].as_f64().unwrap();
+        assert!(
+            of("ours", "efficiency") >= 0.99 * of("best", "efficiency"),
+            "{row}"
+        );
+        if row["bit_error_rate"] == 1e-5 {
+            assert!(of("ours", "payload_share") >= 0.93, "{row}");
+        }
+    }
+    for (line, needle) in [
+        ("study symbols --ber 1", "1e-5"),
+        ("study symbols --payload 0", "--payload"),
+        ("study symbols --payload 2GB", "--payload"),
+    ] {
+        let ran = run(&dir.0, line);
+        assert!(
+            ran.code != 0 && ran.err.contains(needle),
+            "{line}: {}",
+            ran.err
+        );
+    }
+}

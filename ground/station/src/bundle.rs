@@ -37,7 +37,6 @@ pub use crate::build_error::{BuildError, LONGEST_ENVELOPE};
 use crate::codec::{self, CodecError, Hints, Watch};
 use crate::container::{self, FileError};
 use crate::image::Image;
-use crate::link::LinkModel;
 use crate::object::{ObjectError, UplinkObject};
 use crate::profile::{LoadAddress, Profile};
 use crate::signed::{Signed, SignedFile};
@@ -342,46 +341,6 @@ impl Bundle {
             symbol_len_max,
             granule,
         )
-    }
-
-    /// The object that goes up, in symbols of the length that wastes least on this link, longer where
-    /// the vehicle takes no more symbols than that.
-    ///
-    /// # Errors
-    /// [`ObjectError`], also where symbol log and block do not fit the staging area.
-    pub fn object_for(
-        &self,
-        profile: &Profile,
-        link: &LinkModel,
-    ) -> Result<UplinkObject, ObjectError> {
-        let (granule, memory) = (profile.granule(), &profile.memory);
-        let longest = profile.link.symbol_len_max;
-        let best = link.symbol_len(granule, longest);
-        let len = self.object_bytes().len();
-        let least = len
-            .div_ceil(usize::from(memory.symbols.max(1)))
-            .next_multiple_of(usize::from(granule));
-        let symbol_len = match u16::try_from(least) {
-            Ok(least) if least <= longest => best.max(least),
-            _ => {
-                return Err(ObjectError::TooManySymbols {
-                    k: len.div_ceil(usize::from(longest.max(1))) as u64,
-                    max: memory.symbols,
-                });
-            }
-        };
-        let object = self.to_object(symbol_len, granule)?;
-        // The log's cells have 8 B of header; its first erase block names the object.
-        let cell = (u64::from(object.symbol_len()) + 8).next_multiple_of(u64::from(granule));
-        let need = u64::from(memory.erase_block)
-            + u64::from(object.k()) * (cell + u64::from(object.symbol_len()));
-        if need > u64::from(memory.staging_size) {
-            return Err(ObjectError::Staging {
-                need,
-                have: memory.staging_size,
-            });
-        }
-        Ok(object)
     }
 
     /// Decodes the payload as the vehicle will, and returns the image.

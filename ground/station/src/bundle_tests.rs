@@ -206,34 +206,6 @@ fn slots_follow_the_link_address() {
 }
 
 #[test]
-fn symbols_suit_the_link_and_grow_where_the_vehicle_takes_few() {
-    let (_, new) = pair();
-    let object = |symbols, longest, staging| {
-        let mut profile = profile();
-        profile.decoder.codecs = vec![CodecId::Store];
-        profile.memory.symbols = symbols;
-        profile.memory.staging_size = staging;
-        profile.link.symbol_len_max = longest;
-        let mut link = crate::link::tests::model(crate::link::Loss::Random { p: 0.0 });
-        link.bit_error_rate = 1e-4;
-        let bundle = build(None, &new, &profile, &options(), &|_| ()).unwrap();
-        let object = bundle.object_for(&profile, &link)?;
-        assert!(object.symbol_len().is_multiple_of(4));
-        Ok((object.k() <= symbols, object.symbol_len() > 160))
-    };
-    assert_eq!(object(1000, 1000, 1 << 20), Ok((true, false)));
-    assert_eq!(object(5, 1000, 1 << 20), Ok((true, true)));
-    assert!(matches!(
-        object(5, 200, 1 << 20),
-        Err(ObjectError::TooManySymbols { max: 5, .. })
-    ));
-    assert!(matches!(
-        object(1000, 200, 4096),
-        Err(ObjectError::Staging { have: 4096, .. })
-    ));
-}
-
-#[test]
 fn what_cannot_fly_is_not_built() {
     let (_, new) = pair();
     let fails = |change: fn(&mut Profile, &mut BuildOptions)| {

@@ -16,7 +16,7 @@
 //! | [`keys`], [`keyset`] | key files |
 //! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
 //! | [`profile`], [`link`], [`mod@pass`], [`light_time`], [`size`] | what the ground assumes of vehicle, link and passes |
-//! | [`object`], [`plan`], [`session`] | what goes up, what it costs, the sender |
+//! | [`object`], [`cut`], [`plan`], [`session`] | what goes up, in symbols of which length, what it costs, the sender |
 //! | [`whatif`], [`lease`] | what would do until an instant; whether a trial can be confirmed in time |
 //! | [`tracker`], [`facts`] | what the vehicle last proved, and that in words |
 
@@ -28,6 +28,7 @@ mod chance;
 pub mod codec;
 pub mod container;
 mod costs;
+pub mod cut;
 pub mod document;
 pub mod explain;
 pub mod facts;

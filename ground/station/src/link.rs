@@ -201,11 +201,17 @@ impl LinkModel {
         LightTime::of(passes, self.light_time_s)
     }
 
-    /// Chances of frames with symbols of this length.
-    pub(crate) fn chain(&self, symbol_len: u16) -> Chain {
+    /// Chance that bit errors leave a frame with a symbol of this length whole.
+    #[must_use]
+    pub fn whole(&self, symbol_len: u16) -> f64 {
         let bits = self.frame_len(symbol_len) * 8;
         let bits = i32::try_from(bits).unwrap_or(i32::MAX);
-        let whole = (1.0 - self.bit_error_rate).powi(bits);
+        (1.0 - self.bit_error_rate).powi(bits)
+    }
+
+    /// Chances of frames with symbols of this length.
+    pub(crate) fn chain(&self, symbol_len: u16) -> Chain {
+        let whole = self.whole(symbol_len);
         match self.loss {
             Loss::Random { p } => Chain {
                 bad: 0.0,

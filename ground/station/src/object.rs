@@ -78,6 +78,17 @@ impl fmt::Display for ObjectError {
 impl std::error::Error for ObjectError {}
 
 impl ObjectError {
+    /// The field of mission.toml that sets the bound, if one does.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::SymbolLen(_) => Some("link.symbol_len_max"),
+            Self::TooManySymbols { .. } => Some("memory.symbols"),
+            Self::Staging { .. } => Some("memory.staging_size"),
+            Self::Empty | Self::Kind => None,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub const fn hint(&self) -> &'static str {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lightday_station::bundle::{self, BuildOptions, Bundle};
 use lightday_station::codec::{Hints, candidates};
+use lightday_station::cut::cut;
 use lightday_station::image::Image;
 use lightday_station::keys::{from_hex, to_hex};
 use lightday_station::object::UplinkObject;
@@ -24,6 +25,7 @@ use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, images, recover};
 use crate::out::{self, Table};
 use crate::verb::describe;
+use crate::verb::plan;
 
 /// Build a bundle from an image.
 ///
@@ -129,16 +131,6 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         say_base_is_unused(base, &image, &mission);
     }
     let object = signed_object(&bundle, &mission, args)?;
-    if object.k() > mission.profile.memory.symbols {
-        let what = format!(
-            "{} symbols; memory.symbols is {}",
-            object.k(),
-            mission.profile.memory.symbols
-        );
-        return Err(Error::new(Kind::Refused, what)
-            .file(&args.image)
-            .hint("raise link.symbol_len_max, or build a delta from a nearer base"));
-    }
     let path = mission.path(format!("bundles/{number}.ldb"));
     let mut result = summary(&bundle);
     result["file"] = json!(path.display().to_string());
@@ -188,22 +180,14 @@ fn signed_object(bundle: &Bundle, mission: &Mission, args: &Args) -> Result<Upli
     }
     let mut bytes = bundle.object_bytes();
     bytes.resize(bytes.len() + missing * SIGNATURE_LEN, 0);
-    let (longest, granule) = (
-        mission.profile.link.symbol_len_max,
-        mission.profile.granule(),
-    );
-    UplinkObject::fit(
+    cut(
         ObjectKind::Bundle,
         bundle.number(),
         &bytes,
-        longest,
-        granule,
+        &mission.profile,
+        &mission.config.link_model(),
     )
-    .map_err(|e| {
-        Error::new(Kind::Refused, e)
-            .file(&args.image)
-            .hint(e.hint())
-    })
+    .map_err(|e| plan::uncut(&args.image, &e))
 }
 
 /// Tells of what is allowed and hardly meant.

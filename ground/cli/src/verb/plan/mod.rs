@@ -5,9 +5,10 @@ mod target;
 mod timeline;
 mod trial;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lightday_station::object::UplinkObject;
+use lightday_station::cut::cut;
+use lightday_station::object::{ObjectError, UplinkObject};
 use lightday_station::plan::{Plan, plan};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
@@ -173,7 +174,7 @@ pub struct Ready {
 ///
 /// # Errors
 /// The file makes no sense, is for another vehicle, or lacks signatures.
-pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Result<Ready> {
+pub fn object(file: &Path, mission: &Mission, complete: bool) -> Result<Ready> {
     let keys = mission.key_set()?;
     let keys = keys
         .key_set()
@@ -188,37 +189,36 @@ pub fn object(file: &std::path::Path, mission: &Mission, complete: bool) -> Resu
     } else {
         bytes.resize(bytes.len() + signatures_to_come(&artifact, &keys), 0);
     }
-    let granule = match artifact {
-        Artifact::Bundle(_) => mission.profile.granule(),
-        _ => 2,
-    };
     let (kind, number) = (artifact.kind(), artifact.number());
     // The symbol length is fixed for an object's life: what was sent once decides.
     let sent = already_sent(mission)?;
     let object = match sent.iter().find(|s| (s.kind, s.number) == (kind, number)) {
         Some(sent) => UplinkObject::new(kind, number, &bytes, sent.symbol_len),
-        None => UplinkObject::fit(
+        None => cut(
             kind,
             number,
             &bytes,
-            mission.profile.link.symbol_len_max,
-            granule,
+            &mission.profile,
+            &mission.config.link_model(),
         ),
     };
-    let object = object.map_err(|e| Error::new(Kind::Refused, e).file(file).hint(e.hint()))?;
-    if object.k() > mission.profile.memory.symbols {
-        let what = format!(
-            "{} symbols; the vehicle takes {}",
-            object.k(),
-            mission.profile.memory.symbols
-        );
-        return Err(Error::new(Kind::Refused, what).file(file).field("memory.symbols").hint("build a delta from a nearer base, or raise link.symbol_len_max before the first frame is sent"));
-    }
+    let object = object.map_err(|e| uncut(file, &e))?;
     Ok(Ready {
         object,
         digest: sha256(&bytes).0,
         signatures,
     })
+}
+
+/// The error of an object that cannot be cut into symbols.
+pub fn uncut(file: &Path, error: &ObjectError) -> Error {
+    let refused = Error::new(Kind::Refused, error)
+        .file(file)
+        .hint(error.hint());
+    match error.field() {
+        Some(field) => refused.field(field),
+        None => refused,
+    }
 }
 
 /// Bytes of the signatures that the key set still demands.

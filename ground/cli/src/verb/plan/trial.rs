@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lightday_station::cut::cut;
 use lightday_station::document::Draft;
 use lightday_station::lease::{Course, Trial, worst};
 use lightday_station::object::UplinkObject;
@@ -162,13 +163,12 @@ fn confirm(coming: &Coming, mission: &Mission) -> Result<UplinkObject> {
     let artifact = Artifact::Command(draft);
     let mut bytes = artifact.object_bytes();
     bytes.resize(bytes.len() + signatures_to_come(&artifact, &keys), 0);
-    let longest = mission.profile.link.symbol_len_max;
-    UplinkObject::fit(
+    cut(
         ObjectKind::Command,
         ObjectNumber::default(),
         &bytes,
-        longest,
-        2,
+        &mission.profile,
+        &mission.config.link_model(),
     )
     .map_err(|e| Error::new(Kind::Internal, e).file(&coming.file))
 }

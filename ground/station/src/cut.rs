@@ -1,0 +1,185 @@
+//! How an object is cut into symbols: as its link wants them, as its vehicle takes them.
+//!
+//! ```text
+//!  short symbols: headers and MACs are much of each frame     long ones: a wrong bit loses much
+//!  |hh|ssss|mm| |hh|ssss|mm| |hh|ssss|mm|                     |hh|ssssssssssssss!sssss|mm|
+//! ```
+
+use lightday_wire::{ObjectKind, ObjectNumber};
+
+use crate::link::LinkModel;
+use crate::object::{ObjectError, UplinkObject};
+use crate::profile::Profile;
+
+/// Most symbols of an object that the vehicle receives in RAM: all but bundles.
+const SMALL_SYMBOLS: u16 = 64;
+/// Program granule of an object that is never in flash as symbols.
+const SMALL_GRANULE: u16 = 2;
+/// Bytes before each symbol in the staging log.
+const CELL_HEADER: u64 = 8;
+
+/// Cuts the bytes of an object into symbols of the length that wastes least on this link, longer where the vehicle
+/// takes no more symbols than that, and equal, so that little is padded.
+///
+/// # Errors
+/// [`ObjectError`]: also where a bundle's symbol log and block do not fit the staging area.
+pub fn cut(
+    kind: ObjectKind,
+    number: ObjectNumber,
+    bytes: &[u8],
+    profile: &Profile,
+    link: &LinkModel,
+) -> Result<UplinkObject, ObjectError> {
+    let memory = &profile.memory;
+    let (granule, most) = match kind {
+        ObjectKind::Bundle => (profile.granule(), memory.symbols),
+        _ => (SMALL_GRANULE, memory.symbols.min(SMALL_SYMBOLS)),
+    };
+    let longest = profile.link.symbol_len_max;
+    let least = bytes.len().div_ceil(usize::from(most.max(1)));
+    let least = least.next_multiple_of(usize::from(granule.max(1)));
+    let symbol_len = match u16::try_from(least) {
+        Ok(least) if least <= longest => link.symbol_len(granule, longest).max(least),
+        _ => {
+            return Err(ObjectError::TooManySymbols {
+                k: bytes.len().div_ceil(usize::from(longest.max(1))) as u64,
+                max: most,
+            });
+        }
+    };
+    let object = UplinkObject::fit(kind, number, bytes, symbol_len, granule)?;
+    if kind == ObjectKind::Bundle {
+        fits_staging(&object, profile)?;
+    }
+    Ok(object)
+}
+
+/// Whether symbol log and solved block find room: the log's first erase block names the object.
+fn fits_staging(object: &UplinkObject, profile: &Profile) -> Result<(), ObjectError> {
+    let memory = &profile.memory;
+    let symbol_len = u64::from(object.symbol_len());
+    let cell = (symbol_len + CELL_HEADER).next_multiple_of(u64::from(profile.granule()));
+    let need = u64::from(memory.erase_block) + u64::from(object.k()) * (cell + symbol_len);
+    match need > u64::from(memory.staging_size) {
+        true => Err(ObjectError::Staging {
+            need,
+            have: memory.staging_size,
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Of all bytes that are sent, the share that brings payload to its end: bytes of the payload over those of all source
+/// frames, times the chance that bit errors leave a frame whole. `overhead` are bytes of the object beside its payload.
+#[must_use]
+pub fn efficiency(object: &UplinkObject, overhead: u32, link: &LinkModel) -> f64 {
+    let frames = u64::from(object.k()) * link.frame_len(object.symbol_len());
+    let payload = f64::from(object.len().saturating_sub(overhead));
+    payload / frames as f64 * link.whole(object.symbol_len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Loss;
+    use crate::link::tests::model;
+    use crate::profile::EXAMPLE;
+    use proptest::prelude::*;
+
+    fn profile() -> Profile {
+        let mut profile: Profile = toml::from_str(EXAMPLE).unwrap();
+        profile.link.symbol_len_max = 1000;
+        profile.memory.symbols = u16::MAX;
+        profile.memory.staging_size = 64 << 20;
+        profile
+    }
+
+    fn raw(bit_error_rate: f64) -> LinkModel {
+        let mut link = model(Loss::Random { p: 0.0 });
+        link.encapsulation = 0;
+        link.bit_error_rate = bit_error_rate;
+        link
+    }
+
+    fn object(
+        kind: ObjectKind,
+        len: usize,
+        profile: &Profile,
+        link: &LinkModel,
+    ) -> Result<UplinkObject, ObjectError> {
+        cut(
+            kind,
+            ObjectNumber::new(1).unwrap(),
+            &vec![1; len],
+            profile,
+            link,
+        )
+    }
+
+    #[test]
+    fn symbols_suit_the_link_and_grow_where_the_vehicle_takes_few() {
+        let of = |symbols, longest, staging| {
+            let mut profile = profile();
+            profile.memory.symbols = symbols;
+            profile.memory.staging_size = staging;
+            profile.link.symbol_len_max = longest;
+            let object = object(ObjectKind::Bundle, 4_000, &profile, &raw(1e-4))?;
+            assert!(object.symbol_len().is_multiple_of(profile.granule()));
+            Ok((object.k() <= symbols, object.symbol_len() > 160))
+        };
+        assert_eq!(of(1000, 1000, 1 << 20), Ok((true, false)));
+        assert_eq!(of(5, 1000, 1 << 20), Ok((true, true)));
+        let many = of(5, 200, 1 << 20);
+        assert!(matches!(
+            many,
+            Err(ObjectError::TooManySymbols { max: 5, .. })
+        ));
+        let little = of(1000, 200, 4096);
+        assert!(matches!(
+            little,
+            Err(ObjectError::Staging { have: 4096, .. })
+        ));
+    }
+
+    #[test]
+    fn small_objects_have_no_more_symbols_than_the_vehicle_receives_in_ram() {
+        let command = object(ObjectKind::Command, 448, &profile(), &raw(0.01)).unwrap();
+        assert!(
+            command.k() <= 64 && command.symbol_len() < 40,
+            "{command:?}"
+        );
+        // They lie in no staging area.
+        let mut profile = profile();
+        profile.memory.staging_size = 0;
+        assert!(object(ObjectKind::Command, 448, &profile, &raw(0.0)).is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_length_is_within_a_hundredth_of_the_best(
+            payload in 20_000usize..200_000, power in -6.0f64..-4.0,
+        ) {
+            let (profile, link) = (profile(), raw(10f64.powf(power)));
+            let of = |object: &UplinkObject| efficiency(object, 0, &link);
+            let ours = of(&object(ObjectKind::Bundle, payload, &profile, &link).unwrap());
+            let bytes = vec![1; payload];
+            let number = ObjectNumber::new(1).unwrap();
+            let lens = (1..=125u16).map(|n| 8 * n);
+            let all = lens.filter_map(|len| UplinkObject::new(ObjectKind::Bundle, number, &bytes, len).ok());
+            let best = all.map(|object| of(&object)).fold(0.0, f64::max);
+            prop_assert!(ours >= 0.99 * best, "{ours} {best}");
+        }
+    }
+
+    #[test]
+    fn more_than_0_93_of_what_is_sent_is_payload() {
+        // Whatever bit errors lose is made good by parity, and not counted here.
+        let link = raw(1e-5);
+        for payload in [20_000, 100_000, 1_000_000] {
+            let object = object(ObjectKind::Bundle, payload + 300, &profile(), &link).unwrap();
+            let share = efficiency(&object, 300, &link) / link.whole(object.symbol_len());
+            assert!(share >= 0.93, "{payload}: {share}");
+        }
+    }
+}
