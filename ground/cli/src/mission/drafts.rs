@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Mission, recover};
 use crate::Global;
-use crate::atomic::{self, Access, Pending};
+use crate::atomic::{Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, ObjectRow};
 
@@ -63,7 +63,7 @@ impl Draft {
         ledger.step(&global.actor(), verb, |step| {
             step.expect_number(self.kind, self.number)?;
             // Only now: a file of another command that had this number until then says nothing.
-            atomic::refuse_existing(&path)?;
+            recover::refuse_second(&path)?;
             step.add_object(&row, &self.bytes)?;
             step.add_document(self.kind, self.number, &self.says.to_string())?;
             Ok(((), self.says.clone()))

@@ -108,6 +108,20 @@ impl Files {
     }
 }
 
+/// Refuses to write an object whose file is there already, though this ledger never gave its number out: it went up
+/// perhaps, and a number never means two things.
+///
+/// # Errors
+/// [`Kind::Ledger`].
+pub fn refuse_second(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Ledger, "is there already, and this ledger never gave its number out")
+        .file(path)
+        .hint("the ledger is older than the file: put the newest backup back, or take in the newest report and skip what was used with `lightday ingest FILE --accept-numbers REPORT`. Do not move the file away: its number may be used up on board"))
+}
+
 /// Names a new file whose bytes the ledger keeps.
 ///
 /// # Errors

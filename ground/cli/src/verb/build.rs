@@ -306,7 +306,7 @@ fn write(
     ledger.step(&global.actor(), "build", |step| {
         step.expect_number(ObjectKind::Bundle, number)?;
         // Only now: a file of another build that had this number until then says nothing.
-        crate::atomic::refuse_existing(path)?;
+        recover::refuse_second(path)?;
         step.add_object(&row, &bytes)?;
         step.add_bundle(number, bundle.manifest(), base)?;
         Ok(((), what))

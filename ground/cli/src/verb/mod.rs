@@ -20,6 +20,7 @@ mod man;
 mod new;
 mod plan;
 mod rehearse;
+mod sendable;
 mod sign;
 mod status;
 mod study;

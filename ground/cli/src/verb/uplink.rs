@@ -19,7 +19,7 @@ use crate::out;
 use crate::time::show_instant;
 use crate::verb::frames::{self, Going, Written};
 use crate::verb::plan::{self, Ready};
-use crate::verb::{describe, unsent};
+use crate::verb::{describe, sendable, unsent};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -87,8 +87,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     plan::distinct(&objects, &args.files)?;
     let sent = ledger.sent()?;
     for (ready, file) in ready.iter().zip(&args.files) {
-        made_here(&ledger, &ready.object, file)?;
-        same_as_before(&sent, ready, file)?;
+        sendable::check(&ledger, &sent, ready, file)?;
     }
     let epochs = epochs(args, &ledger, &ready)?;
     let stand_ins = stand_ins(args, &mission, &ledger, (&ready, &epochs, &sent))?;
@@ -223,45 +222,6 @@ fn next_index(sent: &[SentRow], object: &UplinkObject) -> u32 {
 /// How many symbols went up. Runs that never did leave gaps, so that it may be fewer than the next index.
 fn went_up(sent: &[SentRow], object: &UplinkObject) -> u32 {
     ours(sent, object).map(|s| s.count).sum()
-}
-
-/// Refuses a file that is not the one that the ledger gave the number to: a number must never mean two things.
-fn made_here(ledger: &Ledger, object: &UplinkObject, file: &Path) -> Result<()> {
-    let (kind, number) = (object.kind(), object.number());
-    let bytes = crate::atomic::read(file, 80 << 20)?;
-    let found = lightday_trust::digest::sha256(&bytes).0;
-    let what = match ledger.object(kind, number)? {
-        Some(known) if known.sha256 == found => return Ok(()),
-        Some(known) => format!(
-            "{} {number} of the ledger is {}, with another digest",
-            kind_name(kind),
-            known.file
-        ),
-        None => format!("the ledger knows no {} {number}", kind_name(kind)),
-    };
-    Err(Error::new(Kind::Refused, what)
-        .file(file)
-        .hint("send the file that was made in this mission, or restore the ledger that knows it"))
-}
-
-/// Refuses an object whose bytes changed since its first symbols went up: any two of its symbols would belong
-/// to two objects, and the vehicle would solve for neither.
-fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
-    let (kind, number) = (ready.object.kind(), ready.object.number());
-    let before = sent.iter().find(|s| (s.kind, s.number) == (kind, number));
-    if before.is_none_or(|s| s.object == ready.digest) {
-        return Ok(());
-    }
-    let what = format!(
-        "{} {number} was sent with other signatures",
-        kind_name(kind)
-    );
-    Err(Error::new(Kind::Refused, what)
-        .file(file)
-        .field("signatures")
-        .hint(
-            "take the .sig files away that came since, or abort it and build it under a new number",
-        ))
 }
 
 /// The latest report that proved itself.

@@ -1,0 +1,160 @@
+//! A sending that is given up, replaced, interrupted or goes on from an older ledger: no symbol twice while there is a
+//! fresh one, and no number for two things.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use common::{Mission, START, report};
+use lightday_wire::{ObjectNumber, Stage, Verdict};
+use serde_json::Value;
+
+/// A mission with two bundles of some symbols each.
+fn mission(name: &str) -> Mission {
+    let mission = Mission::new(name);
+    for version in ["1.1.0", "1.2.0"] {
+        mission.ok(&format!("build new.bin --version {version} --full"));
+    }
+    for n in 1..=2 {
+        mission.ok(&format!("sign bundles/{n}.ldb --key keys/release-bob.key"));
+    }
+    mission
+}
+
+/// Drafts, signs and sends a command; returns the name of its file of frames.
+fn command(mission: &Mission, n: u32, what: &str, at: &str) -> String {
+    mission.ok(&format!("command {what}"));
+    mission.ok(&format!(
+        "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+    ));
+    let ran = mission.ok(&format!("uplink documents/cmd-{n}.ldd --at {at} --json"));
+    ran.json()["file"].as_str().unwrap().to_owned()
+}
+
+/// The symbols of bundle 1 that each uplink sent, in order.
+fn symbols(mission: &Mission) -> Vec<u64> {
+    let status = mission.ok(&format!("status --json --at {START}")).json();
+    let sent = status["sent"].as_array().unwrap().iter();
+    let ours = sent.filter(|s| s["kind"] == "bundle" && s["number"] == 1);
+    let of = |s: &Value| {
+        let first = s["first"].as_u64().unwrap();
+        first..first + s["count"].as_u64().unwrap()
+    };
+    ours.flat_map(of).collect()
+}
+
+#[test]
+fn a_bundle_that_was_given_up_goes_up_no_more() {
+    let mission = mission("sending-abort");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 3 --at {START}"));
+    mission.ok("command abort bundle 1");
+    // A draft gives nothing up, and nor does what is only signed.
+    mission.ok(&format!("uplink bundles/1.ldb --frames 1 --at {START}"));
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!(
+        "uplink documents/cmd-1.ldd --at {START} --out abort.frames"
+    ));
+    let error = mission.fails(
+        &format!("uplink bundles/1.ldb --at {START}"),
+        5,
+        "field `number`: bundle 1 was given up: command 1, which was sent, aborts it",
+    );
+    assert!(error.contains("--unsent"), "{error}");
+    // The newer one takes its place.
+    mission.ok(&format!("uplink bundles/2.ldb --frames 3 --at {START}"));
+    // The pass was cancelled, and nothing was given up.
+    mission.ok("uplink --unsent abort.frames");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 1 --at {START}"));
+    assert_eq!(symbols(&mission), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_sending_pauses_for_others_and_goes_on_with_fresh_symbols() {
+    let mission = mission("sending-pause");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 20 --at {START}"));
+    // The other bundle, a command and two days come between.
+    mission.ok(&format!("uplink bundles/2.ldb --frames 10 --at {START}"));
+    command(&mission, 1, "report-request", START);
+    mission.ok("uplink bundles/1.ldb --best-effort --at 2026-12-03T07:00:00Z");
+    let sent = symbols(&mission);
+    let distinct: BTreeSet<_> = sent.iter().collect();
+    assert_eq!(distinct.len(), sent.len(), "no symbol twice: {sent:?}");
+    assert!(sent.len() > 60 && sent.is_sorted(), "{sent:?}");
+}
+
+#[test]
+fn what_was_sent_after_a_report_left_is_counted_and_only_what_lacks_is_sent() {
+    let mission = mission("sending-late");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 40 --at {START}"));
+    let k = mission
+        .ok(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json()["objects"][0]["k"]
+        .as_u64()
+        .unwrap();
+    let heard = report(&mission, 5, |r| {
+        r.bundle = Verdict {
+            number: ObjectNumber::new(1).unwrap(),
+            stage: Stage::Receiving,
+            ..Verdict::IDLE
+        };
+        r.symbols_needed = u16::try_from(k).unwrap() - 36;
+    });
+    fs::write(mission.path("5.bin"), heard).unwrap();
+    mission.ok("ingest 5.bin --at 2026-12-03T04:30:00Z");
+    let dry = "uplink bundles/1.ldb --at 2026-12-03T05:00:00Z --probability 0.5 --dry-run --json";
+    let run = &mission.ok(dry).json()["objects"][0];
+    assert_eq!(run["first"], 40, "fresh symbols");
+    let count = run["count"].as_u64().unwrap();
+    assert!(
+        (k - 36..k - 30 + 10).contains(&count),
+        "{count} for {} that lack",
+        k - 36
+    );
+}
+
+#[test]
+fn a_ledger_from_before_a_number_was_given_out_never_gives_it_out_again() {
+    let mission = mission("sending-restored");
+    let backup = fs::read(mission.path("ledger.sqlite")).unwrap();
+    mission.ok("build old.bin --version 1.3.0 --full");
+    mission.ok("sign bundles/3.ldb --key keys/release-bob.key");
+    mission.ok(&format!("uplink bundles/3.ldb --frames 5 --at {START}"));
+    command(&mission, 1, "report-request", START);
+    fs::write(mission.path("ledger.sqlite"), backup).unwrap();
+    for aside in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let _ = fs::remove_file(mission.path(aside));
+    }
+    let files = mission.files();
+    for (line, file) in [
+        ("build new.bin --version 1.4.0 --full", "bundles/3.ldb"),
+        ("command boot-golden", "documents/cmd-1.ldd"),
+    ] {
+        let error = mission.fails(line, 7, &format!("{file}: is there already"));
+        assert!(error.contains("--accept-numbers"), "{error}");
+    }
+    // What this ledger does not know never goes up from it.
+    mission.fails(
+        &format!("uplink bundles/3.ldb --at {START}"),
+        5,
+        "the ledger knows no bundle 3",
+    );
+    assert_eq!(mission.files(), files);
+    // The vehicle says what it has seen, and people say that the ledger is the one that is wrong.
+    let heard = report(&mission, 9, |r| {
+        r.next = [1, 1, 2, 1].map(|n| ObjectNumber::new(n).unwrap());
+        r.bundle = Verdict {
+            number: ObjectNumber::new(3).unwrap(),
+            stage: Stage::Receiving,
+            ..Verdict::IDLE
+        };
+    });
+    fs::write(mission.path("9.bin"), heard).unwrap();
+    let said = mission.ok("ingest 9.bin").out;
+    assert!(said.starts_with("ALARM"), "{said}");
+    mission.ok("ingest 9.bin --accept-numbers 9");
+    let built = mission.ok("build new.bin --version 1.4.0 --full").out;
+    assert!(built.contains("bundles/4.ldb"), "{built}");
+    mission.ok("command boot-golden");
+    assert!(mission.path("documents/cmd-2.ldd").exists());
+}
