@@ -294,3 +294,31 @@ fn the_certificate_of_an_uplink_is_kept_in_the_ledger() {
     mission.ok(&format!("uplink {BOTH} --at {START} --frames 1"));
     assert_eq!(certificate(&mission), serde_json::Value::Null);
 }
+
+#[test]
+fn what_does_not_fit_the_staging_area_is_refused() {
+    let mission = Mission::new("plan-staging");
+    mission.ok("build new.bin --version 1.1.0 --full");
+    mission.edit(
+        "mission.toml",
+        "staging_size = \"512KiB\"",
+        "staging_size = \"16KiB\"",
+    );
+    mission.fails(
+        &format!("plan bundles/1.ldb --at {START}"),
+        5,
+        "field `memory.staging_size`",
+    );
+    mission.fails("build new.bin --version 1.2.0 --full", 5, "staging");
+    mission.edit(
+        "mission.toml",
+        "staging_size = \"16KiB\"",
+        "staging_size = \"512KiB\"",
+    );
+    mission.edit("mission.toml", "symbols = 1000", "symbols = 10");
+    mission.fails(
+        &format!("plan bundles/1.ldb --at {START}"),
+        5,
+        "field `memory.symbols`",
+    );
+}

@@ -369,3 +369,76 @@ fn the_same_object_is_queued_once_and_may_be_given_up() {
     assert_eq!(late.unwrap_err(), PlanError::NoPasses);
     assert_eq!(session.progress().count(), 1);
 }
+
+/// The pass of a frame.
+fn day(frame: &Transmit) -> u64 {
+    frame.end_ms / (DAY * 1000)
+}
+
+fn no_symbol_twice(sent: &[Transmit]) {
+    let symbols: BTreeSet<_> = sent
+        .iter()
+        .map(|t| (t.kind.code(), t.number, t.index))
+        .collect();
+    assert_eq!(symbols.len(), sent.len());
+}
+
+#[test]
+fn bundles_go_up_one_after_another_with_commands_between() {
+    let mut session = session(0.0, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Bundle, 1, 20_000), 0)
+        .unwrap();
+    session
+        .push(object(ObjectKind::Bundle, 2, 20_000), 0)
+        .unwrap();
+    let begun = DAY * 1000 + 300_000;
+    let mut sent = send(&mut session, 0, begun);
+    session
+        .push(object(ObjectKind::Command, 1, 90), begun)
+        .unwrap();
+    sent.extend(send(&mut session, begun, u64::MAX));
+    no_symbol_twice(&sent);
+    let first_of = |kind, n| {
+        sent.iter()
+            .position(|t| (t.kind, t.number) == (kind, number(n)))
+    };
+    let count = |n| {
+        sent.iter()
+            .filter(|t| (t.kind, t.number) == (ObjectKind::Bundle, number(n)))
+            .count()
+    };
+    assert!(count(1) >= 200 && count(2) >= 200);
+    let [one, two] = [1, 2].map(|n| first_of(ObjectKind::Bundle, n).unwrap());
+    let command = first_of(ObjectKind::Command, 1).unwrap();
+    assert!(
+        one < command && command < two,
+        "a command waits for no bundle"
+    );
+    // In no pass does the later bundle go before the one that it is built on.
+    for pass in 1..=8 {
+        let of_pass = sent
+            .iter()
+            .filter(|t| day(t) == pass && t.kind == ObjectKind::Bundle);
+        assert!(of_pass.map(|t| t.number).is_sorted(), "pass {pass}");
+    }
+}
+
+#[test]
+fn a_sender_that_stood_still_plans_anew_with_the_passes_that_are_left() {
+    let mut session = session(0.0, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Bundle, 1, 20_000), 0)
+        .unwrap();
+    let mut sent = send(&mut session, 0, DAY * 1000 + 300_000);
+    // Nobody asks it for a frame for two days.
+    let now_ms = 3 * DAY * 1000 + DAY * 500;
+    let text = serde_json::to_string(&session).unwrap();
+    let mut session: UplinkSession = serde_json::from_str(&text).unwrap();
+    let plan = session.replan(now_ms).unwrap();
+    assert!(plan.is_enough());
+    sent.extend(send(&mut session, now_ms, u64::MAX));
+    no_symbol_twice(&sent);
+    assert!(sent.iter().all(|t| day(t) == 1 || day(t) >= 4));
+    assert!(sent.len() >= 200);
+}
