@@ -24,7 +24,9 @@ struct Case {
     /// Frames; 1: each by itself.
     burst: u32,
     bit_error_ppb: u32,
+    /// Chance of the first pass to be lost, and by how much it grows from each pass to the next.
     lost_pass_ppm: u32,
+    worsens_ppm: u32,
     passes: u64,
     target: f64,
 }
@@ -36,8 +38,17 @@ const fn case(payload: usize, loss: (u32, u32), ber: u32, lost: (u32, u64), targ
         burst: loss.1,
         bit_error_ppb: ber,
         lost_pass_ppm: lost.0,
+        worsens_ppm: 0,
         passes: lost.1,
         target,
+    }
+}
+
+/// A link whose passes are lost the more often the later they are.
+const fn worsening(case: Case, worsens_ppm: u32) -> Case {
+    Case {
+        worsens_ppm,
+        ..case
     }
 }
 
@@ -50,10 +61,13 @@ const CASES: [Case; 12] = [
     case(20_000, (20_000, 20), 0, (0, 3), 0.9),
     case(4_000, (0, 1), 30_000, (0, 1), 0.9),
     case(20_000, (50_000, 5), 10_000, (0, 2), 0.95),
-    case(4_000, (50_000, 1), 0, (200_000, 3), 0.95),
+    worsening(case(4_000, (50_000, 1), 0, (100_000, 3), 0.95), 150_000),
     case(20_000, (100_000, 10), 0, (50_000, 3), 0.98),
     case(1_000, (300_000, 4), 0, (100_000, 2), 0.85),
-    case(8_000, (100_000, 2), 10_000, (300_000, 4), 0.9),
+    worsening(
+        case(8_000, (100_000, 2), 10_000, (200_000, 4), 0.9),
+        100_000,
+    ),
 ];
 
 const RATE_BPS: u32 = 100;
@@ -61,6 +75,10 @@ const PASS_S: u64 = 3 * 3600;
 const DAY_S: u64 = 86_400;
 
 impl Case {
+    fn lost_ppm(&self, pass: u64) -> u32 {
+        self.lost_pass_ppm + self.worsens_ppm * u32::try_from(pass).unwrap()
+    }
+
     fn noise(&self) -> Loss {
         match self.burst {
             1 => Loss::Random {
@@ -80,11 +98,13 @@ impl Case {
             tag_len: TagLen::Eight,
             loss: self.noise().planned(),
             bit_error_rate: f64::from(self.bit_error_ppb) / 1e9,
-            lost_pass: share(self.lost_pass_ppm),
+            // Each pass states its own.
+            lost_pass: 0.99,
         };
         let pass = |day| PlannedPass {
             start_s: day * DAY_S,
             end_s: day * DAY_S + PASS_S,
+            lost: Some(share(self.lost_ppm(day))),
             ..PlannedPass::default()
         };
         let passes: Vec<PlannedPass> = (0..self.passes).map(pass).collect();
@@ -105,9 +125,11 @@ impl Case {
     /// Whether as many frames of the plan are heard as there are source symbols.
     fn flies(&self, plan: &Plan, rng: &mut Rng) -> bool {
         let at = |s: u64| MissionTime::START + Span::from_secs(s);
-        let pass = |day: u64| Pass::new(at(day * DAY_S + DAY_S), at(day * DAY_S + DAY_S + PASS_S));
-        let passes = Passes::new((0..self.passes).map(pass).collect());
-        let passes = passes.losing(self.lost_pass_ppm, rng);
+        let mut pass = |day: u64| Pass {
+            lost: rng.chance(self.lost_ppm(day)),
+            ..Pass::new(at(day * DAY_S + DAY_S), at(day * DAY_S + DAY_S + PASS_S))
+        };
+        let passes = Passes::new((0..self.passes).map(&mut pass).collect());
         // The day before the first pass: the link has been there for ever.
         let mut link = Link::new(self.link(), Way::Up, Rng::new(rng.next_u64()));
         let object = &plan.objects[0];

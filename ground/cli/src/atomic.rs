@@ -132,6 +132,20 @@ pub fn create(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     Pending::write(path, bytes, access)?.create()
 }
 
+/// Refuses a file that cannot be made where it is asked for, before work is done for it.
+///
+/// # Errors
+/// [`Kind::Io`] if its name is taken, or there is no directory for it.
+pub fn refuse_unplaceable(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if parent.is_some_and(|p| !p.is_dir()) {
+        return Err(Error::new(Kind::Io, "there is no such directory")
+            .file(path)
+            .hint("make the directory first, or choose another name"));
+    }
+    refuse_existing(path)
+}
+
 /// Refuses if something has that name.
 ///
 /// # Errors

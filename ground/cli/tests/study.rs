@@ -88,3 +88,15 @@ fn the_symbol_length_of_a_plan_is_nearly_the_best() {
         );
     }
 }
+
+#[test]
+fn a_plot_that_finds_no_place_is_refused_before_the_trials() {
+    let dir = Dir::new("study-place");
+    let ran = run(&dir.0, "study delivery --trials 4000000 --svg no/where.svg");
+    assert_eq!(ran.code, 8, "{}", ran.err);
+    assert!(
+        ran.err.contains("no such directory") && ran.err.contains("hint:"),
+        "{}",
+        ran.err
+    );
+}

@@ -96,6 +96,9 @@ pub fn distinct(objects: &[UplinkObject], files: &[PathBuf]) -> Result<()> {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
+    args.svg
+        .iter()
+        .try_for_each(|path| atomic::refuse_unplaceable(path))?;
     let objects = args
         .files
         .iter()

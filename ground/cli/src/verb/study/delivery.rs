@@ -135,7 +135,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     if let Some(path) = &args.svg {
-        atomic::refuse_existing(path)?;
+        atomic::refuse_unplaceable(path)?;
     }
     let bar = out::progress(settings.trials.into(), "trials");
     let study = study::run(&settings, &heap_peak, &|| bar.inc(1));
