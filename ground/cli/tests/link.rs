@@ -140,3 +140,22 @@ fn what_cannot_be_reached_and_what_is_no_line_or_no_frames_is_said() {
     let plan = mission.ok("link a.frames --uart unix:v.sock --heard h.packets --dry-run");
     assert!(plan.out.contains("1 frame in 2.4 s"), "{}", plan.out);
 }
+
+#[test]
+fn a_socket_that_does_not_listen_yet_is_waited_for() {
+    let mission = Mission::new("link-early");
+    frames(&mission, &[&[7; 30]]);
+    let path = mission.path("v.sock");
+    // Nobody listens behind the name of a socket that is closed.
+    drop(UnixListener::bind(&path).unwrap());
+    let late = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        fs::remove_file(&path).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut socket = listener.accept().unwrap().0;
+        (hear(&mut socket, 1), socket)
+    });
+    mission.ok("link a.frames --uart unix:v.sock --heard h.packets --speed 1000 --listen 1s");
+    let (heard, _open) = late.join().unwrap();
+    assert_eq!(heard[0].0, [7; 30]);
+}

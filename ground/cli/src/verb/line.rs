@@ -9,8 +9,12 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+
+/// How long a socket may refuse us: an emulator that is switched on makes its socket first, and listens then.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +130,18 @@ fn read(mut from: impl Read, end: End, to: &mpsc::Sender<Heard>) {
 
 #[cfg(unix)]
 fn unix(path: &Path) -> io::Result<Line> {
-    let socket = std::os::unix::net::UnixStream::connect(path)?;
+    use std::os::unix::net::UnixStream;
+    let begun = Instant::now();
+    let socket = loop {
+        match UnixStream::connect(path) {
+            Err(e)
+                if e.kind() == io::ErrorKind::ConnectionRefused && begun.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            connected => break connected?,
+        }
+    };
     Ok(Line::of(socket.try_clone()?, socket, End::Closed))
 }
 
