@@ -1,4 +1,4 @@
-//! The pages that name tests are held against the tests: `docs/LESSONS.md` and `docs/THREATS.md`. No line without
+//! The pages that name tests are held against the tests: `docs/LESSONS.md`, `docs/THREATS.md`, `docs/OPERATIONS.md`. No line without
 //! a test, and no test of theirs without a line. The costs of `docs/THREATS.md` are computed here, too.
 
 use std::collections::BTreeSet;
@@ -97,6 +97,14 @@ fn every_lesson_has_its_test_and_every_test_its_lesson() {
 #[test]
 fn every_threat_has_its_tests_and_every_test_its_threat() {
     held("docs/THREATS.md", &all_tests(), &tests_of(&THREATS));
+}
+
+#[test]
+fn every_section_of_the_handbook_names_a_test_that_is_there() {
+    let (named, known) = (named(&read("docs/OPERATIONS.md")), all_tests());
+    assert!(named.len() >= 10, "{named:?}");
+    let unknown: Vec<_> = named.iter().filter(|name| !known.contains(*name)).collect();
+    assert!(unknown.is_empty(), "no such test: {unknown:?}");
 }
 
 /// The rows of the tables with four columns: attack, defence, cost, tests.

@@ -2,7 +2,7 @@
 
 use lightday_station::facts::{Fact, facts};
 use lightday_station::tracker::{Proven, Tracker};
-use lightday_wire::ObjectKind;
+use lightday_wire::{Epoch, ObjectKind};
 use serde_json::{Value, json};
 
 use crate::Global;
@@ -103,12 +103,20 @@ fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
            taken in     {}, as the ledger keeps it\n  \
            left         {} at the latest: one light time ({light}) before it was taken in\n  \
            onboard      {}\n  \
-           age          {age}\n{lease}",
+           age          {age}\n  \
+           link epoch   {}: {} are left after it\n{lease}",
         proven.report.sequence,
         show_instant(proven.received_s),
         show_instant(proven.sent_s),
         onboard_text(proven),
+        proven.epoch.get(),
+        epochs_left(proven),
     )
+}
+
+/// Link epochs that are left after the one of a report.
+const fn epochs_left(proven: &Proven) -> usize {
+    Epoch::COUNT - 1 - proven.epoch.get() as usize
 }
 
 /// The age of what was proven, in light times; none where light takes no time.
@@ -334,6 +342,8 @@ fn to_json(
         "heard_at_s": last.map(|p| p.received_s),
         "onboard_clock_s": last.and_then(onboard_clock),
         "onboard_clock_ahead_s": last.and_then(Proven::clock_ahead_s),
+        "link_epoch": last.map(|p| p.epoch.get()),
+        "link_epochs_left": last.map(epochs_left),
         "age_s": last.map(|p| p.age_s(now_s)),
         "age_light_times": last
             .and_then(|p| age_light_times(mission.light_time.at(now_s), p, now_s)),
