@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use lightday_boot::Record;
 use lightday_boot::store::RecordStore;
+use lightday_wire::answer;
 
 use crate::link::Arrival;
 use crate::time::MissionTime;
@@ -20,8 +21,10 @@ use crate::vehicle::Vehicle;
 pub struct Twin<const WRITE: usize, const ERASE: usize> {
     vehicle: Vehicle<WRITE, ERASE>,
     on_the_way: VecDeque<Arrival>,
-    /// The newest packet that the twin sent: what a report should look like.
+    /// The newest report that the twin sent: what the vehicle's should look like.
     packet: Option<(MissionTime, Vec<u8>)>,
+    /// The newest answer that it sent.
+    answer: Option<(MissionTime, Vec<u8>)>,
 }
 
 impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
@@ -32,6 +35,7 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
             vehicle,
             on_the_way: VecDeque::new(),
             packet: None,
+            answer: None,
         }
     }
 
@@ -57,7 +61,10 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
                     self.vehicle.receive(frame.at, &frame.bytes);
                 }
             } else if let crate::vehicle::Happening::Sent(bytes) = self.vehicle.step(acts) {
-                self.packet = Some((acts, bytes));
+                match answer::parse(&bytes) {
+                    Ok(_) => self.answer = Some((acts, bytes)),
+                    Err(_) => self.packet = Some((acts, bytes)),
+                }
             }
         }
     }
@@ -70,11 +77,18 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
         stored.map(|stored| stored.record)
     }
 
-    /// The newest packet that the vehicle is expected to have sent, and when; sealed under the vehicle's
+    /// The newest report that the vehicle is expected to have sent, and when; sealed under the vehicle's
     /// own key, so that a tracker reads it like any other.
     #[must_use]
     pub fn packet(&self) -> Option<(MissionTime, &[u8])> {
         let (at, bytes) = self.packet.as_ref()?;
+        Some((*at, bytes))
+    }
+
+    /// The newest answer to a command that the vehicle is expected to have sent, and when; sealed likewise.
+    #[must_use]
+    pub fn answer(&self) -> Option<(MissionTime, &[u8])> {
+        let (at, bytes) = self.answer.as_ref()?;
         Some((*at, bytes))
     }
 

@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 28] = [
     "new",
     "keygen",
     "build",
+    "import",
     "sign",
     "authorize",
     "command",

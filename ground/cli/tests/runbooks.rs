@@ -259,6 +259,54 @@ fn golden_and_the_way_back_are_flown_as_the_page_has_it() {
     assert_eq!(operator.twin(), "agrees");
 }
 
+#[test]
+fn a_region_is_digested_as_the_page_has_it() {
+    let dir = Dir::new("ops-digest");
+    let mut operator = updated(&dir);
+    operator.follow("Looking at the flash");
+    let status = operator.ok("status --json").json();
+    assert_eq!(status["answers"][0]["agrees"], true, "{status}");
+}
+
+#[test]
+fn the_testbed_flies_the_identical_bytes_first() {
+    let dir = Dir::new("ops-testbed");
+    let (testbed, voyager) = (dir.0.join("testbed"), dir.0.join("voyager"));
+    for (root, id) in [(&testbed, 2), (&voyager, 1)] {
+        fs::create_dir(root).unwrap();
+        mission(root, (id, 1));
+    }
+    keys(&testbed);
+    // The same holders, and link keys of its own.
+    for file in fs::read_dir(testbed.join("keys")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.ends_with(".pub") || name.ends_with(".key") && !name.starts_with("link") {
+            fs::copy(&path, voyager.join("keys").join(name)).unwrap();
+        }
+    }
+    run(&voyager, "keygen link");
+    run(
+        &voyager,
+        "keygen keyset --threshold root=2 --threshold release=2 --threshold flight=2",
+    );
+    let heading = "The testbed first";
+    let mut first = Operator::new(&testbed, launched(&testbed, (2, 1)), START_S);
+    first.follow_as(heading, Some("testbed"));
+    let mut second = Operator::new(&voyager, launched(&voyager, (1, 1)), first.now_s);
+    second.follow_as(heading, Some("voyager"));
+    let bundle = |root: &Path| fs::read(root.join("bundles/1.ldb")).unwrap();
+    assert_eq!(bundle(&testbed), bundle(&voyager));
+    for craft in [&first.craft, &second.craft] {
+        assert_eq!(craft.running(), Some(Location::Slot(SlotId::B)));
+        assert_eq!(craft.slot(SlotId::B, 12_000), image(1));
+    }
+    // What armed the one arms not the other.
+    let other = second.lightday(&["uplink", "../testbed/documents/auth-1.ldd"]);
+    assert_ne!(other.code, 0);
+    assert!(other.err.contains("is for vehicle 2"), "{}", other.err);
+}
+
 /// The sections whose heading says so.
 fn runbooks(page: &str) -> Vec<&str> {
     let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
@@ -287,7 +335,11 @@ fn every_runbook_has_its_test_in_the_table_of_the_page() {
                 ours.contains(&format!("follow(\"{heading}\")")),
                 "{heading}"
             );
-            assert!(block(heading).iter().any(|l| l.starts_with("# proven: ")));
+            assert!(
+                block(heading, None)
+                    .iter()
+                    .any(|l| l.starts_with("# proven: "))
+            );
         }
     }
 }

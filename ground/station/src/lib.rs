@@ -50,6 +50,7 @@ mod queue;
 pub mod session;
 pub mod signed;
 pub mod size;
+pub mod stages;
 pub mod symbols;
 pub mod tracker;
 pub mod whatif;

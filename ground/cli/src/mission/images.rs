@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 
 /// Longest image file: ELF files carry debug information.
-const MAX_FILE_LEN: u64 = 512 << 20;
+pub const MAX_FILE_LEN: u64 = 512 << 20;
 
 /// Reads a raw binary or an ELF file.
 ///

@@ -13,14 +13,18 @@ pub mod claims;
 pub mod config;
 pub mod drafts;
 pub mod evidence;
+pub mod forecast;
 pub mod images;
 pub mod keys;
 pub mod packets;
 pub mod passes;
 pub mod recover;
+pub mod regions;
 pub mod reports;
+pub mod stand_in;
 pub mod twin;
 pub mod units;
+pub mod verdicts;
 
 use std::path::{Path, PathBuf};
 

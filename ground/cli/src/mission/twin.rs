@@ -25,9 +25,33 @@ use lightday_wire::{Epoch, Report, SlotId};
 
 use super::artifact::{Artifact, kind_name};
 use super::config::TwinConfig;
-use super::{Mission, images};
+use super::{Mission, images, stand_in};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
+
+/// Calls a function that is generic over the geometry of the flash with that of the mission's vehicle.
+macro_rules! on_flash_of {
+    ($mission:expr, $call:ident($($argument:expr),*)) => {{
+        let memory = &$mission.profile.memory;
+        match (memory.program_granule, memory.erase_block) {
+            (4, 4096) => $call::<4, 4096>($($argument),*),
+            (8, 4096) => $call::<8, 4096>($($argument),*),
+            (8, 2048) => $call::<8, 2048>($($argument),*),
+            (4, 0x4_0000) => $call::<4, 0x4_0000>($($argument),*),
+            (granule, erase) => Err($crate::mission::twin::no_such_flash(granule, erase)),
+        }
+    }};
+}
+pub(super) use on_flash_of;
+
+/// The simulator has no flash like that.
+pub(super) fn no_such_flash(granule: u16, erase: u32) -> Error {
+    let what =
+        format!("the simulator has no flash with granules of {granule} B and blocks of {erase} B");
+    Error::new(Kind::Refused, what)
+        .field("twin")
+        .hint("take [twin] out of mission.toml: the status then shows what was proven alone")
+}
 
 /// The factory of the twin: its papers prove the first images to the twin alone.
 const FACTORY_SEED: u64 = 0;
@@ -93,21 +117,16 @@ pub fn expected(
         return Ok(None);
     }
     let until = (last, now_s);
-    let memory = &mission.profile.memory;
-    match (memory.program_granule, memory.erase_block) {
-        (4, 4096) => live::<4, 4096>(mission, twin, ledger, until),
-        (8, 4096) => live::<8, 4096>(mission, twin, ledger, until),
-        (8, 2048) => live::<8, 2048>(mission, twin, ledger, until),
-        (4, 0x4_0000) => live::<4, 0x4_0000>(mission, twin, ledger, until),
-        (granule, erase) => Err(Error::new(
-            Kind::Refused,
-            format!(
-                "the simulator has no flash with granules of {granule} B and blocks of {erase} B"
-            ),
-        )
-        .field("twin")
-        .hint("take [twin] out of mission.toml: the status then shows what was proven alone")),
-    }
+    on_flash_of!(mission, live(mission, twin, ledger, until))
+}
+
+/// Who signs what the twin hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hands {
+    /// Those who signed it: the twin has the vehicle's own key set.
+    Real,
+    /// Their [stand-ins](stand_in), so that it can be asked about drafts.
+    StandIn,
 }
 
 fn live<const W: usize, const E: usize>(
@@ -122,20 +141,13 @@ fn live<const W: usize, const E: usize>(
         start_unix_s: config.launched_s,
     };
     let light = &mission.light_time;
-    let vehicle = launched::<W, E>(mission, config, &link_keys, calendar)?;
+    let vehicle = launched::<W, E>(mission, config, &link_keys, Hands::Real)?;
     let mut twin = Twin::new(vehicle);
-    for (sent_ms, frame) in frames(mission, ledger, &link_keys, now_s)? {
+    for (sent_ms, frame) in frames(mission, ledger, &link_keys, (now_s, Hands::Real))? {
         let arrives_ms = sent_ms + light.at(sent_ms / 1000) * 1000;
         twin.expect(calendar.instant_ms(arrives_ms), &frame);
     }
-    let heard = |twin: &Twin<W, E>| {
-        let (at, packet) = twin.packet()?;
-        let at_s = calendar.unix_s(at);
-        // The answer to a region digest is no report: then nothing is expected but the answer.
-        let mut tracker = Tracker::new(mission.profile.vehicle, light.clone());
-        let proven = tracker.receive(&link_keys, packet, at_s).ok()?;
-        Some((proven.report, at_s))
-    };
+    let heard = |twin: &Twin<W, E>| reported(twin, mission, &link_keys, calendar);
     let agreement = match last.filter(|last| last.sent_s > config.launched_s) {
         Some(last) => compare(&mut twin, calendar, last, now_s, |twin| {
             heard(twin).map(|(r, _)| r)
@@ -148,6 +160,21 @@ fn live<const W: usize, const E: usize>(
         at_s,
         agreement,
     }))
+}
+
+/// What the twin last reported, and when in Unix seconds.
+pub(super) fn reported<const W: usize, const E: usize>(
+    twin: &Twin<W, E>,
+    mission: &Mission,
+    link_keys: &HeldKeys,
+    calendar: Calendar,
+) -> Option<(Report, u64)> {
+    let (at, packet) = twin.packet()?;
+    let at_s = calendar.unix_s(at);
+    let profile = &mission.profile;
+    let mut tracker = Tracker::new(profile.vehicle, mission.light_time.clone());
+    let proven = tracker.receive(link_keys, packet, at_s).ok()?;
+    Some((proven.report, at_s))
 }
 
 /// Lets the twin live through the minutes in which a report left the vehicle, and compares the two. A report that
@@ -195,17 +222,23 @@ fn compare<const W: usize, const E: usize>(
     }
 }
 
-fn launched<const W: usize, const E: usize>(
+pub(super) fn launched<const W: usize, const E: usize>(
     mission: &Mission,
     config: &TwinConfig,
     link_keys: &HeldKeys,
-    calendar: Calendar,
+    hands: Hands,
 ) -> Result<Vehicle<W, E>> {
+    let calendar = Calendar {
+        start_unix_s: config.launched_s,
+    };
     let profile = &mission.profile;
     let options = profile.image_options();
     let golden = images::load(&mission.path(&config.golden), &options)?;
     let first = images::load(&mission.path(&config.first), &options)?;
-    let keys = launch_keys(mission)?;
+    let mut keys = launch_keys(mission)?;
+    if hands == Hands::StandIn {
+        keys = stand_in::key_set(&keys);
+    }
     let sizes = LayoutSizes {
         slot: profile.memory.slot_size,
         staging: profile.memory.staging_size,
@@ -258,17 +291,17 @@ fn launch_keys(mission: &Mission) -> Result<KeySet> {
 }
 
 /// Every frame that has left the antenna by `now_s`, with the millisecond of its last bit.
-fn frames(
+pub(super) fn frames(
     mission: &Mission,
     ledger: &Ledger,
     link_keys: &HeldKeys,
-    now_s: u64,
+    (now_s, hands): (u64, Hands),
 ) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut frames = Vec::new();
     let sent = ledger.sent()?;
     let left = |row: &&SentRow| row.went() && row.starts_s <= now_s;
     for row in sent.iter().filter(left) {
-        let object = object(mission, ledger, row)?;
+        let object = object(mission, ledger, row, hands)?;
         let epoch = Epoch::new(row.epoch).unwrap_or_default();
         let key = mission.uplink_key(link_keys, epoch)?;
         // The ledger keeps runs: within one, frames are taken as evenly spread.
@@ -290,7 +323,7 @@ fn frames(
 }
 
 /// The object that a run was cut from, from its file and the signatures beside it.
-fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObject> {
+fn object(mission: &Mission, ledger: &Ledger, row: &SentRow, hands: Hands) -> Result<UplinkObject> {
     let path = match ledger.object(row.kind, row.number)? {
         Some(known) => mission.path(known.file),
         None => {
@@ -310,10 +343,13 @@ fn object(mission: &Mission, ledger: &Ledger, row: &SentRow) -> Result<UplinkObj
     let mut signed = None;
     for keys in mission.key_sets()? {
         let loaded = Artifact::load_signed(&path, &keys, &[]);
-        if let Ok((artifact, _)) = loaded
+        if let Ok((artifact, signatures)) = loaded
             && sha256(&artifact.object_bytes()).0 == row.object
         {
-            signed = Some(artifact);
+            signed = Some(match hands {
+                Hands::Real => artifact,
+                Hands::StandIn => stand_in::resigned(&Artifact::load(&path)?, &signatures, &keys)?,
+            });
             break;
         }
     }

@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, drafts, evidence};
 use crate::time::parse_instant;
-use crate::verb::{build, describe};
+use crate::verb::{build, describe, preview};
 use crate::{out, time};
 
 /// Draft the authorization to arm a bundle's image.
@@ -115,6 +115,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     out::result(&format!("{}\n", draft.path(&mission).display()))?;
     describe::artifact(&artifact).iter().for_each(out::message);
+    preview::say(&artifact, &mission, &ledger, global)?;
     if !args.dry_run {
         describe::say_next(&artifact, &draft.path(&mission), &mission)?;
     }

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, drafts, images, reports};
 use crate::out;
-use crate::verb::describe;
+use crate::verb::{describe, preview};
 
 /// Draft a command to the vehicle.
 ///
@@ -157,6 +157,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     out::result(&format!("{}\n", draft.path(&mission).display()))?;
     describe::artifact(&artifact).iter().for_each(out::message);
+    preview::say(&artifact, &mission, &ledger, global)?;
     if !args.dry_run {
         describe::say_next(&artifact, &draft.path(&mission), &mission)?;
     }

@@ -6,7 +6,7 @@ use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{Action, ObjectKind, ObjectNumber, Report};
+use lightday_wire::{Action, Digest, ObjectKind, ObjectNumber, Report};
 use serde_json::{Value, json};
 
 use crate::Global;
@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
 use crate::mission::answers::{self, Odd};
 use crate::mission::claims::{self, Claim};
+use crate::mission::regions::{self, Held};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
 use crate::verb::describe;
@@ -52,7 +53,7 @@ struct Heard {
     proven: Vec<(Proven, Vec<u8>)>,
     /// Authentic, never heard before, and older than another.
     older: Vec<(u32, Vec<u8>)>,
-    answers: Vec<(ObjectNumber, Value, Vec<u8>)>,
+    answers: Vec<(ObjectNumber, Digest, Vec<u8>)>,
     duplicates: usize,
     /// Commands that have another answer already.
     disputed: Vec<ObjectNumber>,
@@ -94,7 +95,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         }
         News::default().alarms(&ledger)?
     };
-    show(args, &heard, before, (&tracker, &alarms))?;
+    let last = tracker.last().map(|p| p.report);
+    let held = heard
+        .answers
+        .iter()
+        .map(|(of, digest, ..)| regions::hold(&mission, &ledger, (*of, *digest), last.as_ref()))
+        .collect::<Result<Vec<_>>>()?;
+    show(args, &heard, before, (&tracker, &alarms, &held))?;
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
@@ -159,8 +166,9 @@ impl Heard {
         rows.collect()
     }
 
-    fn answers(&self) -> Vec<&Value> {
-        self.answers.iter().map(|(_, value, _)| value).collect()
+    fn answers(&self) -> Vec<Value> {
+        let one = |(of, digest, _): &(ObjectNumber, Digest, Vec<u8>)| json!({ "command": of.get(), "digest": to_hex(&digest.0) });
+        self.answers.iter().map(one).collect()
     }
 }
 
@@ -250,7 +258,7 @@ fn asks_for_a_digest(command: ObjectNumber, ledger: &Ledger) -> bool {
 /// Answers to commands that were never sent are set apart, and those that are known already are counted.
 fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
     let (sent, known) = (ledger.sent()?, ledger.answers()?);
-    for (command, value, frame) in std::mem::take(&mut heard.answers) {
+    for (command, digest, frame) in std::mem::take(&mut heard.answers) {
         let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
         let is_strange = !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger);
         // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
@@ -269,7 +277,7 @@ fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
             if has_another {
                 heard.disputed.push(command);
             }
-            heard.answers.push((command, value, frame));
+            heard.answers.push((command, digest, frame));
         }
     }
     Ok(())
@@ -286,10 +294,9 @@ fn hear(tracker: &mut Tracker, keys: &HeldKeys, packets: &[&[u8]], received_s: u
             Err(e) if e.is_authentic() => heard.duplicates += 1,
             Err(TrackError::NotAReport(error)) => match tracker.open_answer(keys, packet) {
                 Ok(answer) => {
-                    let value = json!({
-                        "command": answer.command.get(), "digest": to_hex(&answer.digest.0),
-                    });
-                    heard.answers.push((answer.command, value, packet.to_vec()));
+                    heard
+                        .answers
+                        .push((answer.command, answer.digest, packet.to_vec()));
                 }
                 Err(e) if e.is_authentic() => heard.duplicates += 1,
                 Err(TrackError::NotAReport(_)) => {
@@ -309,7 +316,7 @@ fn show(
     args: &Args,
     heard: &Heard,
     before: Option<Report>,
-    (tracker, alarms): (&Tracker, &Alarms),
+    (tracker, alarms, held): (&Tracker, &Alarms, &[Held]),
 ) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
@@ -328,7 +335,7 @@ fn show(
             "claims": claims::to_json(&alarms.claims),
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
-            "answers": heard.answers(), "duplicates": heard.duplicates,
+            "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
             "strangers": answers::numbers(&alarms.odd.strangers), "disputed": answers::numbers(&alarms.odd.disputed),
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
@@ -345,13 +352,7 @@ fn show(
         heard.duplicates,
         describe::count(heard.answers.len() as u64, "answer")
     );
-    for answer in heard.answers() {
-        text.push_str(&format!(
-            "  answer to command {}: {}\n",
-            answer["command"],
-            answer["digest"].as_str().unwrap_or_default()
-        ));
-    }
+    held.iter().for_each(|held| text.push_str(&held.text()));
     for fact in news {
         text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
     }

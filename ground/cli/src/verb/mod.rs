@@ -9,6 +9,7 @@ mod delta;
 mod demo;
 pub mod describe;
 mod frames;
+mod import;
 mod ingest;
 mod inspect;
 mod keygen;
@@ -19,6 +20,7 @@ mod link_keys;
 mod man;
 mod new;
 mod plan;
+mod preview;
 mod rehearse;
 mod sendable;
 mod sign;
@@ -38,6 +40,7 @@ pub enum Verb {
     New(new::Args),
     Keygen(keygen::Args),
     Build(build::Args),
+    Import(import::Args),
     Sign(sign::Args),
     Authorize(authorize::Args),
     Command(command::Args),
@@ -68,6 +71,7 @@ impl Verb {
             Self::New(args) => new::run(&args),
             Self::Keygen(args) => keygen::run(&args, global),
             Self::Build(args) => build::run(&args, global),
+            Self::Import(args) => import::run(&args, global),
             Self::Sign(args) => sign::run(&args, global),
             Self::Authorize(args) => authorize::run(&args, global),
             Self::Command(args) => command::run(&args, global),

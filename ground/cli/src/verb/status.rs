@@ -2,14 +2,17 @@
 
 use lightday_station::facts::{Fact, facts};
 use lightday_station::tracker::{Proven, Tracker};
-use lightday_wire::{Epoch, ObjectKind};
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::{Epoch, ObjectKind, canon};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::Result;
-use crate::ledger::{Ledger, SentRow};
+use crate::ledger::{AnswerRow, Ledger, SentRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
+use crate::mission::regions::{self, Held};
 use crate::mission::twin::{self, Agreement, Expected};
+use crate::mission::verdicts::{self, Became};
 use crate::mission::{Mission, answers, claims, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
@@ -54,6 +57,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let expected = expected?;
     let expected = expected.as_ref();
     let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
+    let held = answered(&mission, &ledger, last.as_ref())?;
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
@@ -64,6 +68,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         value["expected"] = reports::by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
         value["state"] = state_json(expected);
+        value["verdicts"] = verdicts::to_json(&verdicts::all(&ledger)?);
+        value["answers"] = json!(held.iter().map(Held::to_json).collect::<Vec<_>>());
         return out::json(&value);
     }
     let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
@@ -73,6 +79,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&state_text(expected));
+    text.push_str(&became(&verdicts::all(&ledger)?));
+    held.iter().for_each(|held| text.push_str(&held.text()));
     text.push_str(&bundles(&ledger)?);
     text.push_str(&unsigned(&mission, &ledger, &sent)?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
@@ -212,6 +220,37 @@ fn state_json(expected: Option<&Expected>) -> Value {
             json!({ "twin": "differs", "differs_in": facts, "hint": DIFFERS })
         }
     }
+}
+
+/// What became of what went up, in the words of PUS service 1.
+fn became(all: &[Became]) -> String {
+    let mut table = Table::headed(["verdict on", "PUS service 1", "by"]);
+    let told = all.iter().filter(|b| b.verdict.is_some() || b.is_used);
+    let mut any = false;
+    for b in told {
+        let (verdict, by) = verdicts::text(b);
+        table.row([format!("{} {}", kind_name(b.kind), b.number), verdict, by]);
+        any = true;
+    }
+    if any {
+        format!("\n{table}")
+    } else {
+        String::new()
+    }
+}
+
+/// The answers to region-digest commands of ours, each held against what is expected there now.
+fn answered(mission: &Mission, ledger: &Ledger, last: Option<&Proven>) -> Result<Vec<Held>> {
+    let ours = ledger.answers()?.into_iter().filter(|row| !row.is_strange);
+    let body = |row: &AnswerRow| -> Option<Answer> {
+        canon::decode(answer::parse(&row.frame).ok()?.body).ok()
+    };
+    ours.filter_map(|row| body(&row))
+        .map(|a| {
+            let report = last.map(|p| &p.report);
+            regions::hold(mission, ledger, (a.command, a.digest), report)
+        })
+        .collect()
 }
 
 fn bundles(ledger: &Ledger) -> Result<String> {

@@ -18,7 +18,7 @@ use crate::mission::keys::{bad_key, key_set_digest};
 use crate::mission::recover::Files;
 use crate::mission::{Mission, drafts, reports};
 use crate::out;
-use crate::verb::{describe, keygen};
+use crate::verb::{describe, keygen, preview};
 
 /// Drafts the next key set.
 ///
@@ -55,7 +55,7 @@ pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Resul
     }
     out::result(&format!("{}\n", draft.path(&mission).display()))?;
     describe::artifact(&artifact).iter().for_each(out::message);
-    Ok(())
+    preview::say(&artifact, &mission, &ledger, global)
 }
 
 /// Puts a successor in the place of the key set, once the vehicle has proved that it did the same.

@@ -3,6 +3,9 @@
 //! ```text
 //! lightday VERB ...           runs; frames of an uplink go up; before `ingest FILE` the vehicle's answer comes down
 //! # proven: FACT: VALUE       what `lightday status` then proves begins with this
+//! # at: HH:00                 the operator waits until this hour
+//! # says: WORDS               the verb above says this
+//! # twin: WORDS               the verb above says that the twin expects this
 //! # refused: WORDS            the verb above has to fail, with these words
 //! # takes: N h                from the block's first verb to this line, as the mission's clock has it
 //! mv, rm, cp, mkdir           files
@@ -20,15 +23,19 @@ const LOST_EVERY: usize = 3;
 const SETTLE_S: u64 = 600;
 const DAY_S: u64 = 86_400;
 
-/// The lines of all shell blocks of a section of the page.
-pub fn block(heading: &str) -> Vec<String> {
+/// The lines of all shell blocks of a section of the page; with `whose`, of those alone that carry this word.
+pub fn block(heading: &str, whose: Option<&str>) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
     let text = fs::read_to_string(path).unwrap();
     let section = text
         .split("\n## ")
         .find(|section| section.lines().next() == Some(heading))
         .unwrap_or_else(|| panic!("docs/OPERATIONS.md has no section `{heading}`"));
-    let blocks = section.split("```sh\n").skip(1);
+    let fence = match whose {
+        Some(whose) => format!("```sh {whose}\n"),
+        None => "```sh\n".to_owned(),
+    };
+    let blocks = section.split(fence.as_str()).skip(1);
     let lines: Vec<String> = blocks
         .flat_map(|block| block.split("```").next().unwrap().lines())
         .map(|line| line.trim().to_owned())
@@ -69,8 +76,13 @@ impl<'a> Operator<'a> {
 
     /// Runs a section of the page.
     pub fn follow(&mut self, heading: &str) {
+        self.follow_as(heading, None);
+    }
+
+    /// Runs the blocks of a section that are for one of several missions.
+    pub fn follow_as(&mut self, heading: &str, whose: Option<&str>) {
         let begins_s = self.now_s;
-        let lines = block(heading);
+        let lines = block(heading, whose);
         let mut last: Option<(String, Ran)> = None;
         for (place, line) in lines.iter().enumerate() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -79,6 +91,21 @@ impl<'a> Operator<'a> {
                     let says = line.split_once("refused: ").unwrap().1;
                     let (verb, ran) = last.take().unwrap();
                     assert_ne!(ran.code, 0, "{heading}: not refused: {verb}");
+                    assert!(ran.err.contains(says), "{heading}: {verb}: {}", ran.err);
+                }
+                ["#", "at:", hour] => {
+                    let hour: u64 = hour.strip_suffix(":00").unwrap().parse().unwrap();
+                    let waits_s = (hour * 3600 + DAY_S - self.now_s % DAY_S) % DAY_S;
+                    self.now_s += waits_s;
+                }
+                ["#", "says:", ..] => {
+                    let says = line.split_once("says: ").unwrap().1;
+                    let (verb, ran) = last.as_ref().unwrap();
+                    assert!(ran.out.contains(says), "{heading}: {verb}: {}", ran.out);
+                }
+                ["#", "twin:", ..] => {
+                    let says = line.split_once("twin: ").unwrap().1;
+                    let (verb, ran) = last.as_ref().unwrap();
                     assert!(ran.err.contains(says), "{heading}: {verb}: {}", ran.err);
                 }
                 ["#", "proven:", ..] => {

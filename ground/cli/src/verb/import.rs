@@ -1,0 +1,147 @@
+//! `lightday import`: a bundle that was built and signed in another mission of the class.
+
+use std::path::{Path, PathBuf};
+
+use lightday_station::bundle::Bundle;
+use lightday_trust::digest::sha256;
+use lightday_wire::{ObjectKind, Target};
+use serde_json::json;
+
+use crate::Global;
+use crate::atomic::{self, Access, Pending};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Ledger, ObjectRow};
+use crate::mission::artifact::{self, Artifact};
+use crate::mission::keys::bad_key;
+use crate::mission::recover::{self, Files};
+use crate::mission::{Mission, images};
+use crate::out;
+use crate::verb::describe;
+
+/// Take over a bundle that was built in another mission of the same class, such as that of the testbed.
+///
+/// It keeps its bytes, its number and its signatures, which must hold under this mission's key set: what flew on the
+/// testbed is what flies here. It must be bound to the class (`lightday build --class`), and its number must be free
+/// here; all numbers below it are given up. Nothing else comes along: each vehicle has authorizations and commands of
+/// its own.
+///
+/// Example:
+///   lightday import ../testbed/bundles/7.ldb
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The bundle (.ldb), with its signatures beside it.
+    file: PathBuf,
+    /// Say what would be taken over, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let file = &args.file;
+    let Artifact::Bundle(bundle) = Artifact::load(file)? else {
+        return Err(Error::new(Kind::Usage, "not a bundle")
+            .file(file)
+            .hint("give a .ldb file; documents are for one vehicle and are drafted here"));
+    };
+    check(&bundle, file, &mission)?;
+    let mut ledger = mission.ledger()?;
+    free(&bundle, file, &ledger)?;
+    let path = mission.path(format!("bundles/{}.ldb", bundle.number()));
+    atomic::refuse_existing(&path)?;
+    if !args.dry_run {
+        write(&mission, &mut ledger, (&bundle, file, &path), global)?;
+    }
+    out::result(&format!("{}\n", path.display()))?;
+    let artifact = Artifact::Bundle(bundle);
+    describe::artifact(&artifact).iter().for_each(out::message);
+    if !args.dry_run {
+        out::message(format_args!(
+            "Next: lightday rehearse {} for the evidence that `lightday authorize {}` takes",
+            path.display(),
+            artifact.number()
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what this vehicle does not take: one that is bound to another, or lacks signatures.
+fn check(bundle: &Bundle, file: &Path, mission: &Mission) -> Result<()> {
+    let artifact = Artifact::Bundle(bundle.clone());
+    artifact.check_target(file, mission)?;
+    if let Target::Vehicle(_) = bundle.context().target {
+        return Err(Error::new(Kind::Refused, "is bound to one vehicle")
+            .file(file)
+            .field("target")
+            .hint(
+                "build it with --class: then every vehicle of the class takes the identical bytes",
+            ));
+    }
+    let keys = mission.key_set()?;
+    let keys = keys
+        .key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let (signed, _) = Artifact::load_signed(file, &keys, &artifact::names(mission)?)?;
+    signed
+        .verify(&keys)
+        .map_err(|e| artifact::untrusted(file, &e))
+}
+
+/// Refuses a number that means something else here already.
+fn free(bundle: &Bundle, file: &Path, ledger: &Ledger) -> Result<()> {
+    let (number, next) = (bundle.number(), ledger.next_number(ObjectKind::Bundle)?);
+    if number >= next {
+        return Ok(());
+    }
+    let what = format!("bundle {number} was given out here already; the next one is {next}");
+    Err(Error::new(Kind::Refused, what)
+        .file(file)
+        .field("number")
+        .hint("build it again where the numbers are higher: a number is signed, and means one thing for ever"))
+}
+
+fn write(
+    mission: &Mission,
+    ledger: &mut Ledger,
+    (bundle, file, path): (&Bundle, &Path, &Path),
+    global: &Global,
+) -> Result<()> {
+    let bytes = atomic::read(file, images::MAX_FILE_LEN)?;
+    let number = bundle.number();
+    let row = ObjectRow {
+        kind: ObjectKind::Bundle,
+        number,
+        file: mission.relative(path),
+        sha256: sha256(&bytes).0,
+        made_s: global.now_s(),
+    };
+    let mut signatures = Files::new();
+    let from = file.file_name().map(|n| n.to_string_lossy().into_owned());
+    for beside in artifact::signature_files(file)? {
+        let name = beside.file_name().map(|n| n.to_string_lossy().into_owned());
+        let (Some(from), Some(name)) = (&from, name) else {
+            continue;
+        };
+        let signer = name.strip_prefix(from.as_str()).unwrap_or_default();
+        let to = mission.path(format!("bundles/{number}.ldb{signer}"));
+        signatures.add(mission, &to, atomic::read_text(&beside)?.as_bytes(), false)?;
+    }
+    let pending = Pending::write(path, &bytes, Access::Public)?;
+    let base = bundle.context().base.map(|b| b.digest.0);
+    let mut what = describe::says(&Artifact::Bundle(bundle.clone()));
+    what["file"] = json!(row.file);
+    what["sha256"] = json!(lightday_station::keys::to_hex(&row.sha256));
+    ledger.step(&global.actor(), "import", |step| {
+        step.raise_number(ObjectKind::Bundle, number)?;
+        step.expect_number(ObjectKind::Bundle, number)?;
+        atomic::refuse_existing(path)?;
+        step.add_object(&row, &bytes)?;
+        step.add_bundle(number, bundle.manifest(), base)?;
+        signatures.keep(step)?;
+        Ok(((), what))
+    })?;
+    recover::name_kept(pending, &bytes)?;
+    signatures.name(ledger)
+}

@@ -1,0 +1,186 @@
+//! What a draft costs and what the twin makes of it, before anybody signs it: shared by the verbs that draft.
+
+use lightday_station::facts::facts;
+use lightday_station::object::UplinkObject;
+use lightday_station::plan::Plan;
+use lightday_station::{keys, stages};
+use lightday_trust::KeySet;
+use lightday_wire::{Action, Epoch, ObjectKind, Stage};
+
+use crate::Global;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
+use crate::mission::artifact::Artifact;
+use crate::mission::forecast::{self, Coming, Forecast};
+use crate::mission::{Mission, stand_in};
+use crate::out;
+use crate::time::{show_duration, show_instant};
+use crate::verb::{describe, plan};
+
+/// Facts that change with every report, and decide nothing.
+const ALWAYS_NEW: [&str; 5] = [
+    "report",
+    "last reset",
+    "state digest",
+    "frames refused",
+    "next numbers",
+];
+
+/// Says what will be sent, how long it takes, and what the twin expects. Nothing of it is an error of the draft: what
+/// cannot be said is named with its reason. Before there is a key set nobody knows the signatures, and nothing is said.
+///
+/// # Errors
+/// The key set makes no sense, or the ledger cannot be read.
+pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Global) -> Result<()> {
+    let Some(keys) = mission.key_set_if_any()? else {
+        return Ok(());
+    };
+    let object = object(artifact, &keys, mission)?;
+    let planned = plan::make(mission, std::slice::from_ref(&object), None, global);
+    let (arrives_s, note) = match &planned {
+        Ok(plan) => {
+            costs(plan, &object, mission).iter().for_each(out::message);
+            let earliest_s = plan.objects.first().and_then(|o| o.earliest_s);
+            (earliest_s, "no pass has room for it")
+        }
+        Err(_) => (None, "no pass is booked"),
+    };
+    if planned.is_err() {
+        let frames = describe::count(object.k().into(), "frame");
+        let len = object.frame_len(mission.profile.link.tag_len);
+        line("to send", &format!("{frames} of {len} B at least"));
+    }
+    let sent_s = match arrives_s {
+        Some(arrives_s) => arrives_s.saturating_sub(light_s),
+        None => {
+            line(
+                "on board",
+                &format!("unknown: {note}; passes.csv names the passes"),
+            );
+            global.now_s()
+        }
+    };
+    let coming = Coming {
+        artifact,
+        keys: &keys,
+        object: &object,
+        epoch: epoch(artifact, ledger)?,
+        sent_s,
+    };
+    let spinner = out::spinner("the twin is asked");
+    let asked = forecast::ask(mission, ledger, coming);
+    spinner.finish_and_clear();
+    match asked {
+        Ok(Some(forecast)) => twin(&forecast, artifact),
+        Ok(None) => line(
+            "the twin",
+            "is not there: [twin] of mission.toml states none",
+        ),
+        Err(e) => line("the twin", &format!("cannot be asked: {e}")),
+    }
+    Ok(())
+}
+
+fn line(name: &str, value: &str) {
+    out::message(describe::line(name, &serde_json::Value::from(value)));
+}
+
+/// The object as it will go up, with stand-ins for the signatures that are still missing.
+fn object(artifact: &Artifact, keys: &KeySet, mission: &Mission) -> Result<UplinkObject> {
+    let bytes = stand_in::signed(artifact, keys)?.object_bytes();
+    let max = mission.profile.link.symbol_len_max;
+    UplinkObject::fit(artifact.kind(), artifact.number(), &bytes, max, 2)
+        .map_err(|e| Error::new(Kind::Refused, e).hint(e.hint()))
+}
+
+/// The link epoch under which `lightday uplink` will send it.
+fn epoch(artifact: &Artifact, ledger: &Ledger) -> Result<Epoch> {
+    if let Artifact::Command(draft) = artifact
+        && let Action::EpochSwitch { epoch } | Action::Resync { epoch, .. } =
+            draft.document().action
+    {
+        return Ok(epoch);
+    }
+    let reports = ledger.reports()?;
+    let first = reports.last().and_then(|r| r.frame.first().copied());
+    Ok(first.and_then(|b| Epoch::new(b & 0x0f)).unwrap_or_default())
+}
+
+/// What `lightday plan` says of it, in short.
+fn costs(plan: &Plan, object: &UplinkObject, mission: &Mission) -> Vec<String> {
+    let link = &mission.profile.link;
+    let instant = |s: Option<u64>| s.map_or_else(|| "no booked pass".to_owned(), show_instant);
+    let Some(planned) = plan.objects.first() else {
+        return Vec::new();
+    };
+    let air = show_duration(plan.antenna_h() * 3600.0);
+    let rows = [
+        (
+            "to send",
+            format!(
+                "{} of {} B, of which any {} will do; {} B, {air} on the air at {} bit/s",
+                describe::count(planned.frames.into(), "frame"),
+                object.frame_len(link.tag_len),
+                planned.k,
+                plan.bytes.total(),
+                link.rate_up_bps
+            ),
+        ),
+        (
+            "on board",
+            format!(
+                "{} at the earliest, {} in 99 % of all cases",
+                instant(planned.earliest_s),
+                instant(planned.quantiles_s[2])
+            ),
+        ),
+        (
+            "known here",
+            format!(
+                "{} at the earliest, {} in 99 % of all cases",
+                instant(planned.known_earliest_s),
+                instant(planned.known_quantiles_s[2])
+            ),
+        ),
+    ];
+    rows.iter()
+        .map(|(name, value)| describe::line(name, &serde_json::Value::from(value.as_str())))
+        .collect()
+}
+
+/// What the twin expects.
+fn twin(forecast: &Forecast, artifact: &Artifact) {
+    let verdict = match forecast.verdict.stage {
+        Stage::Idle => "no verdict: it does not hear this, or takes it for old".to_owned(),
+        _ => stages::text(forecast.verdict),
+    };
+    line("the twin expects", &verdict);
+    if let Some(digest) = forecast.answer {
+        line("its answer", &keys::to_hex(&digest.0));
+    }
+    let own = match artifact.kind() {
+        ObjectKind::Authorization => "authorization",
+        ObjectKind::Command => "command",
+        _ => "",
+    };
+    let before = forecast.before.map(|r| facts(&r)).unwrap_or_default();
+    let mut changes = 0;
+    for fact in facts(&forecast.after) {
+        let was = before.iter().find(|f| f.name == fact.name);
+        let is_news = was.is_none_or(|f| f.value != fact.value);
+        if is_news && fact.name != own && !ALWAYS_NEW.contains(&fact.name) {
+            let was = was.map_or("unknown", |f| f.value.as_str());
+            line(
+                &format!("  {}", fact.name),
+                &format!("{was} -> {}", fact.value),
+            );
+            changes += 1;
+        }
+    }
+    if changes == 0 {
+        line("  and then", "nothing else changes");
+    }
+    out::message(
+        "  (a forecast of the real agent, as if all that was sent had arrived; `lightday status` says whether the last report agrees)",
+    );
+}
