@@ -109,9 +109,13 @@ fn candidates(artifact: &Artifact, keys: &KeySet) -> Vec<RoleKey> {
     };
     let may = |key: &&RoleKey| artifact.authority().needs(key.role);
     let is_in_both = |key: &RoleKey| next.contains(key) && keys.keys.contains(key);
-    let mut all: Vec<RoleKey> = keys.keys.iter().chain(next).filter(may).copied().collect();
+    let mut all: Vec<RoleKey> = Vec::new();
+    for key in keys.keys.iter().chain(next).filter(may) {
+        if !all.contains(key) {
+            all.push(*key);
+        }
+    }
     all.sort_by_key(|key| !is_in_both(key));
-    all.dedup();
     all
 }
 

@@ -35,7 +35,13 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
     let Some(keys) = mission.key_set_if_any()? else {
         return Ok(());
     };
-    let object = object(artifact, &keys, mission)?;
+    let object = match object(artifact, &keys, mission) {
+        Ok(object) => object,
+        Err(e) => {
+            line("to send", &format!("unknown: {e}"));
+            return Ok(());
+        }
+    };
     let planned = plan::make(mission, std::slice::from_ref(&object), None, global);
     let (arrives_s, note) = match &planned {
         Ok(plan) => {
