@@ -58,6 +58,18 @@ impl LightTime {
             (None, None) => self.otherwise_s,
         }
     }
+
+    /// The last instant at which something leaves the ground that is there by `there_s`. The light time changes by far
+    /// less than a second in a second, so that the second guess is good to a second or two.
+    #[must_use]
+    pub fn leaves_by(&self, there_s: u64) -> u64 {
+        let guess_s = there_s.saturating_sub(self.at(there_s));
+        let mut leaves_s = there_s.saturating_sub(self.at(guess_s));
+        while leaves_s > 0 && leaves_s.saturating_add(self.at(leaves_s)) > there_s {
+            leaves_s -= 1;
+        }
+        leaves_s
+    }
 }
 
 /// The light time between two instants at which it is known, to the second.

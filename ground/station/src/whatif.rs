@@ -63,7 +63,8 @@ impl Answer {
 /// # Errors
 /// [`PlanError`]; never for want of passes.
 pub fn answer(question: &Question<'_>) -> Result<Answer, PlanError> {
-    let leaves_by_s = leaves_by(question);
+    let light = question.link.light_time(question.passes);
+    let leaves_by_s = light.leaves_by(question.by_s);
     let booked = until(question.passes, leaves_by_s);
     let plan = match booked.is_empty() {
         true => None,
@@ -89,18 +90,6 @@ impl Question<'_> {
     fn plan(&self, passes: &[Pass]) -> Result<Plan, PlanError> {
         plan(self.objects, passes, self.link, self.target)
     }
-}
-
-/// When the last bit leaves that arrives in time. The light time changes by far less than a second in a second, so
-/// that the second guess is good to the second.
-fn leaves_by(question: &Question<'_>) -> u64 {
-    let light = question.link.light_time(question.passes);
-    let guess_s = question.by_s.saturating_sub(light.at(question.by_s));
-    let mut leaves_s = question.by_s.saturating_sub(light.at(guess_s));
-    while leaves_s > 0 && leaves_s + light.at(leaves_s) > question.by_s {
-        leaves_s -= 1;
-    }
-    leaves_s
 }
 
 /// What of the passes is over by an instant.

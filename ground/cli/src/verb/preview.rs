@@ -1,5 +1,6 @@
 //! What a draft costs and what the twin makes of it, before anybody signs it: shared by the verbs that draft.
 
+use lightday_station::cut::cut;
 use lightday_station::facts::facts;
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::Plan;
@@ -57,7 +58,7 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
         line("to send", &format!("{frames} of {len} B at least"));
     }
     let sent_s = match arrives_s {
-        Some(arrives_s) => arrives_s.saturating_sub(light_s),
+        Some(arrives_s) => mission.light_time.leaves_by(arrives_s),
         None => {
             line(
                 "on board",
@@ -94,8 +95,9 @@ fn line(name: &str, value: &str) {
 /// The object as it will go up, with stand-ins for the signatures that are still missing.
 fn object(artifact: &Artifact, keys: &KeySet, mission: &Mission) -> Result<UplinkObject> {
     let bytes = stand_in::signed(artifact, keys)?.object_bytes();
-    let max = mission.profile.link.symbol_len_max;
-    UplinkObject::fit(artifact.kind(), artifact.number(), &bytes, max, 2)
+    let (kind, number) = (artifact.kind(), artifact.number());
+    let link = mission.config.link_model();
+    cut(kind, number, &bytes, &mission.profile, &link)
         .map_err(|e| Error::new(Kind::Refused, e).hint(e.hint()))
 }
 
