@@ -264,6 +264,33 @@ fn a_lease_that_runs_through_an_outage_is_refused() {
 }
 
 #[test]
+fn a_lease_that_is_too_short_for_any_pass_is_warned_of() {
+    // A bench: light takes no time, and the report comes at the last moment.
+    let mission = Mission::new("plan-bench");
+    mission.edit(
+        "mission.toml",
+        "light_time = \"22h\"",
+        "light_time = \"0s\"",
+    );
+    mission.edit("mission.toml", "lease = \"7d\"", "lease = \"30s\"");
+    mission.edit(
+        "mission.toml",
+        "health_deadline = \"10min\"",
+        "health_deadline = \"25s\"",
+    );
+    mission.any_evidence();
+    mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    mission.ok(&format!("authorize 1 --evidence-root {}", "00".repeat(32)));
+    let ran = mission.ok(&format!("plan {BOTH} --probability 0.9 --at {START}"));
+    assert!(
+        ran.err.contains("warning:") && ran.err.contains("whatever the passes are"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn the_certificate_of_an_uplink_is_kept_in_the_ledger() {
     let mission = mission("plan-certificate", "");
     let promised = mission

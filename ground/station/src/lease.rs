@@ -66,6 +66,17 @@ pub fn worst(trial: &Trial, confirm: &UplinkObject, passes: &[Pass], link: &Link
     })
 }
 
+/// What becomes of it with an antenna that is always ours: if that is too late, no pass is to blame but the lease.
+#[must_use]
+pub fn at_best(trial: &Trial, confirm: &UplinkObject, link: &LinkModel) -> Course {
+    let always = Pass {
+        start_s: trial.from_s,
+        end_s: u64::MAX / 2000,
+        ..Pass::default()
+    };
+    course(trial, trial.from_s, confirm, &[always], link)
+}
+
 /// Where it matters: a report, or its answer, that just misses the end of a pass has to wait for the next one.
 fn instants(
     trial: &Trial,
@@ -164,6 +175,14 @@ mod tests {
         assert_eq!(course.confirmed_s, Some(54 * HOUR + 608 + 12));
         assert!(course.is_confirmed());
         assert!(!ask(&trial(10, 10, 44), &[pass(30, 40)]).is_confirmed());
+    }
+
+    #[test]
+    fn a_lease_that_no_antenna_can_save_is_told_from_a_gap() {
+        let link = model(Loss::Random { p: 0.0 });
+        let best = |lease_h| at_best(&trial(10, 10, lease_h), &confirm(), &link);
+        assert!(best(48).is_confirmed() && !best(44).is_confirmed());
+        assert_eq!(best(44).confirmed_s, Some(54 * HOUR + 608 + 12));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
 use lightday_station::document::Draft;
-use lightday_station::lease::{Course, Trial, worst};
+use lightday_station::lease::{Course, Trial, at_best, worst};
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::Plan;
 use lightday_wire::manifest::TrialPolicy;
@@ -65,7 +65,18 @@ pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
         };
         let confirm = confirm(&coming, mission)?;
         let course = worst(&trial, &confirm, &passes, &mission.config.link_model());
-        if !course.is_confirmed() && !coming.policy.self_confirm {
+        if course.is_confirmed() || coming.policy.self_confirm {
+            continue;
+        }
+        let best = at_best(&trial, &confirm, &mission.config.link_model());
+        if !best.is_confirmed() {
+            out::message(format_args!(
+                "warning: {}: the lease of {} is over before a Confirm can answer that it is healthy, if that takes all of the {} it has: whatever the passes are",
+                coming.file.display(),
+                show_duration(f64::from(coming.policy.lease_s)),
+                show_duration(f64::from(coming.policy.health_deadline_s))
+            ));
+        } else {
             out_of_lease(&coming, &course, mission, &passes)?;
         }
     }
