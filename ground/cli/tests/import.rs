@@ -83,3 +83,41 @@ fn what_is_not_for_this_vehicle_is_not_taken_over() {
     let document = first.path("documents/cmd-1.ldd").display().to_string();
     second.fails(&format!("import {document}"), 2, "not a bundle");
 }
+
+#[test]
+fn what_was_built_for_another_profile_is_not_taken_over() {
+    let first = Mission::with_bundle("import-profile");
+    first.ok(&format!("{BUILD} --class"));
+    first.ok("sign bundles/2.ldb --key keys/release-bob.key");
+    let second = sister(&first, "import-small");
+    let import = format!("import {}", bundle(&first, 2));
+    let toml = fs::read_to_string(second.path("mission.toml")).unwrap();
+    for (from, to, field) in [
+        (
+            "slot_size = \"16KiB\"",
+            "slot_size = \"8KiB\"",
+            "memory.slot_size",
+        ),
+        (
+            "load_address = 0x20000000",
+            "load_address = 0x30000000",
+            "memory.load_address",
+        ),
+        (
+            "codecs = [\"store\", \"model\"]",
+            "codecs = [\"store\"]",
+            "decoder.codecs",
+        ),
+        ("ram = \"64KiB\"", "ram = \"16KiB\"", "decoder.ram"),
+        ("component = 0", "component = 1", "vehicle.component"),
+    ] {
+        second.edit("mission.toml", from, to);
+        second.fails(&import, 5, &format!("field `{field}`"));
+        fs::write(second.path("mission.toml"), &toml).unwrap();
+    }
+    assert_eq!(
+        second.ok("status --json").json()["next_numbers"]["bundle"],
+        1
+    );
+    second.ok(&import);
+}

@@ -46,7 +46,7 @@ fn a_plan_says_whether_all_is_on_board_by_an_instant() {
         "leaves at 2026-12-01T06:00:20Z",
         "What is booked reaches",
         "It would do to book 1 pass more",
-        "  2026-11-30T00:00:00Z to 2026-11-30T00:0",
+        "  2026-11-30T01:00:00Z to 2026-11-30T01:0",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
@@ -69,7 +69,7 @@ fn a_plan_says_whether_all_is_on_board_by_an_instant() {
     mission.fails(
         &plan("2026-11-30T22:00:10Z"),
         6,
-        "not even with an antenna around the clock",
+        "not even with a pass of 8.0 h every day",
     );
     mission.fails(&plan("soon"), 2, "not an instant");
 }
@@ -83,14 +83,14 @@ fn a_smaller_patch_is_named_that_would_do() {
     // Ten minutes of 100 bit/s are 7,500 B.
     let ran = mission
         .ok("plan bundles/1.ldb --at 2026-12-01T06:00:00Z --target 2026-12-02T04:10:00Z --json");
-    let longest = ran.json()["target_instant"]["longest_object_bytes"]
+    let longest = ran.json()["target_instant"]["longest_bundle_bytes"]
         .as_u64()
         .unwrap();
     assert!((4_000..7_000).contains(&longest), "{longest}");
     let error = mission.fails(
         "plan bundles/1.ldb --at 2026-12-01T06:00:00Z --target 2026-12-02T04:10:00Z",
         6,
-        "not even with an antenna around the clock",
+        "not even with a pass of 8.0 h every day",
     );
     assert!(
         error.contains(&format!("if bundle 1 had {longest} B at the most")),
@@ -348,4 +348,125 @@ fn what_does_not_fit_the_staging_area_is_refused() {
         5,
         "field `memory.symbols`",
     );
+}
+
+#[test]
+fn what_is_said_to_be_booked_lies_in_no_outage_and_in_nothing_that_sends() {
+    let mission = mission("plan-target-free", "");
+    mission.edit("mission.toml", "passes = 0.0", "passes = 0.2");
+    passes(
+        &mission,
+        "start,end\n2026-12-20T06:00:00Z,2026-12-20T06:00:30Z\n",
+    );
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = "[[outages]]\nstart = \"2026-11-30T00:00:00Z\"\nend = \"2026-12-10T00:00:00Z\"\nwhy = \"<conjunction>\"\n";
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{outage}")).unwrap();
+    let line = format!("plan {BOTH} --at {START} --target 2026-12-21T12:00Z");
+    let error = mission.fails(&line, 6, "passes more");
+    assert!(error.contains("  2026-12-10T00:00:00Z to "), "{error}");
+    let mut starts: Vec<&str> = error.lines().filter(|l| l.starts_with("  2026")).collect();
+    starts.dedup_by_key(|l| l[..12].to_owned());
+    assert!(
+        starts.len() >= 3 && !error.contains("to 2026-12-09"),
+        "one a day: {error}"
+    );
+    mission.fails(
+        &format!("plan {BOTH} --at {START} --target 2026-11-01T00:00Z"),
+        6,
+        "is past",
+    );
+}
+
+#[test]
+fn an_outage_of_minutes_is_no_conjunction() {
+    let mission = mission("plan-minutes", "");
+    passes(
+        &mission,
+        "start,end\n2026-12-01T06:00:00Z,2026-12-01T14:00:00Z\n",
+    );
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = "[[outages]]\nstart = \"2026-12-04T00:00:00Z\"\nend = \"2026-12-04T00:10:00Z\"\nwhy = \"maintenance\"\n";
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{outage}")).unwrap();
+    let ran = mission.ok(&format!("plan {BOTH} --at {START}"));
+    assert!(
+        ran.err.contains("warning:") && !ran.err.contains("maintenance"),
+        "{}",
+        ran.err
+    );
+    let nameless = outage.replace("maintenance", " ");
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{nameless}")).unwrap();
+    mission.fails("status", 3, "outages.why");
+}
+
+#[test]
+fn a_refusal_stands_whatever_is_asked_for_beside() {
+    let window = "--opens 2026-12-01T00:00:00Z --closes 2026-12-02T04:12:00Z";
+    let mission = mission("plan-beside", window);
+    // What goes up beside, and later, does not matter to it.
+    mission.ok("build old.bin --version 1.3.0 --full");
+    mission.ok("sign bundles/2.ldb --key keys/release-bob.key");
+    mission.ok(&format!("plan {BOTH} bundles/2.ldb --at {START}"));
+    // Six hours later it is too late, in JSON, too, and with a number of frames.
+    let late = "2026-12-01T12:00:00Z";
+    let ran = mission.run(&format!("plan {BOTH} --at {late} --json"));
+    assert_eq!(
+        (ran.code, ran.json()["enough"].as_bool()),
+        (5, Some(true)),
+        "{}",
+        ran.err
+    );
+    mission.fails(
+        &format!("uplink {BOTH} --at {late} --frames 6"),
+        5,
+        "field `closes`",
+    );
+}
+
+#[test]
+fn an_image_that_confirms_itself_has_to_hear_something_in_its_lease() {
+    let mission = Mission::new("plan-self");
+    mission.edit("mission.toml", "passes = 0.05", "passes = 0.0");
+    mission.edit(
+        "mission.toml",
+        "self_confirm = false",
+        "self_confirm = true",
+    );
+    mission.any_evidence();
+    mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.0");
+    for key in ["release-bob", "flight-dan"] {
+        mission.ok(&format!("sign bundles/1.ldb --key keys/{key}.key"));
+    }
+    mission.ok(&format!("authorize 1 --evidence-root {}", "00".repeat(32)));
+    let first = "start,end\n2026-12-01T06:00:00Z,2026-12-01T06:15:00Z\n";
+    let plan = format!("plan {BOTH} --at {START}");
+    // The rest of the pass is heard by the image on trial: that does.
+    passes(&mission, first);
+    mission.ok(&plan);
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = "[[outages]]\nstart = \"2026-12-01T06:00:50Z\"\nend = \"2027-02-01T00:00:00Z\"\nwhy = \"solar conjunction\"\n";
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{outage}")).unwrap();
+    mission.fails(
+        &format!("{plan} --probability 0.9"),
+        5,
+        "solar conjunction, until 2027-02-01T00:00:00Z",
+    );
+}
+
+#[test]
+fn ten_thousand_passes_are_no_burden() {
+    let mission = mission("plan-many", "");
+    let row = |n: u64| {
+        let start_s = 1_796_104_800 + n * 3600;
+        format!(
+            "{start_s},{},A,,0.999,{}s\n",
+            start_s + 1800,
+            79_200 + n / 100
+        )
+    };
+    let rows: String = (0..10_000).map(row).collect();
+    passes(
+        &mission,
+        &format!("start,end,station,rate_bps,lost,light_time\n{rows}"),
+    );
+    mission.ok(&format!("plan {BOTH} --at {START} --probability 0.5"));
 }

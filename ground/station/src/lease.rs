@@ -1,6 +1,7 @@
 //! Whether a trial can be heard of, and confirmed, before its lease ends.
 //!
-//! Nothing is lost in this reckoning: it tells what cannot be, never what will be.
+//! Nothing is lost in this reckoning: it tells what cannot be, never what will be. An image that may confirm itself
+//! needs no report: any signed command that it hears does.
 //!
 //! ```text
 //!  on board   activation ── healthy ── report            Confirm heard   lease ends
@@ -8,9 +9,13 @@
 //!  ground                                 \__ pass: heard, Confirm sent
 //! ```
 
+use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::UplinkObject;
-use crate::plan::{known, on_air_ms};
+use crate::plan::{known_by, on_air_ms};
+
+/// The end of time for an antenna that is always ours: milliseconds of it still have room in 64 bit.
+const NEVER_S: u64 = u64::MAX / 2000;
 
 /// A trial that is to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub struct Trial {
     pub health_s: u32,
     /// Seconds of its lease.
     pub lease_s: u32,
+    /// Whether a signed command that it hears confirms it, without any report.
+    pub self_confirm: bool,
 }
 
 /// What becomes of a trial if nothing is lost.
@@ -30,9 +37,9 @@ pub struct Trial {
 pub struct Course {
     /// When it is activated, in Unix seconds.
     pub activated_s: u64,
-    /// When the report that it is healthy is on the ground, in a booked pass.
+    /// From when on the ground can send what confirms it: the report that it is healthy is there, in a booked pass.
     pub known_s: Option<u64>,
-    /// When the Confirm is on board that answers it.
+    /// When that is on board.
     pub confirmed_s: Option<u64>,
     /// When its lease ends.
     pub ends_s: u64,
@@ -52,83 +59,95 @@ impl Course {
     }
 }
 
-/// The worst course of all instants at which the trial may begin.
-#[must_use]
-pub fn worst(trial: &Trial, confirm: &UplinkObject, passes: &[Pass], link: &LinkModel) -> Course {
-    let instants = instants(trial, confirm, passes, link);
-    let courses = instants.map(|at_s| course(trial, at_s, confirm, passes, link));
-    let first = course(trial, trial.from_s, confirm, passes, link);
-    courses.fold(first, |worst, next| {
-        match next.spare_s() < worst.spare_s() {
-            true => next,
-            false => worst,
-        }
-    })
+/// What a trial is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// A Confirm, as it will go up.
+    pub confirm: &'a UplinkObject,
+    /// The link.
+    pub link: &'a LinkModel,
+    /// The light time, whatever the passes are.
+    pub light: &'a LightTime,
 }
 
-/// What becomes of it with an antenna that is always ours: if that is too late, no pass is to blame but the lease.
-#[must_use]
-pub fn at_best(trial: &Trial, confirm: &UplinkObject, link: &LinkModel) -> Course {
-    let always = Pass {
-        start_s: trial.from_s,
-        end_s: u64::MAX / 2000,
-        ..Pass::default()
-    };
-    course(trial, trial.from_s, confirm, &[always], link)
-}
-
-/// Where it matters: a report, or its answer, that just misses the end of a pass has to wait for the next one.
-fn instants(
-    trial: &Trial,
-    confirm: &UplinkObject,
-    passes: &[Pass],
-    link: &LinkModel,
-) -> impl Iterator<Item = u64> {
-    let light = link.light_time(passes);
-    let (from_s, to_s) = (trial.from_s, trial.to_s.max(trial.from_s));
-    let health_s = u64::from(trial.health_s);
-    let missed: Vec<u64> = passes
-        .iter()
-        .flat_map(|pass| {
-            let answer_s = on_air_ms(confirm, pass, link).div_ceil(1000);
-            let back_s = light.at(pass.end_s) + health_s;
-            // A light time that changes by a second or so over itself, and rounding, stay within a few seconds.
-            [0, answer_s].map(|more_s| pass.end_s.saturating_sub(back_s + more_s))
+impl Way<'_> {
+    /// The worst course of all instants at which the trial may begin.
+    #[must_use]
+    pub fn worst(&self, trial: &Trial, passes: &[Pass]) -> Course {
+        let first = self.course(trial, trial.from_s, passes);
+        let courses = self.instants(trial, passes);
+        let courses = courses.map(|at_s| self.course(trial, at_s, passes));
+        courses.fold(first, |worst, next| {
+            match next.spare_s() < worst.spare_s() {
+                true => next,
+                false => worst,
+            }
         })
-        .collect();
-    let near = missed
-        .into_iter()
-        .flat_map(|at_s| [at_s, at_s.saturating_add(60)])
-        .filter(move |at_s| (from_s..=to_s).contains(at_s));
-    near.chain([to_s])
-}
-
-fn course(
-    trial: &Trial,
-    activated_s: u64,
-    confirm: &UplinkObject,
-    passes: &[Pass],
-    link: &LinkModel,
-) -> Course {
-    let healthy_s = activated_s.saturating_add(trial.health_s.into());
-    let known_s = known(healthy_s, passes, link);
-    let confirmed_s = known_s.and_then(|known_s| answered(known_s, confirm, passes, link));
-    Course {
-        activated_s,
-        known_s,
-        confirmed_s,
-        ends_s: activated_s.saturating_add(trial.lease_s.into()),
     }
-}
 
-/// When the last source symbol of an object is on board that is sent from an instant on, in one pass.
-fn answered(from_s: u64, object: &UplinkObject, passes: &[Pass], link: &LinkModel) -> Option<u64> {
-    passes.iter().find_map(|pass| {
-        let starts_s = pass.start_s.max(from_s);
-        let left_s = starts_s + on_air_ms(object, pass, link).div_ceil(1000);
-        let arrives_s = left_s + link.light_time(passes).at(left_s);
-        (left_s <= pass.end_s).then_some(arrives_s)
-    })
+    /// The same with an antenna that is always ours, but for these times, in order: if that is too late, no pass is to
+    /// blame.
+    #[must_use]
+    pub fn worst_without(&self, trial: &Trial, blocked: &[(u64, u64)]) -> Course {
+        let begins = [trial.from_s.saturating_sub(self.light.at(trial.from_s))];
+        let begins = begins
+            .into_iter()
+            .chain(blocked.iter().map(|(_, end_s)| *end_s));
+        let ends = blocked.iter().map(|(start_s, _)| *start_s).chain([NEVER_S]);
+        let open = begins.zip(ends).map(|(start_s, end_s)| Pass {
+            start_s,
+            end_s,
+            ..Pass::default()
+        });
+        let open: Vec<Pass> = open.filter(|pass| pass.start_s < pass.end_s).collect();
+        self.worst(trial, &open)
+    }
+
+    /// Where it matters: a report, or its answer, that just misses the end of a pass has to wait for the next one.
+    fn instants(&self, trial: &Trial, passes: &[Pass]) -> impl Iterator<Item = u64> {
+        let (from_s, to_s) = (trial.from_s, trial.to_s.max(trial.from_s));
+        let health_s = u64::from(trial.health_s);
+        let missed: Vec<u64> = passes
+            .iter()
+            .flat_map(|pass| {
+                let answer_s = on_air_ms(self.confirm, pass, self.link).div_ceil(1000);
+                let back_s = self.light.at(pass.end_s) + health_s;
+                // A light time that changes by a second or so over itself, and rounding, stay within a few seconds.
+                [0, answer_s].map(|more_s| pass.end_s.saturating_sub(back_s + more_s))
+            })
+            .collect();
+        let near = missed
+            .into_iter()
+            .flat_map(|at_s| [at_s, at_s.saturating_add(60)])
+            .filter(move |at_s| (from_s..=to_s).contains(at_s));
+        near.chain([to_s])
+    }
+
+    fn course(&self, trial: &Trial, activated_s: u64, passes: &[Pass]) -> Course {
+        let healthy_s = activated_s.saturating_add(trial.health_s.into());
+        let known_s = match trial.self_confirm {
+            // What leaves then is heard by the image on trial.
+            true => Some(activated_s.saturating_sub(self.light.at(activated_s))),
+            false => known_by(healthy_s, passes, self.light, self.link),
+        };
+        Course {
+            activated_s,
+            known_s,
+            confirmed_s: known_s.and_then(|known_s| self.answered(known_s, passes)),
+            ends_s: activated_s.saturating_add(trial.lease_s.into()),
+        }
+    }
+
+    /// When the last source symbol of a Confirm is on board that is sent from an instant on, in one pass.
+    fn answered(&self, from_s: u64, passes: &[Pass]) -> Option<u64> {
+        let over = passes.partition_point(|pass| pass.end_s <= from_s);
+        passes.iter().skip(over).find_map(|pass| {
+            let starts_s = pass.start_s.max(from_s);
+            let left_s = starts_s + on_air_ms(self.confirm, pass, self.link).div_ceil(1000);
+            let arrives_s = left_s + self.light.at(left_s);
+            (left_s <= pass.end_s).then_some(arrives_s)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -159,12 +178,23 @@ mod tests {
             to_s: to_h * HOUR,
             health_s: 600,
             lease_s: lease_h * 3600,
+            self_confirm: false,
         }
     }
 
-    fn ask(trial: &Trial, passes: &[Pass]) -> Course {
+    /// What a question of the way is asked with.
+    fn on_the_way<T>(ask: impl FnOnce(&Way<'_>) -> T) -> T {
         let link = model(Loss::Random { p: 0.3 });
-        worst(trial, &confirm(), passes, &link)
+        let light = LightTime::from(link.light_time_s);
+        ask(&Way {
+            confirm: &confirm(),
+            link: &link,
+            light: &light,
+        })
+    }
+
+    fn ask(trial: &Trial, passes: &[Pass]) -> Course {
+        on_the_way(|way| way.worst(trial, passes))
     }
 
     #[test]
@@ -179,10 +209,29 @@ mod tests {
 
     #[test]
     fn a_lease_that_no_antenna_can_save_is_told_from_a_gap() {
-        let link = model(Loss::Random { p: 0.0 });
-        let best = |lease_h| at_best(&trial(10, 10, lease_h), &confirm(), &link);
-        assert!(best(48).is_confirmed() && !best(44).is_confirmed());
-        assert_eq!(best(44).confirmed_s, Some(54 * HOUR + 608 + 12));
+        let best = |lease_h, blocked: &[(u64, u64)]| {
+            on_the_way(|way| way.worst_without(&trial(10, 10, lease_h), blocked))
+        };
+        assert!(best(48, &[]).is_confirmed() && !best(44, &[]).is_confirmed());
+        assert_eq!(best(44, &[]).confirmed_s, Some(54 * HOUR + 608 + 12));
+        // Ten minutes without a link are no conjunction; ten days are.
+        let minutes = [(31 * HOUR, 31 * HOUR + 600)];
+        assert!(best(48, &minutes).is_confirmed());
+        assert!(!best(48, &[(30 * HOUR, 270 * HOUR)]).is_confirmed());
+    }
+
+    #[test]
+    fn an_image_that_confirms_itself_has_to_hear_a_command_in_its_lease() {
+        let own = |lease_h| Trial {
+            self_confirm: true,
+            ..trial(40, 40, lease_h)
+        };
+        // Sent at 30 h it is heard at 52 h, and no report is waited for.
+        let passes = [pass(30, 31), pass(300, 310)];
+        let course = ask(&own(24), &passes);
+        assert_eq!(course.confirmed_s, Some(52 * HOUR + 12));
+        assert!(course.is_confirmed() && !ask(&own(11), &passes).is_confirmed());
+        assert!(!ask(&own(24), &passes[1..]).is_confirmed());
     }
 
     #[test]

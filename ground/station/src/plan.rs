@@ -40,6 +40,7 @@ use lightday_wire::report::REPORT_LEN;
 pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame, QUANTILES};
 
 use crate::chance::Reception;
+use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::pass::{self, PassError};
@@ -176,17 +177,23 @@ pub(crate) fn plan_from(
         bytes: Bytes::default(),
         target,
     };
+    let light = link.light_time(passes);
     for place in 0..passes.len() {
-        fill_pass(&mut plan, &mut progress, objects, passes, place, link);
+        fill_pass(
+            &mut plan,
+            &mut progress,
+            objects,
+            (passes, place, &light),
+            link,
+        );
     }
+    let known = |s| known_by(s, passes, &light, link);
     for ((object, progress), of) in plan.objects.iter_mut().zip(&progress).zip(objects) {
         object.probability = progress.reception.success();
         object.enough = object.probability >= target;
-        object.known_earliest_s = object.earliest_s.and_then(|s| known(s, passes, link));
-        object.known_quantiles_s = object
-            .quantiles_s
-            .map(|s| s.and_then(|s| known(s, passes, link)));
-        object.known_s = object.planned_s.and_then(|s| known(s, passes, link));
+        object.known_earliest_s = object.earliest_s.and_then(known);
+        object.known_quantiles_s = object.quantiles_s.map(|s| s.and_then(known));
+        object.known_s = object.planned_s.and_then(known);
         add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
     Ok(plan)
@@ -239,15 +246,14 @@ fn fill_pass(
     plan: &mut Plan,
     progress: &mut [Progress],
     objects: &[UplinkObject],
-    passes: &[Pass],
-    place: usize,
+    (passes, place, light): (&[Pass], usize, &LightTime),
     link: &LinkModel,
 ) {
     let Some(pass) = passes.get(place) else {
         return;
     };
     let is_last_pass = place + 1 == passes.len();
-    let (lost, light) = (link.lost(pass), link.light_time(passes));
+    let lost = link.lost(pass);
     progress.iter_mut().for_each(|p| p.begin_pass(lost));
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
@@ -305,14 +311,18 @@ fn fill_pass(
 
 /// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.
 /// A vehicle without an open pass sends again: the report is at hand when the next pass begins.
-pub(crate) fn known(sent_s: u64, passes: &[Pass], link: &LinkModel) -> Option<u64> {
+pub(crate) fn known_by(
+    sent_s: u64,
+    passes: &[Pass],
+    light: &LightTime,
+    link: &LinkModel,
+) -> Option<u64> {
     let rate = u64::from(link.rate_down_bps.max(1));
     let air_s = (REPORT_LEN as u64 * 8).div_ceil(rate);
-    let light = link.light_time(passes);
     let heard_s = sent_s + light.at(sent_s);
-    let pass = passes
-        .iter()
-        .find(|p| heard_s.max(p.start_s) + air_s <= p.end_s)?;
+    let over = passes.partition_point(|pass| pass.end_s <= heard_s);
+    let mut left = passes.iter().skip(over);
+    let pass = left.find(|p| heard_s.max(p.start_s) + air_s <= p.end_s)?;
     Some(heard_s.max(pass.start_s) + air_s)
 }
 

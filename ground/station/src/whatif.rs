@@ -12,9 +12,17 @@
 use crate::link::{LinkModel, Pass};
 use crate::object::UplinkObject;
 use crate::plan::{Plan, PlanError, plan};
+use lightday_wire::ObjectKind;
 
 /// Passes that are tried beside the booked ones, at the most.
 const MOST_PASSES: usize = 256;
+/// Length of a pass that could be booked beside, in seconds.
+pub const PASS_S: u64 = 8 * 3600;
+/// Seconds from the end of one such pass, or of a booked one, to the next: what adjoins a pass is lost with it.
+pub const APART_S: u64 = 16 * 3600;
+/// Nobody gets an antenna for the next hour, nor for less than ten minutes.
+const LEAD_S: u64 = 3600;
+const SHORTEST_S: u64 = 600;
 
 /// A question: is it done by then?
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +39,8 @@ pub struct Question<'a> {
     pub from_s: u64,
     /// When all has to be on board, in Unix seconds.
     pub by_s: u64,
-    /// Length of a pass that could be booked beside, in seconds.
-    pub pass_s: u64,
+    /// When no antenna can be had, whatever is booked: outages, and what sends already, in order and apart.
+    pub blocked: &'a [(u64, u64)],
 }
 
 /// The answer.
@@ -42,11 +50,13 @@ pub struct Answer {
     pub leaves_by_s: u64,
     /// The plan in what of the booked passes arrives in time; `None` if nothing of them does.
     pub plan: Option<Plan>,
-    /// Passes to be booked beside these, each no longer than it is used; `None` if no antenna in the world suffices.
-    /// Empty if nothing is lacking.
+    /// Passes that would do if they were booked beside these, each no longer than it is used; `None` if one of
+    /// [`PASS_S`] every day does not suffice. Empty if nothing is lacking.
     pub more_passes: Option<Vec<Pass>>,
-    /// Bytes of the longest first object that would do in the booked passes; `None` if nothing is lacking, or none
-    /// would.
+    /// The least chance of all objects with such a pass every day.
+    pub most: f64,
+    /// Bytes of the longest bundle instead of the first one that would do in the booked passes; `None` if nothing is
+    /// lacking, or none would.
     pub longest: Option<u32>,
 }
 
@@ -70,20 +80,28 @@ pub fn answer(question: &Question<'_>) -> Result<Answer, PlanError> {
         true => None,
         false => Some(question.plan(&booked)?),
     };
-    let is_yes = plan.as_ref().is_some_and(Plan::is_enough);
-    let (more_passes, longest) = match is_yes {
-        true => (Some(Vec::new()), None),
-        false => (
-            more(question, &booked, leaves_by_s)?,
-            longest(question, &booked)?,
-        ),
+    let (more_passes, most, longest) = match plan.as_ref().filter(|p| p.is_enough()) {
+        Some(plan) => (Some(Vec::new()), least(plan), None),
+        None => {
+            let (more, most) = more(question, &booked, leaves_by_s)?;
+            (more, most, longest(question, &booked)?)
+        }
     };
     Ok(Answer {
         leaves_by_s,
         plan,
         more_passes,
+        most,
         longest,
     })
+}
+
+/// The least chance of all objects.
+fn least(plan: &Plan) -> f64 {
+    plan.objects
+        .iter()
+        .map(|o| o.probability)
+        .fold(1.0, f64::min)
 }
 
 impl Question<'_> {
@@ -101,12 +119,12 @@ fn until(passes: &[Pass], end_s: u64) -> Vec<Pass> {
     cut.filter(|pass| pass.start_s < pass.end_s).collect()
 }
 
-/// The first passes between the booked ones that would do, if any do.
+/// Passes between the booked ones that would do, if any do, and the chance with all that could be booked.
 fn more(
     question: &Question<'_>,
     booked: &[Pass],
     end_s: u64,
-) -> Result<Option<Vec<Pass>>, PlanError> {
+) -> Result<(Option<Vec<Pass>>, f64), PlanError> {
     let free = free(question, booked, end_s);
     let with = |count: usize| {
         let beside = free.iter().take(count);
@@ -114,10 +132,14 @@ fn more(
         all.sort_by_key(|pass| pass.start_s);
         all
     };
-    if free.is_empty() || !question.plan(&with(free.len()))?.is_enough() {
-        return Ok(None);
+    if with(free.len()).is_empty() {
+        return Ok((None, 0.0));
     }
-    // The fewest that do: more passes never do less.
+    let all = question.plan(&with(free.len()))?;
+    if !all.is_enough() {
+        return Ok((None, least(&all)));
+    }
+    // The first few of them: with more passes the chance never falls.
     let (mut too_few, mut enough) = (0, free.len());
     while enough - too_few > 1 {
         let middle = too_few.midpoint(enough);
@@ -134,42 +156,53 @@ fn more(
         end_s: p.pass.start_s + p.air_time_ms.div_ceil(1000),
         ..p.pass.clone()
     });
-    Ok(Some(new.collect()))
+    Ok((Some(new.collect()), least(&all)))
 }
 
-/// Passes for which there is room beside the booked ones, in order.
+/// Passes that could be booked: one a day, apart from the booked ones and from what is blocked.
 fn free(question: &Question<'_>, booked: &[Pass], end_s: u64) -> Vec<Pass> {
+    let near = |p: &Pass| {
+        let from_s = p.start_s.saturating_sub(APART_S);
+        (from_s, p.end_s.saturating_add(APART_S))
+    };
+    let mut taken: Vec<(u64, u64)> = booked.iter().map(near).collect();
+    taken.extend_from_slice(question.blocked);
+    taken.sort_unstable();
     let mut free = Vec::new();
-    let mut at_s = question.from_s;
-    let ends = booked.iter().map(|pass| (pass.start_s, pass.end_s));
-    for (gap_end_s, next_s) in ends.chain([(end_s, end_s)]) {
-        while at_s < gap_end_s && free.len() < MOST_PASSES {
-            let ends_s = gap_end_s.min(at_s.saturating_add(question.pass_s.max(1)));
+    let mut at_s = question.from_s.saturating_add(LEAD_S);
+    for (from_s, to_s) in taken.into_iter().chain([(end_s, u64::MAX)]) {
+        let gap_end_s = from_s.min(end_s);
+        while at_s.saturating_add(SHORTEST_S) <= gap_end_s && free.len() < MOST_PASSES {
+            let ends_s = gap_end_s.min(at_s.saturating_add(PASS_S));
             free.push(Pass {
                 start_s: at_s,
                 end_s: ends_s,
                 ..Pass::default()
             });
-            at_s = ends_s;
+            at_s = ends_s.saturating_add(APART_S);
         }
-        at_s = at_s.max(next_s);
+        at_s = at_s.max(to_s);
     }
     free
 }
 
-/// Bytes of the longest first object with which the booked passes do.
+/// Bytes of the longest bundle, in the place of the first one, with which the booked passes do.
 fn longest(question: &Question<'_>, booked: &[Pass]) -> Result<Option<u32>, PlanError> {
-    let Some(first) = question.objects.first().filter(|_| !booked.is_empty()) else {
+    let mut objects = question.objects.to_vec();
+    let bundle = objects.iter().position(|o| o.kind() == ObjectKind::Bundle);
+    let Some(place) = bundle.filter(|_| !booked.is_empty()) else {
         return Ok(None);
     };
-    let mut objects = question.objects.to_vec();
+    let Some(first) = question.objects.get(place) else {
+        return Ok(None);
+    };
     let mut does = |symbols: u16| -> Result<bool, PlanError> {
         let bytes = vec![0; usize::from(symbols) * usize::from(first.symbol_len())];
         let shorter = UplinkObject::new(first.kind(), first.number(), &bytes, first.symbol_len());
-        let (Ok(shorter), Some(place)) = (shorter, objects.first_mut()) else {
+        let (Ok(shorter), Some(object)) = (shorter, objects.get_mut(place)) else {
             return Ok(false);
         };
-        *place = shorter;
+        *object = shorter;
         Ok(plan(&objects, booked, question.link, question.target)?.is_enough())
     };
     let (mut enough, mut too_long) = (0, first.k());
@@ -181,7 +214,8 @@ fn longest(question: &Question<'_>, booked: &[Pass]) -> Result<Option<u32>, Plan
         }
     }
     let bytes = u32::from(enough) * u32::from(first.symbol_len());
-    Ok((enough > 0).then_some(bytes))
+    // No patch is shorter than the envelope about it.
+    Ok(Some(bytes).filter(|bytes| *bytes > first.envelope_len()))
 }
 
 #[cfg(test)]
@@ -189,7 +223,7 @@ mod tests {
     use super::*;
     use crate::link::Loss;
     use crate::link::tests::model;
-    use lightday_wire::{ObjectKind, ObjectNumber};
+    use lightday_wire::ObjectNumber;
 
     const DAY: u64 = 86_400;
     /// 22 h.
@@ -209,7 +243,7 @@ mod tests {
         }
     }
 
-    fn ask(passes: &[Pass], by_s: u64, lost_pass: f64) -> Answer {
+    fn ask_with(passes: &[Pass], by_s: u64, lost_pass: f64, blocked: &[(u64, u64)]) -> Answer {
         let mut link = model(Loss::Random { p: 0.0 });
         link.lost_pass = lost_pass;
         let question = Question {
@@ -219,9 +253,13 @@ mod tests {
             target: 0.99,
             from_s: DAY,
             by_s,
-            pass_s: 3600,
+            blocked,
         };
         answer(&question).unwrap()
+    }
+
+    fn ask(passes: &[Pass], by_s: u64, lost_pass: f64) -> Answer {
+        ask_with(passes, by_s, lost_pass, &[])
     }
 
     #[test]
@@ -236,19 +274,62 @@ mod tests {
         assert!(!no.is_yes());
         // One symbol less, of which the last second would have been.
         assert_eq!(no.longest, Some(99 * 200));
-        assert_eq!(no.more_passes, None, "the antenna was ours all the time");
+        assert_eq!((no.more_passes, no.most), (None, 0.0));
     }
 
     #[test]
-    fn more_passes_are_as_few_and_as_short_as_they_can_be() {
-        let passes = [pass(2 * DAY, 2 * DAY + 600)];
-        let answer = ask(&passes, 3 * DAY + LIGHT, 0.0);
-        let more = answer.more_passes.as_ref().unwrap();
-        assert_eq!((more.len(), more[0].start_s), (1, DAY));
-        assert!(more[0].end_s <= DAY + 1792, "{more:?}");
-        // Each pass is lost with 0.2: three of them have it with 0.992.
-        let answer = ask(&[pass(DAY, DAY + 1800)], 3 * DAY + LIGHT, 0.2);
-        assert_eq!(answer.more_passes.unwrap().len(), 2);
+    fn passes_that_would_do_are_apart_and_no_longer_than_they_are_used() {
+        let passes = [pass(4 * DAY, 4 * DAY + 600)];
+        let answer = ask(&passes, 5 * DAY + LIGHT, 0.0);
+        let more = answer.more_passes.unwrap();
+        assert_eq!((more.len(), more[0].start_s), (1, DAY + 3600));
+        assert!(more[0].end_s <= DAY + 3600 + 1792, "{more:?}");
+        // Each pass is lost with 0.2: three of them have it with 0.992; what adjoins one is no other.
+        let booked = [pass(DAY, DAY + 1800)];
+        let answer = ask(&booked, 4 * DAY + LIGHT, 0.2);
+        let more = answer.more_passes.unwrap();
+        assert_eq!(more.len(), 2);
+        let all: Vec<&Pass> = booked.iter().chain(&more).collect();
+        assert!(
+            all.windows(2).all(|w| w[0].end_s + APART_S <= w[1].start_s),
+            "{all:?}"
+        );
+        // One is all that there is time for: 0.8 each.
+        let answer = ask(&booked, 2 * DAY + LIGHT, 0.2);
+        assert_eq!(answer.more_passes, None);
+        assert!((answer.most - 0.96).abs() < 1e-9, "{}", answer.most);
+    }
+
+    #[test]
+    fn nothing_is_booked_where_there_is_no_link() {
+        let blocked = [(DAY, 5 * DAY), (6 * DAY, 7 * DAY)];
+        let answer = ask_with(&[], 5 * DAY + 600 + LIGHT, 0.0, &blocked);
+        assert_eq!(answer.more_passes, None);
+        let answer = ask_with(&[], 9 * DAY + LIGHT, 0.2, &blocked);
+        let more = answer.more_passes.unwrap();
+        let free = |p: &Pass| {
+            blocked
+                .iter()
+                .all(|(from, to)| p.end_s <= *from || p.start_s >= *to)
+        };
+        assert!(more.len() == 3 && more.iter().all(free), "{more:?}");
+    }
+
+    #[test]
+    fn who_books_what_was_said_has_it_in_time() {
+        for (count, lost, days) in [(0, 0.0, 3), (0, 0.1, 6), (1, 0.2, 8), (2, 0.3, 9)] {
+            let booked: Vec<Pass> = (0..count)
+                .map(|n| pass((3 * n + 1) * DAY, (3 * n + 1) * DAY + 900))
+                .collect();
+            let by_s = days * DAY + LIGHT;
+            let answer = ask(&booked, by_s, lost);
+            let mut passes: Vec<Pass> = booked
+                .into_iter()
+                .chain(answer.more_passes.unwrap())
+                .collect();
+            passes.sort_by_key(|p| p.start_s);
+            assert!(ask(&passes, by_s, lost).is_yes(), "{count} {lost} {days}");
+        }
     }
 
     #[test]

@@ -313,7 +313,7 @@ fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     let answer_s = c.link.light_time.seconds().saturating_mul(2);
     let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
     let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
-    let rules: [(bool, &str, String, &str); 8] = [
+    let rules: [(bool, &str, String, &str); 9] = [
         (
             c.format == 1,
             "format",
@@ -325,6 +325,12 @@ fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
             "outages.end",
             "an outage ends before it begins".to_owned(),
             "swap start and end, or mend the date",
+        ),
+        (
+            c.outages.iter().all(|o| !o.why.trim().is_empty()),
+            "outages.why",
+            "is empty".to_owned(),
+            "say why nobody is heard then, such as \"solar conjunction\"",
         ),
         (
             !c.vehicle.name.is_empty(),

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use lightday_station::bundle::Bundle;
+use lightday_station::cut::cut;
 use lightday_trust::digest::sha256;
-use lightday_wire::{ObjectKind, Target};
+use lightday_wire::{ObjectKind, SlotId, Target};
 use serde_json::json;
 
 use crate::Global;
@@ -16,7 +17,7 @@ use crate::mission::keys::bad_key;
 use crate::mission::recover::{self, Files};
 use crate::mission::{Mission, images};
 use crate::out;
-use crate::verb::describe;
+use crate::verb::{describe, plan};
 
 /// Take over a bundle that was built in another mission of the same class, such as that of the testbed.
 ///
@@ -79,6 +80,7 @@ fn check(bundle: &Bundle, file: &Path, mission: &Mission) -> Result<()> {
                 "build it with --class: then every vehicle of the class takes the identical bytes",
             ));
     }
+    fits(bundle, file, mission)?;
     let keys = mission.key_set()?;
     let keys = keys
         .key_set()
@@ -87,6 +89,54 @@ fn check(bundle: &Bundle, file: &Path, mission: &Mission) -> Result<()> {
     signed
         .verify(&keys)
         .map_err(|e| artifact::untrusted(file, &e))
+}
+
+/// Refuses what was built for another profile: one number of mission.toml after the other.
+fn fits(bundle: &Bundle, file: &Path, mission: &Mission) -> Result<()> {
+    let (manifest, profile) = (bundle.manifest(), &mission.profile);
+    let (memory, decoder) = (&profile.memory, &profile.decoder);
+    let addresses = SlotId::ALL.map(|slot| memory.load_address.of(slot));
+    let rules = [
+        (
+            manifest.component == profile.component,
+            "vehicle.component",
+            "is for another component",
+        ),
+        (
+            manifest.image.size <= memory.slot_size,
+            "memory.slot_size",
+            "the image is longer than a slot",
+        ),
+        (
+            addresses.contains(&manifest.load_address),
+            "memory.load_address",
+            "the image is for another address",
+        ),
+        (
+            decoder.codecs.contains(&manifest.payload.codec),
+            "decoder.codecs",
+            "no decoder on board reads its payload",
+        ),
+        (
+            manifest.payload.ram <= decoder.ram,
+            "decoder.ram",
+            "its payload needs more RAM to be decoded",
+        ),
+        (
+            manifest.security_counter <= memory.security_counters,
+            "memory.security_counters",
+            "its security counter is higher than the floors go",
+        ),
+    ];
+    if let Some((_, field, what)) = rules.iter().find(|(holds, _, _)| !holds) {
+        return Err(Error::new(Kind::Refused, what).file(file).field(*field).hint(
+            "build it for the profile that both vehicles have: `lightday inspect` shows what it was built for",
+        ));
+    }
+    let (link, bytes) = (mission.config.link_model(), bundle.object_bytes());
+    cut(ObjectKind::Bundle, bundle.number(), &bytes, profile, &link)
+        .map(|_| ())
+        .map_err(|e| plan::uncut(file, &e))
 }
 
 /// Refuses a number that means something else here already.

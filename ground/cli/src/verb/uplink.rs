@@ -92,8 +92,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let epochs = epochs(args, &ledger, &ready)?;
     let stand_ins = stand_ins(args, &mission, &ledger, (&ready, &epochs, &sent))?;
     let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
-    if !args.best_effort && args.frames.is_none() {
-        plan::enough(&planned)?;
+    if !args.best_effort {
+        // Whoever asks for so many frames knows that they may not be enough.
+        if args.frames.is_none() {
+            plan::enough(&planned)?;
+        }
         plan::check(&args.files, &mission, &planned)?;
     }
     let frames = frames::cut(&planned, args.frames)?;

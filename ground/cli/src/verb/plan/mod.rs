@@ -37,6 +37,8 @@ pub use self::trial::check;
 /// and is computed exactly under the losses of mission.toml and passes.csv. Signatures that are still missing are
 /// counted as if they were there.
 ///
+/// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
+///
 /// With an authorization it is an error if all is on board only after its window closes, or if an outage or a gap in
 /// the passes lets the lease of the trial end before a Confirm can be heard.
 ///
@@ -111,7 +113,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let plan = make(&mission, &objects, args.probability, global)?;
     draw(args, &plan, &mission)?;
     if args.json {
-        return out::json(&show::to_json(&plan));
+        out::json(&show::to_json(&plan))?;
+        return check(&args.files, &mission, &plan);
     }
     show::show(&plan, &mission)?;
     enough(&plan)?;
@@ -152,12 +155,16 @@ fn by_then(
     if args.json {
         let mut value = answer.plan.as_ref().map_or(json!({}), show::to_json);
         value["target_instant"] = target::to_json(&answer, by_s);
-        return out::json(&value);
+        out::json(&value)?;
+        return answer
+            .plan
+            .map_or(Ok(()), |plan| check(&args.files, mission, &plan));
     }
     if let Some(plan) = &answer.plan {
         show::show(plan, mission)?;
     }
-    target::tell(&answer, objects, by_s, (now_s, probability))?;
+    let light_s = mission.light_time.at(now_s);
+    target::tell(&answer, objects, by_s, (now_s, light_s, probability))?;
     answer
         .plan
         .map_or(Ok(()), |plan| check(&args.files, mission, &plan))

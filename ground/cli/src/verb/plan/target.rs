@@ -2,18 +2,19 @@
 
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::Plan;
-use lightday_station::whatif::{Answer, Question, answer};
+use lightday_station::whatif::{Answer, PASS_S, Question, answer};
+use lightday_wire::ObjectKind;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::kind_name;
+use crate::mission::config::Outage;
 use crate::mission::{Mission, Pass};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
 
-/// Length of a pass that could be booked, where none is.
-const PASS_S: u64 = 8 * 3600;
+use super::trial;
 
 /// Asks whether all is on board by `by_s`.
 ///
@@ -27,6 +28,7 @@ pub fn ask(
     (now_s, by_s): (u64, u64),
 ) -> Result<Answer> {
     let link = mission.config.link_model();
+    let blocked = blocked(mission)?;
     let question = Question {
         objects,
         passes,
@@ -34,16 +36,24 @@ pub fn ask(
         target: probability,
         from_s: now_s,
         by_s,
-        pass_s: passes
-            .iter()
-            .map(|p| p.end_s - p.start_s)
-            .max()
-            .unwrap_or(PASS_S),
+        blocked: &blocked,
     };
     let spinner = out::spinner("planning");
     let answered = answer(&question);
     spinner.finish_and_clear();
     answered.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+}
+
+/// When no antenna can be had: outages, and what sends already.
+fn blocked(mission: &Mission) -> Result<Vec<(u64, u64)>> {
+    let sent = super::already_sent(mission)?;
+    let busy = sent.iter().filter(|s| s.went()).map(|s| Outage {
+        start_s: s.starts_s,
+        end_s: s.ends_s,
+        why: String::new(),
+    });
+    let all: Vec<Outage> = mission.config.outages.iter().cloned().chain(busy).collect();
+    Ok(trial::blocked(&all))
 }
 
 /// The answer in JSON.
@@ -54,7 +64,7 @@ pub fn to_json(answer: &Answer, by_s: u64) -> Value {
     });
     json!({
         "by_s": by_s, "done": answer.is_yes(), "leaves_by_s": answer.leaves_by_s,
-        "more_passes": more, "longest_object_bytes": answer.longest,
+        "more_passes": more, "probability_with_daily_passes": answer.most, "longest_bundle_bytes": answer.longest,
     })
 }
 
@@ -66,15 +76,21 @@ pub fn tell(
     answer: &Answer,
     objects: &[UplinkObject],
     by_s: u64,
-    (now_s, probability): (u64, f64),
+    (now_s, light_s, probability): (u64, u64, f64),
 ) -> Result<()> {
     let by = show_instant(by_s);
     if let Some(plan) = answer.plan.as_ref().filter(|p| p.is_enough()) {
         return yes(plan, by_s);
     }
     let error = |what: String| Error::new(Kind::Plan, what).field("--target");
+    if by_s <= now_s {
+        return Err(
+            error(format!("{by} is past: it is {} now", show_instant(now_s)))
+                .hint("choose a later instant"),
+        );
+    }
     if answer.leaves_by_s <= now_s {
-        let light = show_duration(by_s.saturating_sub(answer.leaves_by_s) as f64);
+        let light = show_duration(light_s as f64);
         return Err(error(format!(
             "it cannot be done by {by}: light takes {light}, and it is {} now",
             show_instant(now_s)
@@ -89,7 +105,12 @@ pub fn tell(
     ways(answer, objects).iter().for_each(out::message);
     Err(match &answer.more_passes {
         Some(_) => error(format!("it is not done by {by} as the passes are")).hint("book the passes that are named above, build a smaller patch, or ask for less with --probability"),
-        None => error(format!("it cannot be done by {by}, not even with an antenna around the clock")).hint("choose a later instant, build a smaller patch, take a higher rate, or ask for less with --probability"),
+        None => error(format!(
+            "it cannot be done by {by}, not even with a pass of {} every day: that reaches {}",
+            show_duration(PASS_S as f64),
+            describe::probability(answer.most)
+        ))
+        .hint("choose a later instant, build a smaller patch, or take a higher rate; where whole passes that get lost are the reason, ask for less with --probability"),
     })
 }
 
@@ -134,14 +155,18 @@ fn ways(answer: &Answer, objects: &[UplinkObject]) -> Vec<String> {
     if let Some(passes) = &answer.more_passes {
         let hours: u64 = passes.iter().map(|p| p.end_s - p.start_s).sum();
         ways.push(format!(
-            "It would do to book {} more, {:.1} h of antenna:",
-            describe::count(passes.len() as u64, "pass"),
+            "It would do to book {}, {:.1} h of antenna:",
+            match passes.len() {
+                1 => "1 pass more".to_owned(),
+                n => format!("{n} passes more"),
+            },
             hours as f64 / 3600.0
         ));
         let one = |p: &Pass| format!("  {} to {}", show_instant(p.start_s), show_instant(p.end_s));
         ways.extend(passes.iter().map(one));
     }
-    if let (Some(bytes), Some(first)) = (answer.longest, objects.first()) {
+    let bundle = objects.iter().find(|o| o.kind() == ObjectKind::Bundle);
+    if let (Some(bytes), Some(first)) = (answer.longest, bundle) {
         ways.push(format!(
             "It would do if {} {} had {bytes} B at the most, instead of {} B, of which {} B are its envelope.",
             kind_name(first.kind()),
@@ -150,15 +175,13 @@ fn ways(answer: &Answer, objects: &[UplinkObject]) -> Vec<String> {
             first.envelope_len()
         ));
     }
-    let least = answer
-        .plan
-        .iter()
-        .flat_map(|p| &p.objects)
-        .map(|o| o.probability);
-    if let Some(p) = least.reduce(f64::min).filter(|p| *p >= 0.01) {
+    let least = answer.plan.iter().flat_map(|p| &p.objects);
+    let least = least.map(|o| o.probability).reduce(f64::min);
+    let reached = least.unwrap_or(0.0).max(answer.most);
+    if reached >= 0.01 && answer.more_passes.is_none() {
         ways.push(format!(
             "It would do to be content with --probability {:.2}, and to send fresh parity when the report says so.",
-            (p * 100.0).floor() / 100.0
+            (reached * 100.0).floor() / 100.0
         ));
     }
     ways

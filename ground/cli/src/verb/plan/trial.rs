@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
 use lightday_station::document::Draft;
-use lightday_station::lease::{Course, Trial, at_best, worst};
+use lightday_station::lease::{Course, Trial, Way};
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::Plan;
+use lightday_station::plan::{ObjectPlan, Plan};
 use lightday_wire::manifest::TrialPolicy;
 use lightday_wire::{
     Action, Activation, Authorization, Command, CommandContext, Digest, ObjectKind, ObjectNumber,
@@ -29,6 +29,8 @@ use super::signatures_to_come;
 struct Coming {
     /// The file that says so.
     file: PathBuf,
+    /// The objects that have to be on board for it.
+    objects: Vec<(ObjectKind, ObjectNumber)>,
     policy: TrialPolicy,
     image: Digest,
     window: Option<Window>,
@@ -42,19 +44,19 @@ struct Coming {
 /// [`Kind::Refused`]; [`Kind::Input`] if a file cannot be read.
 pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
     let passes = mission.passes()?;
-    let on_board = |of: fn(&lightday_station::plan::ObjectPlan) -> Option<u64>| {
-        plan.objects
-            .iter()
-            .map(of)
-            .try_fold(0, |s, at| Some(at?.max(s)))
-    };
-    let (Some(earliest_s), Some(planned_s)) =
-        (on_board(|o| o.earliest_s), on_board(|o| o.planned_s))
-    else {
-        // The passes do not suffice, which is said elsewhere.
-        return Ok(());
-    };
     for coming in coming(files, mission)? {
+        // Of what waits for it, and of nothing that goes up beside.
+        let own = |o: &&ObjectPlan| coming.objects.contains(&(o.kind, o.number));
+        let on_board = |of: fn(&ObjectPlan) -> Option<u64>| {
+            let mut own = plan.objects.iter().filter(own).map(of);
+            own.try_fold(0, |s, at| Some(at?.max(s)))
+        };
+        let (Some(earliest_s), Some(planned_s)) =
+            (on_board(|o| o.earliest_s), on_board(|o| o.planned_s))
+        else {
+            // The passes do not suffice, which is said elsewhere.
+            continue;
+        };
         in_window(&coming, planned_s)?;
         let opens_s = coming.window.map_or(0, |w| w.opens_s);
         let trial = Trial {
@@ -62,23 +64,9 @@ pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
             to_s: planned_s.max(opens_s),
             health_s: coming.policy.health_deadline_s,
             lease_s: coming.policy.lease_s,
+            self_confirm: coming.policy.self_confirm,
         };
-        let confirm = confirm(&coming, mission)?;
-        let course = worst(&trial, &confirm, &passes, &mission.config.link_model());
-        if course.is_confirmed() || coming.policy.self_confirm {
-            continue;
-        }
-        let best = at_best(&trial, &confirm, &mission.config.link_model());
-        if !best.is_confirmed() {
-            out::message(format_args!(
-                "warning: {}: the lease of {} is over before a Confirm can answer that it is healthy, if that takes all of the {} it has: whatever the passes are",
-                coming.file.display(),
-                show_duration(f64::from(coming.policy.lease_s)),
-                show_duration(f64::from(coming.policy.health_deadline_s))
-            ));
-        } else {
-            out_of_lease(&coming, &course, mission, &passes)?;
-        }
+        in_lease(&coming, &trial, mission, &passes)?;
     }
     Ok(())
 }
@@ -91,6 +79,7 @@ fn coming(files: &[PathBuf], mission: &Mission) -> Result<Vec<Coming>> {
             Artifact::Bundle(bundle) if bundle.manifest().activation == Activation::LoadAndGo => {
                 all.push(Coming {
                     file: file.clone(),
+                    objects: vec![(ObjectKind::Bundle, bundle.number())],
                     policy: bundle.manifest().trial,
                     image: bundle.manifest().image.digest,
                     window: None,
@@ -98,7 +87,13 @@ fn coming(files: &[PathBuf], mission: &Mission) -> Result<Vec<Coming>> {
                 });
             }
             Artifact::Authorization(draft) => {
-                all.extend(authorized(file, draft.document(), files, mission)?);
+                let number = draft.context().number;
+                all.extend(authorized(
+                    (file, number),
+                    draft.document(),
+                    files,
+                    mission,
+                )?);
             }
             _ => {}
         }
@@ -108,7 +103,7 @@ fn coming(files: &[PathBuf], mission: &Mission) -> Result<Vec<Coming>> {
 
 /// What an authorization activates; `None` if its bundle is nowhere to be read.
 fn authorized(
-    file: &Path,
+    (file, number): (&Path, ObjectNumber),
     says: &Authorization,
     files: &[PathBuf],
     mission: &Mission,
@@ -120,6 +115,10 @@ fn authorized(
         {
             return Ok(Some(Coming {
                 file: file.to_path_buf(),
+                objects: vec![
+                    (ObjectKind::Authorization, number),
+                    (ObjectKind::Bundle, says.bundle),
+                ],
                 policy: bundle.manifest().trial,
                 image: says.image,
                 window: says.window,
@@ -184,46 +183,82 @@ fn confirm(coming: &Coming, mission: &Mission) -> Result<UplinkObject> {
     .map_err(|e| Error::new(Kind::Internal, e).file(&coming.file))
 }
 
-/// Says why a Confirm comes too late: refuses where the link is what is lacking, warns where nothing is booked yet.
-fn out_of_lease(
-    coming: &Coming,
-    course: &Course,
-    mission: &Mission,
-    passes: &[Pass],
-) -> Result<()> {
-    let lease = format!(
-        "the lease of {} ends at {} if it is activated at {}",
-        show_duration(f64::from(coming.policy.lease_s)),
-        show_instant(course.ends_s),
-        show_instant(course.activated_s)
-    );
+/// Refuses a trial that no Confirm reaches in time where outages, or a gap between passes, are the reason; warns where
+/// the lease itself is, or where nothing is booked yet.
+fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, passes: &[Pass]) -> Result<()> {
+    let (confirm, link) = (confirm(coming, mission)?, mission.config.link_model());
+    let way = Way {
+        confirm: &confirm,
+        link: &link,
+        light: &mission.light_time,
+    };
+    let course = way.worst(trial, passes);
+    if course.is_confirmed() {
+        return Ok(());
+    }
+    if !way.worst_without(trial, &[]).is_confirmed() {
+        out::message(format_args!(
+            "warning: {}: the lease of {} is over before a Confirm can answer that it is healthy, if that takes all of the {} it has: whatever the passes are",
+            coming.file.display(),
+            show_duration(f64::from(coming.policy.lease_s)),
+            show_duration(f64::from(coming.policy.health_deadline_s))
+        ));
+        return Ok(());
+    }
+    let said = said(coming, &course);
+    let within = |o: &&Outage| o.start_s < course.ends_s && o.end_s > course.activated_s;
+    let outages: Vec<&Outage> = mission.config.outages.iter().filter(within).collect();
+    let why = if !way
+        .worst_without(trial, &blocked(&mission.config.outages))
+        .is_confirmed()
+    {
+        let names = outages
+            .iter()
+            .map(|o| format!("{}, until {}", o.why, show_instant(o.end_s)));
+        format!("; between lies: {}", names.collect::<Vec<_>>().join("; "))
+    } else if passes.last().is_some_and(|p| p.end_s > course.ends_s) {
+        "; between lies a gap in passes.csv".to_owned()
+    } else {
+        out::message(format_args!(
+            "warning: {}: {said}. Book passes in which it is heard and answered before that, or it reverts",
+            coming.file.display()
+        ));
+        return Ok(());
+    };
+    Err(Error::new(Kind::Refused, format!("{said}{why}"))
+        .file(&coming.file)
+        .field("trial.lease")
+        .hint("it would revert: authorize it with a window behind that, book passes between, or build it with a longer --lease"))
+}
+
+/// When its lease ends, and what comes too late.
+fn said(coming: &Coming, course: &Course) -> String {
     let comes = match (course.confirmed_s, course.known_s) {
         (Some(s), _) => format!(
             "a Confirm is on board at {} at the earliest",
             show_instant(s)
         ),
-        (None, Some(s)) => format!(
-            "it is known to be healthy at {}, and no pass is booked for a Confirm after that",
-            show_instant(s)
-        ),
+        (None, Some(s)) => format!("no pass is booked for a Confirm after {}", show_instant(s)),
         (None, None) => "no pass is booked that hears that it is healthy".to_owned(),
     };
-    let within = |o: &&Outage| o.start_s < course.ends_s && o.end_s > course.activated_s;
-    let outage = mission.config.outages.iter().find(within);
-    let booked_to_s = passes.last().map_or(0, |p| p.end_s);
-    let why = match outage {
-        Some(o) => format!("; between lies: {}, until {}", o.why, show_instant(o.end_s)),
-        None if booked_to_s > course.ends_s => "; between lies a gap in passes.csv".to_owned(),
-        None => {
-            out::message(format_args!(
-                "warning: {}: {lease}, and {comes}. Book passes in which the report is heard and answered before that, or it reverts",
-                coming.file.display()
-            ));
-            return Ok(());
+    format!(
+        "the lease of {} ends at {} if it is activated at {}, but {comes}",
+        show_duration(f64::from(coming.policy.lease_s)),
+        show_instant(course.ends_s),
+        show_instant(course.activated_s)
+    )
+}
+
+/// Outages in order, joined where they overlap.
+pub(super) fn blocked(outages: &[Outage]) -> Vec<(u64, u64)> {
+    let mut all: Vec<(u64, u64)> = outages.iter().map(|o| (o.start_s, o.end_s)).collect();
+    all.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (start_s, end_s) in all {
+        match joined.last_mut().filter(|last| start_s <= last.1) {
+            Some(last) => last.1 = last.1.max(end_s),
+            None => joined.push((start_s, end_s)),
         }
-    };
-    Err(Error::new(Kind::Refused, format!("{lease}, but {comes}{why}"))
-        .file(&coming.file)
-        .field("trial.lease")
-        .hint("it would revert: authorize it with a window behind that, book passes between, or build it with a longer --lease"))
+    }
+    joined
 }
