@@ -229,13 +229,31 @@ fn what_is_no_patch_is_refused() {
     assert_eq!(refused(&[0x22, 40, 0]), DecodeError::Malformed);
     assert_eq!(refused(&[0x1F, 40, 0]), DecodeError::Malformed);
     assert_eq!(refused(&[0x12, 255, 0]), DecodeError::Malformed);
-    // Bytes behind the end.
-    let patch = model(&[1; 50], &[1; 50], &quick(16384)).unwrap().payload;
-    let longer: Vec<u8> = patch.iter().copied().chain([0xAA; 9]).collect();
-    assert_eq!(
-        decode(&longer, &[1; 50], 50, 16384),
-        Err(DecodeError::TrailingBytes)
-    );
+}
+
+/// Not even one in place of a zero that the encoder has left out: it is refused, or makes another image.
+#[test]
+fn bytes_behind_the_end_are_refused() {
+    let refused = Err(DecodeError::TrailingBytes);
+    let image = [1; 60];
+    for new in (0..60).step_by(3) {
+        let patch = model(&image, &image[..new], &quick(16384)).unwrap();
+        for behind in [
+            &b"\n"[..],
+            b"\0",
+            b"\xFF",
+            b"\0\0\0\0",
+            b"\xAA\xAA",
+            &[7; 9],
+        ] {
+            let longer = [&patch.payload[..], behind].concat();
+            let read = decode(&longer, &image, new as u32, 16384);
+            let other = read.as_ref().is_ok_and(|made| made != &image[..new]);
+            // A zero changes no bit, and more than four bytes are never read.
+            let told = behind.len() > 4 || behind[0] == 0;
+            assert!(read == refused || other && !told, "{new} {behind:?}");
+        }
+    }
 }
 
 #[test]

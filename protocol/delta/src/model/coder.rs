@@ -6,7 +6,7 @@
 //! apart.
 //!
 //! Bytes past the end of the patch read as zeros, at most [`VIRTUAL`] of them: the encoder leaves
-//! trailing zeros out.
+//! trailing zeros out. A last byte that could be left out, too, is an error: whatever was appended to a patch is.
 
 use super::old::Old;
 use crate::DecodeError;
@@ -137,12 +137,21 @@ impl PatchReader {
         Ok(self.buffer.get(index).copied().unwrap_or(0))
     }
 
-    /// Whether the patch ends where the image does.
+    /// Whether the patch ends where the image does: all of it was read, and the same image would not come of it
+    /// without its last byte.
     ///
     /// # Errors
-    /// [`DecodeError::TrailingBytes`] if bytes of the patch have not been read.
+    /// [`DecodeError::TrailingBytes`] if not.
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
-        if self.next < self.len {
+        let Some(zeros) = self.next.checked_sub(self.len) else {
+            return Err(DecodeError::TrailingBytes);
+        };
+        // Above four zeros the last byte of the patch is shifted out, and was needed.
+        if !self.started || zeros >= VIRTUAL {
+            return Ok(());
+        }
+        let mask = u32::MAX.checked_shl(8 * (zeros + 1)).unwrap_or(0);
+        if self.code & mask >= self.interval.low {
             return Err(DecodeError::TrailingBytes);
         }
         Ok(())
@@ -301,7 +310,27 @@ mod tests {
             for (p, bit) in &bits {
                 prop_assert_eq!(reader.bit(&mut old, *p, false), Ok(*bit));
             }
-            prop_assert_eq!(reader.finish(), if bits.is_empty() { reader.finish() } else { Ok(()) });
+            prop_assert_eq!(reader.finish(), Ok(()));
+        }
+
+        /// The bits are all there, and behind them stands what the coder does not need.
+        #[test]
+        fn what_was_appended_is_refused(
+            bits in proptest::collection::vec((1_u32..=65535, any::<bool>()), 1..40),
+            behind in proptest::collection::vec(any::<u8>(), 1..8),
+        ) {
+            let mut io = SliceIo { patch: &[], base: &[], new: &[] };
+            let mut old = Old::new(&mut io, 0, false);
+            let mut writer = PatchWriter::new(&[], Vec::new());
+            for (p, bit) in &bits {
+                writer.bit(&mut old, *p, *bit).unwrap();
+            }
+            let patch = [writer.finish(), behind].concat();
+            let mut io = SliceIo { patch: &patch, base: &[], new: &[] };
+            let mut old = Old::new(&mut io, 0, false);
+            let mut reader = PatchReader::new(0, patch.len() as u32);
+            let read = bits.iter().all(|(p, bit)| reader.bit(&mut old, *p, false) == Ok(*bit));
+            prop_assert!(!read || reader.finish() == Err(DecodeError::TrailingBytes));
         }
     }
 }
