@@ -482,6 +482,50 @@ fn the_golden_patch_of_fields_decodes_bit_for_bit() {
     assert_eq!(back, Ok(new));
 }
 
+/// A pair with many misses, literals and moved numbers, so that most contexts of the larger layouts are used.
+fn worn_pair() -> (Vec<u8>, Vec<u8>) {
+    let old = image(11, 4096);
+    let edits = [
+        Edit::Insert(400, image(99, 80)),
+        Edit::Remove(900, 64),
+        Edit::Move(1200, 2900, 200),
+    ];
+    let mut new = edited(old.clone(), &edits);
+    for (number, byte) in new.iter_mut().enumerate().step_by(60) {
+        *byte = byte.wrapping_add(if number % 120 == 0 { 8 } else { number as u8 });
+    }
+    (old, new)
+}
+
+/// The larger layouts have more contexts and longer rings: frozen bytes for each, decoded in just the RAM that they
+/// are made for.
+#[test]
+fn golden_patches_of_larger_layouts_decode_bit_for_bit() {
+    macro_rules! frozen {
+        ($name:literal) => {
+            [
+                &include_bytes!(concat!("golden/", $name, "-64k.patch"))[..],
+                &include_bytes!(concat!("golden/", $name, "-256k.patch"))[..],
+            ]
+        };
+    }
+    let worn = worn_pair();
+    let fields = (allotted(false, false), allotted(true, true));
+    for (isa, patches, (old, new)) in [
+        (Isa::Thumb, frozen!("thumb"), &worn),
+        (Isa::WordsLe, frozen!("words-le"), &worn),
+        (Isa::Sparc, frozen!("sparc"), &worn),
+        (Isa::Riscv32, frozen!("fields"), &fields),
+    ] {
+        for (patch, ram) in patches.into_iter().zip([64 << 10, 256 << 10]) {
+            assert_eq!(patch[0], 0x10 | isa as u8);
+            assert_eq!(model_ram(patch), Ok(ram));
+            let back = decode(patch, old, new.len() as u32, ram as usize);
+            assert_eq!(back.as_ref(), Ok(new), "{isa:?} {ram}");
+        }
+    }
+}
+
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -27,7 +27,8 @@ mod model;
 
 pub use bsdiff_zstd::bsdiff_zstd;
 pub use model::{
-    LinkerHints, ModelOptions, Progress, Trace, model, model_isa, model_watched, trace,
+    LinkerHints, ModelOptions, Progress, Trace, Work, model, model_isa, model_watched, model_work,
+    trace,
 };
 
 use crate::{DecodeError, Decoder, IoError, Lengths, SliceIo};

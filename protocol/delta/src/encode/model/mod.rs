@@ -12,6 +12,7 @@
 //! | `run` | the model, run over an alignment: written or measured |
 //! | `search` | whatever comes out smallest |
 //! | `trace` | where the bits of a patch went |
+//! | `work` | how many decisions a patch takes, hostile ones too |
 
 mod align;
 mod chains;
@@ -24,8 +25,10 @@ mod search;
 mod trace;
 mod units;
 mod votes;
+mod work;
 
 pub use trace::{Trace, model_isa, trace};
+pub use work::{Work, model_work};
 
 use super::{EncodeError, Encoded, apply, lengths_of};
 use crate::model::header::code_of;

@@ -75,7 +75,11 @@ pub fn trace(old: &[u8], new: &[u8], payload: &[u8]) -> Result<Trace, DecodeErro
         new: &[],
     };
     let mut reading = Old::new(&mut io, lengths.base, isa.big_endian());
-    let mut ram = vec![0; size];
+    let mut ram = Vec::new();
+    // The patch says how much: memory that is not there is no reason to abort.
+    ram.try_reserve_exact(size)
+        .map_err(|_| DecodeError::RamTooSmall)?;
+    ram.resize(size, 0);
     let mut meter = Metering {
         reader: PatchReader::new(FRONT, lengths.patch),
         part: Part::Header,
