@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lightday_delta::encode::Progress;
+use lightday_station::codec::Heard;
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -90,12 +90,24 @@ fn bar_style() -> indicatif::ProgressStyle {
 }
 
 /// A spinner that becomes a progress bar with the first report of what moves it; draws nothing where standard error
-/// is no terminal.
-pub fn encoding() -> (indicatif::ProgressBar, impl Fn(Progress) + Sync) {
+/// is no terminal. A codec that is left out is told in a note of its own.
+pub fn encoding() -> (indicatif::ProgressBar, impl Fn(Heard) + Sync) {
     let spinner = spinner("trying codecs");
     let moved = spinner.clone();
     let style = bar_style();
-    (spinner, move |progress: Progress| {
+    (spinner, move |heard: Heard| {
+        let progress = match heard {
+            Heard::Progress(progress) => progress,
+            Heard::LeftOut(error) => {
+                return moved.suspend(|| {
+                    message(format_args!(
+                        "note: a codec is left out: {error}\n  hint: {}",
+                        error.hint()
+                    ));
+                });
+            }
+            _ => return,
+        };
         if moved.length().is_none() {
             moved.set_message("trying alignments");
             moved.set_style(style.clone());

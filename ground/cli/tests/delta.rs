@@ -163,6 +163,16 @@ fn a_heap_brings_a_codec_and_ram_decides() {
         ["bsdiff-zstd", "model", "store"]
     );
     assert_eq!(tried("--heap --ram 16KiB"), ["model", "store"]);
+    // The most that `make` takes is what `inspect` and `apply` take unasked.
+    bench.ok(&format!(
+        "make old.bin new.bin large.ldp {HINTS} --ram 256MiB"
+    ));
+    bench.ok("inspect large.ldp --old old.bin");
+    bench.fails(
+        "inspect large.ldp --old old.bin --ram 255MiB",
+        5,
+        &["large.ldp", "field `ram`", "--ram"],
+    );
     bench.ok("make old.bin new.bin a.ldp --ram 1MiB");
     bench.fails(
         "apply old.bin a.ldp out.bin --ram 64KiB",
@@ -231,6 +241,7 @@ fn damaged_patches_leave_nothing_behind() {
         damaged.push((flipped, if at == 12 { 5 } else { 3 }));
     }
     damaged.push(([&good[..], &[0; 100]].concat(), 3));
+    damaged.push(([&good[..], b"\n"].concat(), 3));
     for (bytes, code) in damaged {
         bench.write("bad.ldp", &bytes);
         let line = "apply old.bin bad.ldp out.bin --ram 1MiB";
@@ -285,6 +296,8 @@ fn bad_command_lines_write_nothing() {
     bench.fails("explain old.bin dir", 3, &["dir"]);
     for (option, needle) in [
         ("--ram 4KiB", "8KiB"),
+        ("--ram 1024MiB", "256MiB"),
+        ("--ram 1GiB", "256MiB"),
         ("--ram lots", "256KiB"),
         ("--isa vax", "thumb"),
         ("--old-base here", "0x08000000"),
@@ -320,6 +333,22 @@ fn bad_command_lines_write_nothing() {
     assert_eq!(bench.read("a.ldp"), taken);
     bench.ok("make new.bin old.bin a.ldp --replace");
     assert_ne!(bench.read("a.ldp"), taken);
+}
+
+/// Of images that share nothing a model's payload may be smaller by less than its head is longer.
+#[test]
+fn the_smallest_file_is_written() {
+    let bench = Bench::new("delta-least");
+    let bytes = bench.read("old.bin");
+    for len in 0..24 {
+        bench.write("tiny.bin", &bytes[5000..5000 + len]);
+        let made = bench.ok("make old.bin tiny.bin a.ldp --replace --json --effort 1");
+        let made = made.json();
+        let tried = made["tried"].as_array().unwrap().iter();
+        let least = tried.map(|t| t["file_bytes"].as_u64().unwrap()).min();
+        assert_eq!(made["bytes"].as_u64(), least, "{len}");
+        assert_eq!(bench.read("a.ldp").len() as u64, least.unwrap());
+    }
 }
 
 #[test]

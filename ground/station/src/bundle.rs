@@ -156,8 +156,9 @@ fn place(
     Ok((SlotChoice::Only(slot), addresses.of(slot)))
 }
 
-/// Builds an unsigned bundle: chooses the smallest payload, proves that it decodes, writes the manifest. `watch`
-/// hears how far that has come.
+/// Builds an unsigned bundle: tries all codecs, proves what they make, and takes the one with which the fewest bytes
+/// go up, envelope and payload together; of equals, the one with the smaller payload. `watch` hears how far that has
+/// come, and which codec failed.
 ///
 /// # Errors
 /// [`BuildError`] names the field; [`BuildError::hint`] the remedy.
@@ -190,8 +191,47 @@ pub fn build(
     let base = base.filter(|_| !options.full);
     let bytes = base.map(|base| base.bytes.as_slice());
     let hints = Hints::on(profile, base, image);
-    let encoded = codec::smallest(bytes, &image.bytes, &profile.decoder, &hints, watch)
+    let all = codec::candidates(bytes, &image.bytes, &profile.decoder, &hints, watch)
         .map_err(BuildError::Codec)?;
+    let bundles = all.into_iter().map(|encoded| {
+        let place = (slot, load_address);
+        assemble(base, image, profile, options, (trial, place, encoded))
+    });
+    let bundle = smallest(bundles)?;
+    let size = bundle.object_bytes().len() as u64;
+    let staging = profile.memory.staging_size;
+    if size > u64::from(staging) {
+        return Err(BuildError::StagingTooSmall { size, staging });
+    }
+    Ok(bundle)
+}
+
+/// The bundle of which the fewest bytes go up; the first error, if there is none.
+fn smallest(
+    bundles: impl Iterator<Item = Result<Bundle, BuildError>>,
+) -> Result<Bundle, BuildError> {
+    let mut best: Result<Bundle, BuildError> = Err(BuildError::Codec(CodecError::NoCodec));
+    for (number, bundle) in bundles.enumerate() {
+        let better = match (&best, &bundle) {
+            (Ok(best), Ok(bundle)) => bundle.object_bytes().len() < best.object_bytes().len(),
+            (Err(_), Ok(_)) => true,
+            (_, Err(_)) => number == 0,
+        };
+        if better {
+            best = bundle;
+        }
+    }
+    best
+}
+
+/// The bundle with one payload.
+fn assemble(
+    base: Option<&Image>,
+    image: &Image,
+    profile: &Profile,
+    options: &BuildOptions,
+    (trial, (slot, load_address), encoded): (TrialPolicy, (SlotChoice, u64), codec::Encoded),
+) -> Result<Bundle, BuildError> {
     // A payload that does not read its base must not make the vehicle look for one.
     let base: Option<Base> = base
         .filter(|_| encoded.needs_base)
@@ -224,17 +264,11 @@ pub fn build(
     };
     let signed = Signed::new(context, manifest).ok_or(BuildError::TooLong)?;
     check_envelope(&signed)?;
-    let bundle = Bundle {
+    Ok(Bundle {
         signed,
         text: options.text.clone(),
         payload: encoded.payload,
-    };
-    let size = bundle.object_bytes().len() as u64;
-    let staging = profile.memory.staging_size;
-    if size > u64::from(staging) {
-        return Err(BuildError::StagingTooSmall { size, staging });
-    }
-    Ok(bundle)
+    })
 }
 
 impl Bundle {

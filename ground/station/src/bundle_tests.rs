@@ -63,6 +63,43 @@ fn a_delta_names_its_base_and_brings_the_image() {
     assert!(bundle.object_bytes().ends_with(bundle.payload()));
 }
 
+/// A delta that saves fewer bytes than its base takes in the manifest is not worth its while.
+#[test]
+fn what_goes_up_is_smallest_not_the_payload() {
+    let noise = |seed: u32, len: usize| -> Vec<u8> {
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    };
+    let old = noise(1, 400);
+    let mut profile = profile();
+    profile.decoder.codecs = vec![CodecId::Store, CodecId::Model];
+    let mut crossed = 0;
+    for len in 8..60 {
+        let mut new = old[100..100 + len].to_vec();
+        new[..len / 2].copy_from_slice(&noise(2, len / 2));
+        let (old, new) = (image(&old), image(&new));
+        let hints = Hints::on(&profile, Some(&old), &new);
+        let decoder = &profile.decoder;
+        let all = codec::candidates(Some(&old.bytes), &new.bytes, decoder, &hints, &|_| ());
+        let first = all.unwrap()[0].codec;
+        let built = build(Some(&old), &new, &profile, &options(), &|_| ()).unwrap();
+        let sizes = [CodecId::Store, CodecId::Model].map(|codec| {
+            let mut profile = profile.clone();
+            profile.decoder.codecs = vec![codec];
+            let built = build(Some(&old), &new, &profile, &options(), &|_| ());
+            built.unwrap().object_bytes().len()
+        });
+        let least = sizes.into_iter().min();
+        assert_eq!(Some(built.object_bytes().len()), least, "{len}");
+        crossed += usize::from(first != built.manifest().payload.codec);
+    }
+    assert!(crossed > 0);
+}
+
 #[test]
 fn full_needs_no_base_and_neither_does_store() {
     let (old, new) = pair();

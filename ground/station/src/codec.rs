@@ -1,4 +1,6 @@
-//! The registry of encoders: every codec that the vehicle decodes is tried, the smallest payload wins.
+//! The registry of encoders: every codec that the vehicle decodes is tried; whoever knows what stands around the
+//! payload takes the one with which the whole is smallest. A codec that fails is left out, and whoever watches
+//! hears of it: one encoder's failure never costs the image.
 //!
 //! Never trusts an encoder: each payload is decoded by the very decoder that flies, in the RAM that
 //! its manifest will state, and compared with the image.
@@ -158,10 +160,10 @@ impl CodecError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NoCodec => "list \"store\" in `decoder.codecs` of mission.toml",
-            Self::Encoder(..) => "free memory, or take the codec out of `decoder.codecs`",
+            Self::Encoder(..) => "free memory, or go without this codec",
             Self::Refused(..) | Self::Mismatch(_) => {
                 "a bug of Lightday: keep both images and report it; \
-                 without this codec in `decoder.codecs` the build goes through"
+                 the other codecs are not touched by it"
             }
         }
     }
@@ -219,7 +221,8 @@ fn model(
     options.likely_base = hints.likely_address;
     options.effort = hints.effort;
     options.linker = hints.linker.clone();
-    let payload = match encode::model_watched(old, new, &options, watch) {
+    let progress = |progress| watch(Heard::Progress(progress));
+    let payload = match encode::model_watched(old, new, &options, &progress) {
         Ok(patch) => patch.payload,
         // Neither tables nor map fit the RAM.
         Err(
@@ -282,13 +285,25 @@ pub fn decode(
     }
 }
 
-/// Hears how far the one codec that takes long has come.
-pub type Watch<'a> = &'a (dyn Fn(encode::Progress) + Sync);
+/// What whoever waits for payloads is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Heard {
+    /// How far the one codec that takes long has come.
+    Progress(encode::Progress),
+    /// A codec failed, or made what its decoder does not take: it is left out.
+    LeftOut(CodecError),
+}
 
-/// Every payload that the vehicle can decode, smallest first; of equals, the simpler codec.
+/// Hears how far it is, and which codec is left out.
+pub type Watch<'a> = &'a (dyn Fn(Heard) + Sync);
+
+/// Every payload that the vehicle can decode, smallest first; of equals, the simpler codec. What stands around a
+/// payload is not counted: in a patch file that is 5 B for store and 10 to 14 B for the others, in a manifest some
+/// bytes more for a codec with a base. So the first need not be the smallest in the end.
 ///
 /// # Errors
-/// [`CodecError`].
+/// [`CodecError`], if a codec failed and no other made a payload.
 pub fn candidates(
     base: Option<&[u8]>,
     new: &[u8],
@@ -296,26 +311,49 @@ pub fn candidates(
     hints: &Hints,
     watch: Watch<'_>,
 ) -> Result<Vec<Encoded>, CodecError> {
-    let mut all = Vec::new();
     let new_len = u32::try_from(new.len()).unwrap_or(u32::MAX);
-    for codec in &decoder.codecs {
-        let Some(encoded) = encode_with(*codec, base, new, decoder.ram, hints, watch)? else {
-            continue;
+    let proven = |codec| {
+        let Some(encoded) = encode_with(codec, base, new, decoder.ram, hints, watch)? else {
+            return Ok(None);
         };
         let base = base.filter(|_| encoded.needs_base).unwrap_or_default();
-        if decode(*codec, encoded.ram, base, &encoded.payload, new_len)? != new {
-            return Err(CodecError::Mismatch(*codec));
+        if decode(codec, encoded.ram, base, &encoded.payload, new_len)? != new {
+            return Err(CodecError::Mismatch(codec));
         }
-        all.push(encoded);
-    }
-    all.sort_by_key(|e| (e.payload.len(), e.codec));
-    Ok(all)
+        Ok(Some(encoded))
+    };
+    sorted(decoder.codecs.iter().map(|codec| proven(*codec)), watch)
 }
 
-/// The smallest payload that the vehicle can decode.
+/// The payloads that there are, smallest first.
+fn sorted(
+    tried: impl Iterator<Item = Result<Option<Encoded>, CodecError>>,
+    watch: Watch<'_>,
+) -> Result<Vec<Encoded>, CodecError> {
+    let mut all = Vec::new();
+    let mut failed = None;
+    for one in tried {
+        match one {
+            Ok(encoded) => all.extend(encoded),
+            Err(error) => {
+                watch(Heard::LeftOut(error));
+                failed = failed.or(Some(error));
+            }
+        }
+    }
+    match failed {
+        Some(error) if all.is_empty() => Err(error),
+        _ => {
+            all.sort_by_key(|e| (e.payload.len(), e.codec));
+            Ok(all)
+        }
+    }
+}
+
+/// The smallest payload that the vehicle can decode, whatever stands around it.
 ///
 /// # Errors
-/// [`CodecError`].
+/// As [`candidates`]; [`CodecError::NoCodec`].
 pub fn smallest(
     base: Option<&[u8]>,
     new: &[u8],
@@ -399,6 +437,32 @@ mod tests {
                 DecodeError::RamTooSmall
             ))
         );
+    }
+
+    #[test]
+    fn a_codec_that_fails_is_left_out_and_told() {
+        let store = Encoded {
+            codec: CodecId::Store,
+            params: Vec::new(),
+            ram: 0,
+            needs_base: false,
+            payload: vec![1, 2, 3],
+        };
+        let failures = [
+            CodecError::Encoder(CodecId::BsdiffZstd, encode::EncodeError::Compressor),
+            CodecError::Mismatch(CodecId::Model),
+        ];
+        let heard = std::sync::Mutex::new(Vec::new());
+        let watch = |event| heard.lock().unwrap().push(event);
+        let tried = failures.map(Err).into_iter();
+        let tried = tried.chain([Ok(None), Ok(Some(store.clone()))]);
+        assert_eq!(sorted(tried, &watch), Ok(vec![store]));
+        let heard = heard.into_inner().unwrap();
+        assert_eq!(heard, failures.map(Heard::LeftOut));
+        // Nothing is left: the failure is the answer.
+        let failed = sorted(failures.map(Err).into_iter(), &|_| ());
+        assert_eq!(failed, Err(failures[0]));
+        assert_eq!(sorted([Ok(None)].into_iter(), &|_| ()), Ok(vec![]));
     }
 
     #[test]

@@ -221,6 +221,22 @@ impl Patch {
         })
     }
 
+    /// Of these payloads the patch whose file is smallest, head included; of equals the first. `None` of none.
+    ///
+    /// # Errors
+    /// [`PatchError::Length`].
+    pub fn smallest(all: &[Encoded], old: &[u8], new: &[u8]) -> Result<Option<Self>, PatchError> {
+        let patches = all.iter().map(|encoded| Self::new(encoded, old, new));
+        let patches: Vec<Self> = patches.collect::<Result<_, _>>()?;
+        Ok(patches.into_iter().min_by_key(Self::file_len))
+    }
+
+    /// Length of the file in bytes.
+    #[must_use]
+    pub fn file_len(&self) -> usize {
+        self.head().len() + self.payload.len()
+    }
+
     /// Everything before the payload.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {

@@ -169,6 +169,34 @@ proptest! {
     }
 }
 
+/// A payload that is smaller by less than its head is longer makes the larger file.
+#[test]
+fn the_smallest_file_is_taken_not_the_smallest_payload() {
+    let of = |codec, bytes: usize| Encoded {
+        codec,
+        params: vec![],
+        ram: 0,
+        needs_base: codec != CodecId::Store,
+        payload: vec![7; bytes],
+    };
+    let (old, new) = (vec![1; 20], vec![2; 20]);
+    for (model, taken) in [
+        (14, CodecId::Model),
+        (15, CodecId::Model),
+        (16, CodecId::Store),
+        (19, CodecId::Store),
+        (20, CodecId::Store),
+    ] {
+        let mut all = [of(CodecId::Model, model), of(CodecId::Store, 20)];
+        all.sort_by_key(|e| (e.payload.len(), e.codec));
+        let patch = Patch::smallest(&all, &old, &new).unwrap().unwrap();
+        // Heads of 10 B and 5 B; of equals the smaller payload.
+        assert_eq!(patch.codec, taken, "{model}");
+        assert_eq!(patch.file_len(), patch.to_bytes().len());
+    }
+    assert_eq!(Patch::smallest(&[], &old, &new), Ok(None));
+}
+
 const IMAGE_LIMIT: i64 = i32::MAX as i64;
 
 /// Images that have nothing to do with each other, or that are compressed: no codec gains anything, the file is

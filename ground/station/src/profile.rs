@@ -19,6 +19,7 @@ use lightday_wire::{
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Arch, ImageOptions};
+use crate::size::ByteSize;
 
 /// A complete profile, as it stands in `mission.toml`.
 pub const EXAMPLE: &str = r#"
@@ -145,11 +146,15 @@ impl LoadAddress {
     }
 }
 
+/// Most RAM that a decoder may be given: the encoders take as much for each of two threads, and no patch gets
+/// smaller by more than about 1 MiB.
+pub const DECODER_RAM_MAX: ByteSize = ByteSize(256 << 20);
+
 /// What the vehicle can decode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderProfile {
-    /// Bytes of RAM that a decoder may take; as text also such as `"64KiB"`.
+    /// Bytes of RAM that a decoder may take, at most [`DECODER_RAM_MAX`]; as text also such as `"64KiB"`.
     #[serde(deserialize_with = "crate::size::bytes")]
     pub ram: u32,
     /// The codecs on board.
@@ -273,6 +278,11 @@ impl Profile {
             memory.security_counters >= least_counters(),
             "memory.security_counters",
             "be at least 16, which every vehicle holds",
+        )?;
+        must(
+            self.decoder.ram <= DECODER_RAM_MAX.0,
+            "decoder.ram",
+            "be at most 256MiB: no patch gets smaller by more than about 1MiB",
         )?;
         must(
             self.decoder.codecs.contains(&CodecId::Store),
@@ -430,6 +440,13 @@ mod tests {
         let mut profile = example();
         profile.decoder.codecs = vec![CodecId::BsdiffZstd];
         assert_eq!(profile.check().unwrap_err().field, "decoder.codecs");
+        let mut profile = example();
+        profile.decoder.ram = DECODER_RAM_MAX.0;
+        assert_eq!(profile.check(), Ok(()));
+        profile.decoder.ram += 1;
+        let error = profile.check().unwrap_err();
+        assert_eq!(error.field, "decoder.ram");
+        assert!(error.to_string().contains(&DECODER_RAM_MAX.to_string()));
         let mut profile = example();
         profile.link.symbol_len_max = 1001;
         assert_eq!(profile.check().unwrap_err().field, "link.symbol_len_max");

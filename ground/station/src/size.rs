@@ -15,6 +15,18 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u32);
 
+/// In the greatest unit of 1024 that it is whole in, as [`parse_size`] reads it.
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
+            if self.0 >> shift << shift == self.0 && self.0 != 0 {
+                return write!(f, "{}{unit}", self.0 >> shift);
+            }
+        }
+        write!(f, "{}", self.0)
+    }
+}
+
 /// Reads a size.
 ///
 /// # Errors
@@ -28,8 +40,10 @@ pub fn parse_size(text: &str) -> Result<ByteSize, String> {
         "" | "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
         "kB" => 1_000,
         "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
         _ => return Err(how(text)),
     };
     decimal(number.trim_end(), factor)
@@ -40,7 +54,7 @@ pub fn parse_size(text: &str) -> Result<ByteSize, String> {
 
 fn how(text: &str) -> String {
     format!(
-        "`{text}` is not a size below 4 GiB: write bytes, or a number and kB, KiB, MB or MiB, such as \"256KiB\""
+        "`{text}` is not a size below 4 GiB: write bytes, or a number and kB, KiB, MB, MiB, GB or GiB, such as \"256KiB\""
     )
 }
 
@@ -104,20 +118,34 @@ mod tests {
             ("0.5KiB", 512),
             ("4096", 4096),
             ("12kB", 12_000),
+            ("1GiB", 1 << 30),
+            ("3.5GiB", 7 << 29),
+            ("4.2GB", 4_200_000_000),
         ] {
             assert_eq!(parse_size(text), Ok(ByteSize(bytes)), "{text}");
+            assert_eq!(
+                parse_size(&ByteSize(bytes).to_string()),
+                Ok(ByteSize(bytes))
+            );
         }
+        let written = [0, 1 << 30, 256 << 20, 5 << 10, 1025].map(|n| ByteSize(n).to_string());
+        assert_eq!(written, ["0", "1GiB", "256MiB", "5KiB", "1025"]);
         for bad in [
             "",
             "KiB",
             "-1",
-            "1GiB",
+            "4GiB",
+            "4.3GB",
+            "1TiB",
             "4096MiB",
             "0.3B",
             "1e3",
             "12 apples",
         ] {
-            assert!(parse_size(bad).is_err(), "{bad}");
+            assert!(
+                parse_size(bad).unwrap_err().contains("MB, MiB, GB or GiB"),
+                "{bad}"
+            );
         }
     }
 }

@@ -483,6 +483,11 @@ mod tests {
                 "field `decoder.codecs`: must contain",
             ),
             (
+                "ram = \"64KiB\"",
+                "ram = \"257MiB\"",
+                "field `decoder.ram`: must be at most 256MiB",
+            ),
+            (
                 "slot_size = \"512KiB\"",
                 "slot_size = \"512 apples\"",
                 "field `memory.slot_size`",

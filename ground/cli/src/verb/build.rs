@@ -234,7 +234,7 @@ fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
     }
     let deltas = [CodecId::Model, CodecId::BsdiffZstd];
     text.push_str(if deltas.iter().any(|codec| decoder.codecs.contains(codec)) {
-        " store is the smallest (a codec stands aside where decoder.ram is too small for it)"
+        " with its manifest store is the smallest (a codec stands aside where decoder.ram is too small for it)"
     } else {
         " no codec that makes deltas is in decoder.codecs of mission.toml (model and bsdiff-zstd do, if they are on board)"
     });

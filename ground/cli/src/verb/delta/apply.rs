@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lightday_station::keys::to_hex;
+use lightday_station::profile::DECODER_RAM_MAX;
 use lightday_trust::digest::sha256;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub struct Args {
     /// The image to write.
     new: PathBuf,
     /// RAM that the decoder may take: bytes, or such as 16KiB. Give the vehicle's to see whether it suffices.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = parse_size)]
     ram: ByteSize,
     /// Replace a file of that name.
     #[arg(long)]

@@ -2,20 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use lightday_delta::DecodeError;
 use lightday_delta::encode::{Trace, model_isa, trace};
 use lightday_station::patch::{Patch, PatchError, hex};
-use lightday_station::profile::codec_name;
+use lightday_station::profile::{DECODER_RAM_MAX, codec_name};
 use lightday_wire::CodecId;
 use serde_json::{Value, json};
 
 use super::files::{self, Loaded, of_patch};
 use super::options::isa_name;
 use crate::error::{Error, Result};
-use crate::mission::units::ByteSize;
+use crate::mission::units::{ByteSize, parse_size};
 use crate::out::{self, Table};
-
-/// RAM that decoding may take here.
-const RAM: ByteSize = ByteSize(256 << 20);
 
 /// Show what a patch file holds.
 ///
@@ -34,6 +32,9 @@ pub struct Args {
     /// The image that it was made from.
     #[arg(long, value_name = "FILE")]
     old: Option<PathBuf>,
+    /// RAM that decoding may take here, with --old: bytes, or such as 16KiB.
+    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = parse_size)]
+    ram: ByteSize,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -44,7 +45,18 @@ struct Decoded {
     old_bytes: usize,
     new_bytes: usize,
     ram: u32,
-    trace: Option<Trace>,
+    /// Of a model's payload: where its bytes went, or why that cannot be told.
+    trace: Option<std::result::Result<Trace, DecodeError>>,
+}
+
+impl Decoded {
+    fn traced(&self) -> Option<&Trace> {
+        self.trace.as_ref()?.as_ref().ok()
+    }
+
+    fn untraced(&self) -> Option<DecodeError> {
+        self.trace.as_ref()?.as_ref().err().copied()
+    }
 }
 
 /// Runs the verb.
@@ -53,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     let decoded = match &args.old {
         Some(path) => {
             let old = files::load_base(path, &patch)?;
-            Some(decode(&patch, &old).map_err(|e| of_patch(path, &args.patch, &e))?)
+            Some(decode(&patch, &old, args.ram).map_err(|e| of_patch(path, &args.patch, &e))?)
         }
         None => None,
     };
@@ -64,12 +76,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-fn decode(patch: &Patch, old: &Loaded) -> std::result::Result<Decoded, PatchError> {
+fn decode(patch: &Patch, old: &Loaded, ram: ByteSize) -> std::result::Result<Decoded, PatchError> {
     let spinner = out::spinner("decoding");
-    let new = patch.apply(old.bytes(), RAM.0);
+    let new = patch.apply(old.bytes(), ram.0);
     let decoded = new.and_then(|new| {
         let traced = match patch.codec {
-            CodecId::Model => trace(old.bytes(), &new, &patch.payload).ok(),
+            CodecId::Model => Some(trace(old.bytes(), &new, &patch.payload)),
             _ => None,
         };
         Ok(Decoded {
@@ -108,8 +120,9 @@ fn describe(path: &Path, patch: &Patch, decoded: Option<&Decoded>) -> Result<Val
             "bytes": decoded.map(|d| d.new_bytes).or(whole),
             "growth": patch.base.map(|base| base.growth),
         },
-        "segments": decoded.and_then(|d| d.trace.as_ref()).map(|t| t.segments.len()),
-        "fields": fields(patch, decoded.and_then(|d| d.trace.as_ref())),
+        "segments": decoded.and_then(Decoded::traced).map(|t| t.segments.len()),
+        "fields": fields(patch, decoded.and_then(Decoded::traced)),
+        "fields_error": decoded.and_then(Decoded::untraced).map(|e| e.to_string()),
     }))
 }
 
@@ -140,12 +153,24 @@ fn fields(patch: &Patch, trace: Option<&Trace>) -> Value {
     Value::Array(fields)
 }
 
+/// The note that the payload's bytes cannot be told apart, though it decodes.
+fn untold(value: &Value) -> Option<String> {
+    let error = value["fields_error"].as_str()?;
+    Some(format!(
+        "note: the patch decodes, but where the payload's bytes went cannot be told: {error}\n  \
+         hint: a bug of Lightday: keep patch and image, and report it"
+    ))
+}
+
 /// Rounded to tenths of a byte.
 pub fn tenths(bytes: f64) -> f64 {
     (bytes * 10.0).round() / 10.0
 }
 
 fn show(value: &Value) -> Result<()> {
+    if let Some(note) = untold(value) {
+        out::message(note);
+    }
     let mut text = format!("{}\n", value["file"].as_str().unwrap_or_default());
     let mut line = |key: &str, value: String| text.push_str(&format!("  {key:<16} {value}\n"));
     line(
@@ -198,4 +223,38 @@ fn show(value: &Value) -> Result<()> {
         ]);
     }
     out::result(&format!("{text}\n{table}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_cannot_be_told_apart_is_said() {
+        let patch = Patch {
+            codec: CodecId::Model,
+            base: None,
+            new_digest: [1; 4],
+            payload: vec![0x12, 5 << 3, 9],
+        };
+        let decoded = |trace| Decoded {
+            old_bytes: 5,
+            new_bytes: 6,
+            ram: 16384,
+            trace: Some(trace),
+        };
+        let failed = decoded(Err(DecodeError::Malformed));
+        let value = describe(Path::new("a.ldp"), &patch, Some(&failed)).unwrap();
+        assert_eq!(value["fields_error"], "the patch is malformed");
+        assert!(untold(&value).unwrap().contains("the patch is malformed"));
+        assert!(value["segments"].is_null());
+        let good = decoded(Ok(Trace {
+            isa: lightday_delta::Isa::Thumb,
+            segments: vec![0, 3],
+            bits: [8.0; 5],
+            at: [(); 3].map(|()| vec![0.0; 6]),
+        }));
+        let value = describe(Path::new("a.ldp"), &patch, Some(&good)).unwrap();
+        assert_eq!((&value["segments"], untold(&value)), (&2.into(), None));
+    }
 }

@@ -17,7 +17,7 @@ use crate::out::{self, Table};
 /// Make a patch from an old image to a new one.
 ///
 /// Tries all codecs that decode in the RAM given, proves each by the decoder that flies, and keeps the
-/// smallest. The result is only as good for a vehicle as --ram is true.
+/// one whose file is smallest. The result is only as good for a vehicle as --ram is true.
 ///
 /// Examples:
 ///   lightday delta make app-1.0.0.bin app-1.1.0.bin app.ldp --ram 16KiB --isa thumb --old-base 0x08000000
@@ -59,18 +59,21 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let all = candidates(&old, &new, &args.options, codecs)
         .map_err(|e| Error::new(Kind::Refused, e).file(&args.new).hint(e.hint()))?;
-    let best = all.first().ok_or_else(|| {
-        Error::new(Kind::Internal, "no codec made a patch, not even store").file(&args.new)
-    })?;
-    let patch = Patch::new(best, old.bytes(), new.bytes())
-        .map_err(|e| of_patch(&args.old, &args.new, &e))?;
+    let patch = Patch::smallest(&all, old.bytes(), new.bytes())
+        .map_err(|e| of_patch(&args.old, &args.new, &e))?
+        .ok_or_else(|| {
+            Error::new(Kind::Internal, "no codec made a patch, not even store").file(&args.new)
+        })?;
     let file = patch.to_bytes();
     if !args.dry_run {
         target.write(&file)?;
     }
     let tried: Vec<Value> = all
         .iter()
-        .map(|e| json!({ "codec": codec_name(e.codec), "bytes": e.payload.len() }))
+        .map(|e| {
+            let file = Patch::new(e, old.bytes(), new.bytes()).map(|patch| patch.file_len());
+            json!({ "codec": codec_name(e.codec), "bytes": e.payload.len(), "file_bytes": file.ok() })
+        })
         .collect();
     let isa = match patch.codec {
         CodecId::Model => model_isa(&patch.payload).ok().map(isa_name),
@@ -80,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
         "file": args.patch.display().to_string(),
         "bytes": file.len(),
         "codec": codec_name(patch.codec),
-        "ram": best.ram,
+        "ram": all.iter().find(|e| e.codec == patch.codec).map(|e| e.ram),
         "isa": isa,
         "old": old.json(&args.old),
         "new": new.json(&args.new),
@@ -141,10 +144,14 @@ fn show(result: &Value) -> Result<()> {
         isa.unwrap_or_default(),
         result["ram"],
     );
-    let mut table = Table::headed(["payload by", "bytes"]);
+    let mut table = Table::headed(["codec", "payload", "file"]);
     for tried in result["tried"].as_array().into_iter().flatten() {
         let codec = tried["codec"].as_str().unwrap_or_default().to_owned();
-        table.row([codec, tried["bytes"].to_string()]);
+        table.row([
+            codec,
+            tried["bytes"].to_string(),
+            tried["file_bytes"].to_string(),
+        ]);
     }
     text.push_str(&table.to_string());
     out::result(&text)

@@ -4,6 +4,7 @@ use lightday_delta::Isa;
 use lightday_delta::encode::ModelOptions;
 use lightday_station::codec::Hints;
 use lightday_station::image::Image;
+use lightday_station::profile::DECODER_RAM_MAX;
 
 use crate::mission::units::{ByteSize, parse_size};
 
@@ -13,10 +14,11 @@ const LEAST_RAM: u32 = 8 << 10;
 /// What the encoder is told.
 #[derive(clap::Args)]
 pub struct Options {
-    /// RAM that the decoder may take: bytes, or such as 16KiB or 1MiB; at least 8KiB.
+    /// RAM that the decoder may take: bytes, or such as 16KiB or 1MiB; 8KiB to 256MiB. More than 1MiB gains nothing.
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = decoder_ram)]
     pub ram: ByteSize,
-    /// The instruction set; auto takes what the ELF files say, and looks at raw binaries.
+    /// The instruction set; auto takes what the ELF files say, and looks at raw binaries. Plain bytes
+    /// are tried as well: where they come out smaller, the patch is of no instruction set (none), whichever was given.
     #[arg(long, value_enum, default_value_t = IsaName::Auto)]
     isa: IsaName,
     /// Address of the first byte of the old image; by default what its ELF file says, or that of the new one.
@@ -106,6 +108,12 @@ fn decoder_ram(text: &str) -> Result<ByteSize, String> {
             size.0
         ));
     }
+    if size > DECODER_RAM_MAX {
+        return Err(format!(
+            "{} B of RAM: {DECODER_RAM_MAX} are the most, and more than 1MiB gains nothing",
+            size.0
+        ));
+    }
     Ok(size)
 }
 
@@ -154,11 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn the_decoder_has_at_least_8_kib() {
+    fn the_decoder_has_8_kib_to_256_mib() {
         assert_eq!(decoder_ram("8KiB"), Ok(ByteSize(8192)));
         assert_eq!(decoder_ram("65536"), Ok(ByteSize(65536)));
         assert!(decoder_ram("8191").unwrap_err().contains("8KiB"));
         assert!(decoder_ram("64k").unwrap_err().contains("256KiB"));
+        assert_eq!(decoder_ram("256MiB"), Ok(DECODER_RAM_MAX));
+        for much in ["257MiB", "1GiB", "1024MiB"] {
+            assert!(decoder_ram(much).unwrap_err().contains("256MiB"), "{much}");
+        }
     }
 
     #[test]
