@@ -1,7 +1,7 @@
 //! Verdicts in the words of PUS service 1, request verification (ECSS-E-ST-70-41C, 6.1).
 //!
 //! The report carries of each kind the stage that the latest object came to, not the report of each stage that it
-//! passed. Failure of start ([1,4]) and progress ([1,5], [1,6]) have no code in it.
+//! passed. Failure of start (`[1,4]`) and progress (`[1,5]`, `[1,6]`) have no code in it.
 //!
 //! ```
 //! use lightday_station::stages::service_1;
