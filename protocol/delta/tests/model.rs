@@ -512,7 +512,6 @@ fn golden_patches_of_larger_layouts_decode_bit_for_bit() {
     let worn = worn_pair();
     let fields = (allotted(false, false), allotted(true, true));
     for (isa, patches, (old, new)) in [
-        (Isa::Thumb, frozen!("thumb"), &worn),
         (Isa::WordsLe, frozen!("words-le"), &worn),
         (Isa::Sparc, frozen!("sparc"), &worn),
         (Isa::Riscv32, frozen!("fields"), &fields),
