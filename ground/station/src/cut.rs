@@ -15,6 +15,8 @@ use crate::profile::Profile;
 const SMALL_SYMBOLS: u16 = 64;
 /// Program granule of an object that is never in flash as symbols.
 const SMALL_GRANULE: u16 = 2;
+/// Another length than the formula's is taken where its share of what is sent would be less than this of the best.
+const WORTH_IT: f64 = 0.992;
 /// Bytes before each symbol in the staging log.
 const CELL_HEADER: u64 = 8;
 
@@ -47,11 +49,34 @@ pub fn cut(
             });
         }
     };
-    let object = UplinkObject::fit(kind, number, bytes, symbol_len, granule)?;
+    let fitted = UplinkObject::fit(kind, number, bytes, symbol_len, granule)?;
+    let object = better(fitted, bytes, (least, longest, granule), link)?;
     if kind == ObjectKind::Bundle {
         fits_staging(&object, profile)?;
     }
     Ok(object)
+}
+
+/// The object in symbols of the best length that there is, where that is worth it: the formula knows nothing of padding.
+fn better(
+    object: UplinkObject,
+    bytes: &[u8],
+    (least, longest, granule): (usize, u16, u16),
+    link: &LinkModel,
+) -> Result<UplinkObject, ObjectError> {
+    let of = |symbol_len: u16| {
+        let k = bytes.len().div_ceil(usize::from(symbol_len.max(1)));
+        link.whole(symbol_len) / (k as f64 * link.frame_len(symbol_len) as f64)
+    };
+    let lens = (granule..=longest).step_by(usize::from(granule.max(1)));
+    let lens = lens.filter(|len| usize::from(*len) >= least);
+    let best = lens.fold(object.symbol_len(), |best, len| {
+        if of(len) > of(best) { len } else { best }
+    });
+    match of(object.symbol_len()) < WORTH_IT * of(best) {
+        true => UplinkObject::new(object.kind(), object.number(), bytes, best),
+        false => Ok(object),
+    }
 }
 
 /// Whether symbol log and solved block find room: the log's first erase block names the object.

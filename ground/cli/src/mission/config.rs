@@ -449,11 +449,7 @@ mod tests {
             ),
             ("format = 1", "format = ", "mission.toml:"),
             ("id = 1", "id = -1", "field `vehicle.id`"),
-            (
-                "component = 0",
-                "component = 256",
-                "write a whole number from 0 to 255",
-            ),
+            ("component = 0", "component = 256", "from 0 to 255"),
             (
                 "load_address = 0x20000000",
                 "load_address = \"high\"",

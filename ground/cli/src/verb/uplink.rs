@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
+use lightday_station::plan::Plan;
 use lightday_station::tracker::{Alarm, Proven};
 use lightday_trust::FrameKey;
 use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage};
@@ -126,10 +127,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             names: [&path, &schedule],
             files: &files,
         };
-        // Of a part of the plan nothing is promised.
-        let is_whole = frames.len() == planned.frames.len();
-        let certificate = is_whole.then(|| plan::certificate(&planned));
-        let certificate = json!(certificate);
+        let certificate = certificate(&planned, frames.len());
         remember(
             &mut ledger,
             (&mission, global),
@@ -148,6 +146,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         }));
     }
     tell(&written.runs, &path, &schedule, args.dry_run)
+}
+
+/// The certificate of a plan of which so many frames go up: of a part of it nothing is promised.
+fn certificate(planned: &Plan, frames: usize) -> Value {
+    json!((frames == planned.frames.len()).then(|| plan::certificate(planned)))
 }
 
 /// What the ledger's decision, and machines, are told of a run.
