@@ -18,6 +18,7 @@ mod error;
 mod ledger;
 mod mission;
 mod out;
+mod svg;
 mod time;
 mod verb;
 

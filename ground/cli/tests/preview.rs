@@ -9,12 +9,7 @@ use common::{Mission, START};
 /// A mission with a twin that was launched with `old.bin` in golden and slot A.
 fn with_twin(name: &str) -> Mission {
     let mission = Mission::with_bundle(name);
-    let mut text = fs::read_to_string(mission.path("mission.toml")).unwrap();
-    text.push_str(
-        "[twin]\nlaunched = \"2026-11-01T00:00:00Z\"\ngolden = \"old.bin\"\ngolden_version = \"0.9.0\"\n\
-         first = \"old.bin\"\nfirst_version = \"1.0.0\"\n",
-    );
-    fs::write(mission.path("mission.toml"), text).unwrap();
+    mission.states_twin();
     mission.any_evidence();
     fs::write(mission.path("evidence/1.json"), "x").unwrap();
     mission

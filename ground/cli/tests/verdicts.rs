@@ -119,12 +119,7 @@ fn answer(mission: &Mission, command: u32, digest: Digest) -> Vec<u8> {
 /// A mission that knows both images, whose vehicle reported the new one in slot B.
 fn asked(name: &str, what: &str) -> Mission {
     let mission = Mission::with_bundle(name);
-    let mut text = fs::read_to_string(mission.path("mission.toml")).unwrap();
-    text.push_str(
-        "[twin]\nlaunched = \"2026-11-01T00:00:00Z\"\ngolden = \"old.bin\"\ngolden_version = \"0.9.0\"\n\
-         first = \"old.bin\"\nfirst_version = \"1.0.0\"\n",
-    );
-    fs::write(mission.path("mission.toml"), text).unwrap();
+    mission.states_twin();
     let Digest(image) = sha256(&fs::read(mission.path("new.bin")).unwrap());
     let shown = report(&mission, 7, |r| {
         r.slots[1].state = SlotState::Verified;

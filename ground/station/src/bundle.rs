@@ -210,18 +210,14 @@ pub fn build(
 fn smallest(
     bundles: impl Iterator<Item = Result<Bundle, BuildError>>,
 ) -> Result<Bundle, BuildError> {
-    let mut best: Result<Bundle, BuildError> = Err(BuildError::Codec(CodecError::NoCodec));
-    for (number, bundle) in bundles.enumerate() {
-        let better = match (&best, &bundle) {
-            (Ok(best), Ok(bundle)) => bundle.object_bytes().len() < best.object_bytes().len(),
-            (Err(_), Ok(_)) => true,
-            (_, Err(_)) => number == 0,
+    let better =
+        |best: &Result<Bundle, BuildError>, next: &Result<Bundle, BuildError>| match (best, next) {
+            (Ok(best), Ok(next)) => next.object_bytes().len() < best.object_bytes().len(),
+            (best, next) => best.is_err() && next.is_ok(),
         };
-        if better {
-            best = bundle;
-        }
-    }
-    best
+    bundles
+        .reduce(|best, next| if better(&best, &next) { next } else { best })
+        .unwrap_or(Err(BuildError::Codec(CodecError::NoCodec)))
 }
 
 /// The bundle with one payload.

@@ -250,6 +250,10 @@ fn what_cannot_fly_is_not_built() {
         change(&mut profile, &mut options);
         build(None, &new, &profile, &options, &|_| ()).unwrap_err()
     };
+    assert_eq!(
+        fails(|p, _| (p.decoder.ram, p.decoder.codecs) = (16, vec![CodecId::Model])),
+        BuildError::Codec(CodecError::NoCodec)
+    );
     assert!(matches!(
         fails(|p, _| p.memory.slot_size = 100),
         BuildError::ImageTooLarge { .. }

@@ -350,21 +350,6 @@ fn sorted(
     }
 }
 
-/// The smallest payload that the vehicle can decode, whatever stands around it.
-///
-/// # Errors
-/// As [`candidates`]; [`CodecError::NoCodec`].
-pub fn smallest(
-    base: Option<&[u8]>,
-    new: &[u8],
-    decoder: &DecoderProfile,
-    hints: &Hints,
-    watch: Watch<'_>,
-) -> Result<Encoded, CodecError> {
-    let mut all = candidates(base, new, decoder, hints, watch)?.into_iter();
-    all.next().ok_or(CodecError::NoCodec)
-}
-
 #[cfg(test)]
 #[path = "codec_tests.rs"]
 mod tests;

@@ -15,13 +15,11 @@ use crate::profile::Profile;
 const SMALL_SYMBOLS: u16 = 64;
 /// Program granule of an object that is never in flash as symbols.
 const SMALL_GRANULE: u16 = 2;
-/// Another length than the formula's is taken where its share of what is sent would be less than this of the best.
-const WORTH_IT: f64 = 0.992;
 /// Bytes before each symbol in the staging log.
 const CELL_HEADER: u64 = 8;
 
-/// Cuts the bytes of an object into symbols of the length that wastes least on this link, longer where the vehicle
-/// takes no more symbols than that, and equal, so that little is padded.
+/// Cuts the bytes of an object into symbols of the length with which most of what is sent brings the object to its end,
+/// of all lengths that flash and vehicle take.
 ///
 /// # Errors
 /// [`ObjectError`]: also where a bundle's symbol log and block do not fit the staging area.
@@ -38,45 +36,22 @@ pub fn cut(
         _ => (SMALL_GRANULE, memory.symbols.min(SMALL_SYMBOLS)),
     };
     let longest = profile.link.symbol_len_max;
-    let least = bytes.len().div_ceil(usize::from(most.max(1)));
-    let least = least.next_multiple_of(usize::from(granule.max(1)));
-    let symbol_len = match u16::try_from(least) {
-        Ok(least) if least <= longest => link.symbol_len(granule, longest).max(least),
-        _ => {
-            return Err(ObjectError::TooManySymbols {
-                k: bytes.len().div_ceil(usize::from(longest.max(1))) as u64,
-                max: most,
-            });
-        }
+    let symbols = |symbol_len: u16| bytes.len().div_ceil(usize::from(symbol_len));
+    let lens = (granule..=longest).step_by(usize::from(granule));
+    let lens = lens.filter(|len| symbols(*len) <= usize::from(most));
+    // Over bytes of the object, which are the same for all.
+    let share = |len: u16| link.whole(len) / (symbols(len) as u64 * link.frame_len(len)) as f64;
+    let Some(best) = lens.max_by(|a, b| share(*a).total_cmp(&share(*b))) else {
+        return Err(ObjectError::TooManySymbols {
+            k: symbols(longest.max(1)) as u64,
+            max: most,
+        });
     };
-    let fitted = UplinkObject::fit(kind, number, bytes, symbol_len, granule)?;
-    let object = better(fitted, bytes, (least, longest, granule), link)?;
+    let object = UplinkObject::new(kind, number, bytes, best)?;
     if kind == ObjectKind::Bundle {
         fits_staging(&object, profile)?;
     }
     Ok(object)
-}
-
-/// The object in symbols of the best length that there is, where that is worth it: the formula knows nothing of padding.
-fn better(
-    object: UplinkObject,
-    bytes: &[u8],
-    (least, longest, granule): (usize, u16, u16),
-    link: &LinkModel,
-) -> Result<UplinkObject, ObjectError> {
-    let of = |symbol_len: u16| {
-        let k = bytes.len().div_ceil(usize::from(symbol_len.max(1)));
-        link.whole(symbol_len) / (k as f64 * link.frame_len(symbol_len) as f64)
-    };
-    let lens = (granule..=longest).step_by(usize::from(granule.max(1)));
-    let lens = lens.filter(|len| usize::from(*len) >= least);
-    let best = lens.fold(object.symbol_len(), |best, len| {
-        if of(len) > of(best) { len } else { best }
-    });
-    match of(object.symbol_len()) < WORTH_IT * of(best) {
-        true => UplinkObject::new(object.kind(), object.number(), bytes, best),
-        false => Ok(object),
-    }
 }
 
 /// Whether symbol log and solved block find room: the log's first erase block names the object.
@@ -177,6 +152,39 @@ mod tests {
         let mut profile = profile();
         profile.memory.staging_size = 0;
         assert!(object(ObjectKind::Command, 448, &profile, &raw(0.0)).is_ok());
+    }
+
+    #[test]
+    fn the_best_symbol_length_is_that_of_the_research() {
+        // Of an endless object, header 20 B: L = -H/2 + sqrt(H^2/4 + H/a) with a = -8 ln(1 - BER).
+        let mut profile = profile();
+        profile.memory.program_granule = 2;
+        profile.memory.staging_size = u32::MAX;
+        for (ber, best) in [
+            (1e-5, 490),
+            (3e-5, 278),
+            (1e-4, 148),
+            (1e-6, 1000),
+            (0.0, 1000),
+        ] {
+            let mut link = raw(ber);
+            link.encapsulation = 4;
+            let len = object(ObjectKind::Bundle, 8_000_000, &profile, &link)
+                .unwrap()
+                .symbol_len();
+            assert!(len.abs_diff(best) <= best / 100, "{ber}: {len}");
+        }
+        // Of what flash takes, and vehicle: a multiple of the granule, at most so long, and never none.
+        profile.memory.program_granule = 16;
+        profile.link.symbol_len_max = 250;
+        let len = |ber, profile: &Profile| {
+            object(ObjectKind::Bundle, 80_000, profile, &raw(ber))
+                .unwrap()
+                .symbol_len()
+        };
+        assert_eq!(len(0.0, &profile), 240);
+        profile.memory.program_granule = 4;
+        assert_eq!(len(0.3, &profile), 4);
     }
 
     proptest! {

@@ -61,7 +61,7 @@ impl Course {
 
 /// What a trial is held against.
 #[derive(Clone, Copy, Debug)]
-pub struct Way<'a> {
+pub struct Reckoning<'a> {
     /// A Confirm, as it will go up.
     pub confirm: &'a UplinkObject,
     /// The link.
@@ -70,7 +70,7 @@ pub struct Way<'a> {
     pub light: &'a LightTime,
 }
 
-impl Way<'_> {
+impl Reckoning<'_> {
     /// The worst course of all instants at which the trial may begin.
     #[must_use]
     pub fn worst(&self, trial: &Trial, passes: &[Pass]) -> Course {
@@ -182,11 +182,11 @@ mod tests {
         }
     }
 
-    /// What a question of the way is asked with.
-    fn on_the_way<T>(ask: impl FnOnce(&Way<'_>) -> T) -> T {
+    /// What a question is asked with.
+    fn reckon<T>(ask: impl FnOnce(&Reckoning<'_>) -> T) -> T {
         let link = model(Loss::Random { p: 0.3 });
         let light = LightTime::from(link.light_time_s);
-        ask(&Way {
+        ask(&Reckoning {
             confirm: &confirm(),
             link: &link,
             light: &light,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn ask(trial: &Trial, passes: &[Pass]) -> Course {
-        on_the_way(|way| way.worst(trial, passes))
+        reckon(|with| with.worst(trial, passes))
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_lease_that_no_antenna_can_save_is_told_from_a_gap() {
         let best = |lease_h, blocked: &[(u64, u64)]| {
-            on_the_way(|way| way.worst_without(&trial(10, 10, lease_h), blocked))
+            reckon(|with| with.worst_without(&trial(10, 10, lease_h), blocked))
         };
         assert!(best(48, &[]).is_confirmed() && !best(44, &[]).is_confirmed());
         assert_eq!(best(44, &[]).confirmed_s, Some(54 * HOUR + 608 + 12));

@@ -11,7 +11,6 @@
 //! ```
 
 use core::fmt;
-use lightday_wire::frame::MAX_SYMBOL_LEN;
 use lightday_wire::{HEADER_LEN, TagLen};
 use serde::{Deserialize, Serialize};
 
@@ -232,26 +231,6 @@ impl LinkModel {
             }
         }
     }
-
-    /// The symbol length that wastes least: L* = -H/2 + sqrt(H^2/4 + H/a) with a = -8 ln(1 - BER) and
-    /// H the overhead of a frame; the longest allowed where bits do not fail. A multiple of `granule`,
-    /// which is even.
-    #[must_use]
-    pub fn symbol_len(&self, granule: u16, longest: u16) -> u16 {
-        let granule = granule.max(2);
-        let most = usize::from(longest).min(MAX_SYMBOL_LEN);
-        let most = u16::try_from(most).unwrap_or(longest);
-        let a = -8.0 * (-self.bit_error_rate).ln_1p();
-        let best = if a > 0.0 {
-            let half = self.overhead() as f64 / 2.0;
-            (half * half + 2.0 * half / a).sqrt() - half
-        } else {
-            f64::from(most)
-        };
-        // Saturates: a tiny error rate asks for symbols of any length.
-        let best = best.clamp(0.0, f64::from(most)).round() as u16;
-        (best / granule * granule).max(granule)
-    }
 }
 
 #[cfg(test)]
@@ -269,26 +248,6 @@ pub(crate) mod tests {
             bit_error_rate: 0.0,
             lost_pass: 0.0,
         }
-    }
-
-    #[test]
-    fn the_best_symbol_length_is_that_of_the_research() {
-        // research: header 20 B: 1571 / 490 / 279 / 148 B at BER 1e-6 / 1e-5 / 3e-5 / 1e-4.
-        let mut link = model(Loss::Random { p: 0.0 });
-        link.encapsulation = 4;
-        for (ber, best) in [
-            (1e-5, 490),
-            (3e-5, 278),
-            (1e-4, 148),
-            (1e-6, 1000),
-            (0.0, 1000),
-        ] {
-            link.bit_error_rate = ber;
-            assert_eq!(link.symbol_len(2, 1000), best, "{ber}");
-        }
-        assert_eq!(link.symbol_len(16, 250), 240);
-        link.bit_error_rate = 0.3;
-        assert_eq!(link.symbol_len(4, 250), 4);
     }
 
     #[test]

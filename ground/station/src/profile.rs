@@ -146,8 +146,8 @@ impl LoadAddress {
     }
 }
 
-/// Most RAM that a decoder may be given: the encoders take as much for each of two threads, and no patch gets
-/// smaller by more than about 1 MiB.
+/// Most RAM that a decoder may be given: the encoders take as much for each of two threads, and more than
+/// about 1 MiB makes no patch smaller.
 pub const DECODER_RAM_MAX: ByteSize = ByteSize(256 << 20);
 
 /// What the vehicle can decode.
@@ -282,7 +282,7 @@ impl Profile {
         must(
             self.decoder.ram <= DECODER_RAM_MAX.0,
             "decoder.ram",
-            "be at most 256MiB: no patch gets smaller by more than about 1MiB",
+            "be at most 256MiB: more than about 1MiB makes no patch smaller",
         )?;
         must(
             self.decoder.codecs.contains(&CodecId::Store),

@@ -270,15 +270,6 @@ impl UplinkSession {
         Ok(plan)
     }
 
-    /// Exchanges the list of passes and plans anew.
-    ///
-    /// # Errors
-    /// [`PlanError`]; the old passes stay then.
-    pub fn set_passes(&mut self, passes: Vec<Pass>, now_ms: u64) -> Result<Plan, PlanError> {
-        let old = core::mem::replace(&mut self.passes, passes);
-        self.replan(now_ms).inspect_err(|_| self.passes = old)
-    }
-
     /// Gives an object up.
     pub fn cancel(&mut self, kind: ObjectKind, number: ObjectNumber) {
         for queued in &mut self.objects {

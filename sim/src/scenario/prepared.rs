@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lightday_agent::Config;
 use lightday_station::bundle::{Bundle, build};
+use lightday_station::cut::cut;
 use lightday_station::document::Draft;
 use lightday_station::image::Image;
 use lightday_station::landmarks::Landmarks;
@@ -13,7 +14,9 @@ use lightday_station::object::UplinkObject;
 use lightday_station::profile::Profile;
 use lightday_station::session::{Persistence, UplinkSession};
 use lightday_trust::{Direction, KeySet};
-use lightday_wire::{Authorization, AuthorizationContext, Digest, Epoch, ObjectNumber, SlotId};
+use lightday_wire::{
+    Authorization, AuthorizationContext, Digest, Epoch, ObjectKind, ObjectNumber, SlotId,
+};
 
 use super::{Scenario, ScenarioError, version};
 use crate::checker::Checker;
@@ -251,7 +254,6 @@ fn session(
 ) -> Result<(UplinkSession, Vec<UplinkObject>), ScenarioError> {
     let profile = &scenario.profile;
     let link = scenario.planned_link();
-    let longest = link.symbol_len(profile.granule(), profile.link.symbol_len_max);
     let passes = scenario.booked();
     let passes = passes.as_slice().iter().map(|pass| PlannedPass {
         start_s: START_UNIX_S + pass.begins.secs(),
@@ -272,12 +274,19 @@ fn session(
     };
     let mut draft = Draft::new(context, authorization).expect("authorizations are short");
     crew.sign_without(scenario.absent, &mut draft);
-    let objects = vec![
-        bundle
-            .to_object(longest, profile.granule())
-            .map_err(ScenarioError::Object)?,
-        draft.to_object(longest).map_err(ScenarioError::Object)?,
+    let parts = [
+        (ObjectKind::Bundle, bundle.number(), bundle.object_bytes()),
+        (
+            ObjectKind::Authorization,
+            context.number,
+            draft.object_bytes(),
+        ),
     ];
+    let objects = parts
+        .iter()
+        .map(|(kind, number, bytes)| cut(*kind, *number, bytes, profile, &link))
+        .collect::<Result<Vec<UplinkObject>, _>>()
+        .map_err(ScenarioError::Object)?;
     for object in &objects {
         session
             .push(object.clone(), START_UNIX_S * 1000)

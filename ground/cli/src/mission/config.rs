@@ -56,6 +56,13 @@ pub struct Outage {
     pub why: String,
 }
 
+impl Outage {
+    /// From its first second to the one behind its last.
+    pub const fn span(&self) -> (u64, u64) {
+        (self.start_s, self.end_s)
+    }
+}
+
 /// How the vehicle was launched.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

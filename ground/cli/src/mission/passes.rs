@@ -80,6 +80,20 @@ pub fn without(passes: &[Pass], outages: &[Outage], light: &LightTime) -> Vec<Pa
     left
 }
 
+/// Times in order, joined where they overlap or adjoin.
+pub fn joined(times: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut all: Vec<(u64, u64)> = times.collect();
+    all.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (start_s, end_s) in all {
+        match joined.last_mut().filter(|last| start_s <= last.1) {
+            Some(last) => last.1 = last.1.max(end_s),
+            None => joined.push((start_s, end_s)),
+        }
+    }
+    joined
+}
+
 /// What an outage leaves of a pass: a part before it, and one behind.
 fn around(pass: &Pass, outage: &Outage, light: &LightTime) -> impl Iterator<Item = Pass> + use<> {
     let before = Pass {
@@ -284,6 +298,13 @@ mod tests {
             let error = read(&rows).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn times_that_overlap_are_one() {
+        let times = [(40, 50), (0, 10), (5, 20), (20, 25), (41, 42)];
+        assert_eq!(joined(times.into_iter()), [(0, 25), (40, 50)]);
+        assert_eq!(joined(core::iter::empty()), []);
     }
 
     #[test]

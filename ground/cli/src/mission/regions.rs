@@ -3,6 +3,7 @@
 //!
 //! Nothing is expected of trailers, record, floors and staging: their bytes depend on what was lost on the way.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use lightday_station::keys::to_hex;
@@ -16,6 +17,9 @@ use super::{Mission, claims, images};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::verb::describe;
+
+/// Images by their digest.
+type Images = BTreeMap<Digest, Vec<u8>>;
 
 /// What a range of flash should hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,45 +86,56 @@ impl Held {
     }
 }
 
-/// Holds an answer against what `last`, the last report, shows.
+/// Holds answers, each to a command, against what `last`, the last report, shows.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn hold(
     mission: &Mission,
     ledger: &Ledger,
-    (command, found): (ObjectNumber, Digest),
+    answers: impl Iterator<Item = (ObjectNumber, Digest)>,
     last: Option<&Report>,
-) -> Result<Held> {
-    let (asked, expected) = match claims::action_of(command, ledger) {
-        Some(Action::RegionDigest {
-            region,
-            offset,
-            len,
-        }) => {
-            let asked = format!(
-                "{len} bytes from byte {offset} of {}",
-                describe::region(region)
-            );
-            let range = (offset, len);
-            (asked, expected(mission, ledger, region, range, last)?)
+) -> Result<Vec<Held>> {
+    // Every bundle is decoded for them: once, and only if an answer asks for it.
+    let known = OnceCell::new();
+    let images = || -> Result<&Images> {
+        if let Some(images) = known.get() {
+            return Ok(images);
         }
-        _ => {
-            let why = "the ledger has no such command".to_owned();
-            ("unknown".to_owned(), Expected::Unknown(why))
-        }
+        let images = known_images(mission, ledger)?;
+        Ok(known.get_or_init(|| images))
     };
-    Ok(Held {
-        command,
-        asked,
-        found,
-        expected,
-    })
+    answers
+        .map(|(command, found)| {
+            let (asked, expected) = match claims::action_of(command, ledger) {
+                Some(Action::RegionDigest {
+                    region,
+                    offset,
+                    len,
+                }) => {
+                    let asked = format!(
+                        "{len} bytes from byte {offset} of {}",
+                        describe::region(region)
+                    );
+                    (asked, expected(images, region, (offset, len), last)?)
+                }
+                _ => {
+                    let why = "the ledger has no such command".to_owned();
+                    ("unknown".to_owned(), Expected::Unknown(why))
+                }
+            };
+            Ok(Held {
+                command,
+                asked,
+                found,
+                expected,
+            })
+        })
+        .collect()
 }
 
-fn expected(
-    mission: &Mission,
-    ledger: &Ledger,
+fn expected<'i>(
+    images: impl Fn() -> Result<&'i Images>,
     region: Region,
     (offset, len): (u32, u32),
     last: Option<&Report>,
@@ -135,8 +150,7 @@ fn expected(
     let Some(prefix) = shown(last, location) else {
         return unknown("the last report shows no whole image there");
     };
-    let known = known_images(mission, ledger)?;
-    let Some((digest, image)) = known.iter().find(|(d, _)| d.0.starts_with(&prefix)) else {
+    let Some((digest, image)) = images()?.iter().find(|(d, _)| d.0.starts_with(&prefix)) else {
         return unknown("the files of the image that the last report shows are not here");
     };
     let (Ok(offset), Ok(len)) = (usize::try_from(offset), usize::try_from(len)) else {
@@ -191,8 +205,8 @@ fn shown(report: &Report, location: Location) -> Option<[u8; 4]> {
 }
 
 /// Every image whose bytes the mission has: those that the vehicle was launched with, and what its bundles come to.
-fn known_images(mission: &Mission, ledger: &Ledger) -> Result<BTreeMap<Digest, Vec<u8>>> {
-    let mut known = BTreeMap::new();
+fn known_images(mission: &Mission, ledger: &Ledger) -> Result<Images> {
+    let mut known = Images::new();
     if let Some(twin) = &mission.config.twin {
         let options = mission.profile.image_options();
         for name in [&twin.golden, &twin.first] {

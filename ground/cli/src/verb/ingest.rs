@@ -96,11 +96,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         News::default().alarms(&ledger)?
     };
     let last = tracker.last().map(|p| p.report);
-    let held = heard
-        .answers
-        .iter()
-        .map(|(of, digest, ..)| regions::hold(&mission, &ledger, (*of, *digest), last.as_ref()))
-        .collect::<Result<Vec<_>>>()?;
+    let answers = heard.answers.iter().map(|(of, digest, _)| (*of, *digest));
+    let held = regions::hold(&mission, &ledger, answers, last.as_ref())?;
     show(args, &heard, before, (&tracker, &alarms, &held))?;
     refusals(args, &heard)?;
     if !args.json {

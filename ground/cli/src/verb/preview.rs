@@ -6,14 +6,14 @@ use lightday_station::object::UplinkObject;
 use lightday_station::plan::Plan;
 use lightday_station::{keys, stages};
 use lightday_trust::KeySet;
-use lightday_wire::{Action, Epoch, ObjectKind, Stage};
+use lightday_wire::{ObjectKind, Stage};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
 use crate::mission::forecast::{self, Coming, Forecast};
-use crate::mission::{Mission, stand_in};
+use crate::mission::{Mission, epochs, stand_in};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 use crate::verb::{describe, plan};
@@ -48,9 +48,10 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
         Ok(plan) => {
             costs(plan, &object, mission).iter().for_each(out::message);
             let earliest_s = plan.objects.first().and_then(|o| o.earliest_s);
-            (earliest_s, "no pass has room for it")
+            (earliest_s, "no pass has room for it".to_owned())
         }
-        Err(_) => (None, "no pass is booked"),
+        Err(e) if e.kind == Kind::Plan => (None, "no pass is booked".to_owned()),
+        Err(e) => (None, e.to_string()),
     };
     if planned.is_err() {
         let frames = describe::count(object.k().into(), "frame");
@@ -71,7 +72,7 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
         artifact,
         keys: &keys,
         object: &object,
-        epoch: epoch(artifact, ledger)?,
+        epoch: epochs::leads_to(artifact).map_or_else(|| epochs::latest(ledger), Ok)?,
         sent_s,
     };
     let spinner = out::spinner("the twin is asked");
@@ -99,19 +100,6 @@ fn object(artifact: &Artifact, keys: &KeySet, mission: &Mission) -> Result<Uplin
     let link = mission.config.link_model();
     cut(kind, number, &bytes, &mission.profile, &link)
         .map_err(|e| Error::new(Kind::Refused, e).hint(e.hint()))
-}
-
-/// The link epoch under which `lightday uplink` will send it.
-fn epoch(artifact: &Artifact, ledger: &Ledger) -> Result<Epoch> {
-    if let Artifact::Command(draft) = artifact
-        && let Action::EpochSwitch { epoch } | Action::Resync { epoch, .. } =
-            draft.document().action
-    {
-        return Ok(epoch);
-    }
-    let reports = ledger.reports()?;
-    let first = reports.last().and_then(|r| r.frame.first().copied());
-    Ok(first.and_then(|b| Epoch::new(b & 0x0f)).unwrap_or_default())
 }
 
 /// What `lightday plan` says of it, in short.

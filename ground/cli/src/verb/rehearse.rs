@@ -208,14 +208,14 @@ fn scenario(
     if let Some(schedule) = schedule(&booked, global.now_s()) {
         scenario.schedule = schedule;
     }
-    scenario.length = length(&scenario.schedule, mission, bundle);
+    scenario.length = length(&scenario, bundle);
     Ok(scenario)
 }
 
 /// Long enough for the upload with its parity, the trial to run out its lease, and the ground to hear of
 /// it; not so long that the vehicle believes itself forgotten, since nobody sends anything afterwards.
-fn length(schedule: &Schedule, mission: &Mission, bundle: &Bundle) -> Span {
-    let link = &mission.profile.link;
+fn length(scenario: &Scenario, bundle: &Bundle) -> Span {
+    let (link, schedule) = (&scenario.profile.link, &scenario.schedule);
     let bits = 8 * bundle.object_bytes().len() as u64;
     let sending_s = 2 * bits / u64::from(link.rate_up_bps.max(1));
     let passes = sending_s / schedule.length.secs().max(1) + 4;

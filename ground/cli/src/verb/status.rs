@@ -245,12 +245,9 @@ fn answered(mission: &Mission, ledger: &Ledger, last: Option<&Proven>) -> Result
     let body = |row: &AnswerRow| -> Option<Answer> {
         canon::decode(answer::parse(&row.frame).ok()?.body).ok()
     };
-    ours.filter_map(|row| body(&row))
-        .map(|a| {
-            let report = last.map(|p| &p.report);
-            regions::hold(mission, ledger, (a.command, a.digest), report)
-        })
-        .collect()
+    let answers = ours.filter_map(|row| body(&row));
+    let answers = answers.map(|a| (a.command, a.digest));
+    regions::hold(mission, ledger, answers, last.map(|p| &p.report))
 }
 
 fn bundles(ledger: &Ledger) -> Result<String> {

@@ -15,7 +15,7 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::recover::Files;
-use crate::mission::reports;
+use crate::mission::{epochs, reports};
 use crate::out;
 use crate::time::show_instant;
 use crate::verb::frames::{self, Going, Written};
@@ -27,6 +27,8 @@ use crate::verb::{describe, sendable, unsent};
 /// The file holds the frames in the order of the plan, each behind its length (2 B, most significant first);
 /// beside it lies a schedule (.csv) with the instant of each frame. Run it again for the same object and it
 /// writes fresh parity: any K frames will do, whichever were lost.
+///
+/// The ledger keeps the certificate: how likely these frames alone complete each object, whatever went up before.
 ///
 /// If not one frame of such a file was transmitted (the pass was cancelled, the transmitter failed), --unsent
 /// says so: the next uplink plans as if that file had never been, and the twin does not expect it. If some of
@@ -357,11 +359,11 @@ fn epochs(args: &Args, ledger: &Ledger, ready: &[Ready]) -> Result<Vec<Epoch>> {
                 .field("epoch")
                 .hint("epochs are 0 to 15")
         })?,
-        None => current_epoch(ledger)?,
+        None => epochs::latest(ledger)?,
     };
     let epochs = args.files.iter().zip(ready).map(|(file, ready)| {
         let own = match (ready.object.kind(), args.epoch) {
-            (ObjectKind::Command, None) => switched_epoch(file)?,
+            (ObjectKind::Command, None) => epochs::leads_to(&Artifact::load(file)?),
             _ => None,
         };
         Ok(own.unwrap_or(epoch))
@@ -374,23 +376,6 @@ fn frame_keys(mission: &Mission, epochs: &[Epoch]) -> Result<Vec<FrameKey>> {
     let link_keys = mission.link_keys()?;
     let keys = epochs.iter().map(|e| mission.uplink_key(&link_keys, *e));
     keys.collect()
-}
-
-fn switched_epoch(file: &Path) -> Result<Option<Epoch>> {
-    Ok(match Artifact::load(file)? {
-        Artifact::Command(draft) => match draft.document().action {
-            Action::EpochSwitch { epoch } | Action::Resync { epoch, .. } => Some(epoch),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-/// The epoch of the latest report; 0 before the first one.
-fn current_epoch(ledger: &Ledger) -> Result<Epoch> {
-    let reports = ledger.reports()?;
-    let first = reports.last().and_then(|r| r.frame.first().copied());
-    Ok(first.and_then(|b| Epoch::new(b & 0x0f)).unwrap_or_default())
 }
 
 /// What this uplink was planned upon.

@@ -151,6 +151,17 @@ impl Mission {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// States a twin that was launched with `old.bin` in golden and slot A.
+    pub fn states_twin(&self) {
+        let path = self.path("mission.toml");
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str(
+            "[twin]\nlaunched = \"2026-11-01T00:00:00Z\"\ngolden = \"old.bin\"\ngolden_version = \"0.9.0\"\n\
+             first = \"old.bin\"\nfirst_version = \"1.0.0\"\n",
+        );
+        fs::write(path, text).unwrap();
+    }
+
     /// Takes any file for evidence, where a test is not about rehearsals.
     pub fn any_evidence(&self) {
         self.edit(

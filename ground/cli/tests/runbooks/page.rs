@@ -120,7 +120,7 @@ impl<'a> Operator<'a> {
                     let told: f64 = hours.parse().unwrap();
                     assert_eq!(took_h.round(), told, "{heading}: it took {took_h} h");
                 }
-                ["#", ..] => {}
+                ["#", ..] => panic!("{heading}: a line that this test does not know: {line}"),
                 ["lightday", rest @ ..] => {
                     let may_fail = lines
                         .get(place + 1)

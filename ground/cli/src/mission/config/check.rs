@@ -142,5 +142,11 @@ pub(super) fn locate(text: &str, at: usize) -> (usize, String) {
 
 fn heading(line: &str) -> Option<&str> {
     let line = line.split('#').next()?.trim();
-    line.strip_prefix('[')?.strip_suffix(']')
+    let name = line.strip_prefix('[')?.strip_suffix(']')?;
+    // One of several tables of a name.
+    Some(
+        name.strip_prefix('[')
+            .and_then(|n| n.strip_suffix(']'))
+            .unwrap_or(name),
+    )
 }

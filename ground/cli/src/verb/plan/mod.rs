@@ -131,7 +131,7 @@ fn draw(args: &Args, plan: &Plan, mission: &Mission) -> Result<()> {
     };
     atomic::create(
         path,
-        timeline::svg(plan, mission).as_bytes(),
+        timeline::draw(plan, mission).as_bytes(),
         Access::Public,
     )
 }

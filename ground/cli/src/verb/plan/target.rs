@@ -9,12 +9,10 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::kind_name;
 use crate::mission::config::Outage;
-use crate::mission::{Mission, Pass};
+use crate::mission::{Mission, Pass, passes};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
-
-use super::trial;
 
 /// Asks whether all is on board by `by_s`.
 ///
@@ -23,7 +21,7 @@ use super::trial;
 pub fn ask(
     mission: &Mission,
     objects: &[UplinkObject],
-    passes: &[Pass],
+    booked: &[Pass],
     probability: f64,
     (now_s, by_s): (u64, u64),
 ) -> Result<Answer> {
@@ -31,7 +29,7 @@ pub fn ask(
     let blocked = blocked(mission)?;
     let question = Question {
         objects,
-        passes,
+        passes: booked,
         link: &link,
         target: probability,
         from_s: now_s,
@@ -47,13 +45,12 @@ pub fn ask(
 /// When no antenna can be had: outages, and what sends already.
 fn blocked(mission: &Mission) -> Result<Vec<(u64, u64)>> {
     let sent = super::already_sent(mission)?;
-    let busy = sent.iter().filter(|s| s.went()).map(|s| Outage {
-        start_s: s.starts_s,
-        end_s: s.ends_s,
-        why: String::new(),
-    });
-    let all: Vec<Outage> = mission.config.outages.iter().cloned().chain(busy).collect();
-    Ok(trial::blocked(&all))
+    let busy = sent
+        .iter()
+        .filter(|s| s.went())
+        .map(|s| (s.starts_s, s.ends_s));
+    let outages = mission.config.outages.iter().map(Outage::span);
+    Ok(passes::joined(outages.chain(busy)))
 }
 
 /// The answer in JSON.

@@ -14,6 +14,7 @@ use lightday_station::plan::{ObjectPlan, PassPlan, Plan};
 use crate::mission::Mission;
 use crate::mission::artifact::kind_name;
 use crate::mission::config::Outage;
+use crate::svg::{self, escaped};
 use crate::time::{DAY_S, show_duration, show_instant};
 use crate::verb::describe;
 
@@ -30,13 +31,10 @@ const OBJECT: f64 = 62.0;
 const MARKS: u64 = 12;
 
 const STYLE: &str = "\
-text{font-size:13px;font-family:system-ui,sans-serif;fill:#24292f}\
-.title{font-size:16px;font-weight:600}.small{font-size:11px;fill:#57606a}.back{fill:#ffffff}.grid{stroke:#d0d7de}\
 .pass{fill:#ddf4ff;stroke:#54aeff}.sent{fill:#0969da}.there{fill:#1a7f37}.outage{fill:#ffebe9;stroke:#ff8182}\
 .board{fill:#1a7f37}.known{fill:#8250df}.way{stroke:#57606a;stroke-dasharray:3 3;fill:none}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}\
-.pass{fill:#0c2d4a;stroke:#1f6feb}.sent{fill:#58a6ff}.there{fill:#3fb950}.outage{fill:#3c1414;stroke:#f85149}\
-.board{fill:#3fb950}.known{fill:#bc8cff}.way{stroke:#9198a1}}";
+@media(prefers-color-scheme:dark){.pass{fill:#0c2d4a;stroke:#1f6feb}.sent{fill:#58a6ff}.there{fill:#3fb950}\
+.outage{fill:#3c1414;stroke:#f85149}.board{fill:#3fb950}.known{fill:#bc8cff}.way{stroke:#9198a1}}";
 
 /// The axis of time.
 struct Axis {
@@ -105,23 +103,26 @@ fn milestones(object: &ObjectPlan) -> Vec<(&'static str, u64, bool)> {
 }
 
 /// The timeline of a plan.
-pub fn svg(plan: &Plan, mission: &Mission) -> String {
+pub fn draw(plan: &Plan, mission: &Mission) -> String {
     let axis = Axis::of(plan);
     let bottom = TOP + 2.0 * LANE + OBJECT * plan.objects.len() as f64;
     let height = bottom + 44.0;
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
-         aria-label=\"Passes, what is sent in them, and when it is on board and known\">\n\
-         <style>{STYLE}</style>\n<rect class=\"back\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>\n\
-         <text class=\"title\" x=\"20\" y=\"30\">{}: {}, {:.2} h of antenna</text>\n\
-         <text class=\"small\" x=\"20\" y=\"50\">{} B on the air, light time {} one way as it begins; UTC</text>",
-        escaped(&mission.config.vehicle.name),
+    let title = format!(
+        "{}: {}, {:.2} h of antenna",
+        mission.config.vehicle.name,
         describe::count(plan.frames.len() as u64, "frame"),
-        plan.antenna_h(),
+        plan.antenna_h()
+    );
+    let below = format!(
+        "{} B on the air, light time {} one way as it begins; UTC",
         plan.bytes.total(),
         show_duration(mission.light_time.at(axis.from_s) as f64)
+    );
+    let mut text = svg::begin(
+        (WIDTH, height),
+        STYLE,
+        "Passes, what is sent in them, and when it is on board and known",
+        (&title, &below),
     );
     grid(&mut text, &axis, bottom);
     outages(&mut text, &axis, &mission.config.outages, bottom);
@@ -148,12 +149,6 @@ pub fn svg(plan: &Plan, mission: &Mission) -> String {
     }
     text.push_str("</svg>\n");
     text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }
 
 fn grid(text: &mut String, axis: &Axis, bottom: f64) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
 use lightday_station::document::Draft;
-use lightday_station::lease::{Course, Trial, Way};
+use lightday_station::lease::{Course, Reckoning, Trial};
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{ObjectPlan, Plan};
 use lightday_wire::manifest::TrialPolicy;
@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mission::artifact::Artifact;
 use crate::mission::config::Outage;
 use crate::mission::keys::bad_key;
-use crate::mission::{Mission, Pass};
+use crate::mission::{Mission, Pass, passes};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 
@@ -43,7 +43,7 @@ struct Coming {
 /// # Errors
 /// [`Kind::Refused`]; [`Kind::Input`] if a file cannot be read.
 pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
-    let passes = mission.passes()?;
+    let booked = mission.passes()?;
     for coming in coming(files, mission)? {
         // Of what waits for it, and of nothing that goes up beside.
         let own = |o: &&ObjectPlan| coming.objects.contains(&(o.kind, o.number));
@@ -66,7 +66,7 @@ pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
             lease_s: coming.policy.lease_s,
             self_confirm: coming.policy.self_confirm,
         };
-        in_lease(&coming, &trial, mission, &passes)?;
+        in_lease(&coming, &trial, mission, &booked)?;
     }
     Ok(())
 }
@@ -185,18 +185,18 @@ fn confirm(coming: &Coming, mission: &Mission) -> Result<UplinkObject> {
 
 /// Refuses a trial that no Confirm reaches in time where outages, or a gap between passes, are the reason; warns where
 /// the lease itself is, or where nothing is booked yet.
-fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, passes: &[Pass]) -> Result<()> {
+fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, booked: &[Pass]) -> Result<()> {
     let (confirm, link) = (confirm(coming, mission)?, mission.config.link_model());
-    let way = Way {
+    let with = Reckoning {
         confirm: &confirm,
         link: &link,
         light: &mission.light_time,
     };
-    let course = way.worst(trial, passes);
+    let course = with.worst(trial, booked);
     if course.is_confirmed() {
         return Ok(());
     }
-    if !way.worst_without(trial, &[]).is_confirmed() {
+    if !with.worst_without(trial, &[]).is_confirmed() {
         out::message(format_args!(
             "warning: {}: the lease of {} is over before a Confirm can answer that it is healthy, if that takes all of the {} it has: whatever the passes are",
             coming.file.display(),
@@ -208,15 +208,18 @@ fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, passes: &[Pass]) 
     let said = said(coming, &course);
     let within = |o: &&Outage| o.start_s < course.ends_s && o.end_s > course.activated_s;
     let outages: Vec<&Outage> = mission.config.outages.iter().filter(within).collect();
-    let why = if !way
-        .worst_without(trial, &blocked(&mission.config.outages))
+    let why = if !with
+        .worst_without(
+            trial,
+            &passes::joined(mission.config.outages.iter().map(Outage::span)),
+        )
         .is_confirmed()
     {
         let names = outages
             .iter()
             .map(|o| format!("{}, until {}", o.why, show_instant(o.end_s)));
         format!("; between lies: {}", names.collect::<Vec<_>>().join("; "))
-    } else if passes.last().is_some_and(|p| p.end_s > course.ends_s) {
+    } else if booked.last().is_some_and(|p| p.end_s > course.ends_s) {
         "; between lies a gap in passes.csv".to_owned()
     } else {
         out::message(format_args!(
@@ -247,18 +250,4 @@ fn said(coming: &Coming, course: &Course) -> String {
         show_instant(course.ends_s),
         show_instant(course.activated_s)
     )
-}
-
-/// Outages in order, joined where they overlap.
-pub(super) fn blocked(outages: &[Outage]) -> Vec<(u64, u64)> {
-    let mut all: Vec<(u64, u64)> = outages.iter().map(|o| (o.start_s, o.end_s)).collect();
-    all.sort_unstable();
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (start_s, end_s) in all {
-        match joined.last_mut().filter(|last| start_s <= last.1) {
-            Some(last) => last.1 = last.1.max(end_s),
-            None => joined.push((start_s, end_s)),
-        }
-    }
-    joined
 }

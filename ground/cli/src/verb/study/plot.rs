@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use lightday_sim::study::Study;
 
 use super::delivery::protocols;
+use crate::svg;
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 460.0;
@@ -16,12 +17,9 @@ const BOTTOM: f64 = 400.0;
 const POINTS: usize = 400;
 
 const STYLE: &str = "\
-text{font-size:13px;font-family:system-ui,sans-serif;fill:#24292f}\
-.title{font-size:16px;font-weight:600}.small{font-size:12px;fill:#57606a}.back{fill:#ffffff}.grid{stroke:#d0d7de}\
 .line{fill:none;stroke-width:2.2}.p0{stroke:#0969da}.p1{stroke:#bc4c00}.p2{stroke:#8250df}\
 .p3{stroke:#1a7f37;stroke-dasharray:5 4}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}\
-.p0{stroke:#58a6ff}.p1{stroke:#f0883e}.p2{stroke:#bc8cff}.p3{stroke:#3fb950}}";
+@media(prefers-color-scheme:dark){.p0{stroke:#58a6ff}.p1{stroke:#f0883e}.p2{stroke:#bc8cff}.p3{stroke:#3fb950}}";
 
 /// The axis of hours.
 struct Axis {
@@ -73,14 +71,11 @@ fn height(share: f64) -> f64 {
 /// The plot.
 pub fn svg(study: &Study, title: &str) -> String {
     let axis = Axis::of(study);
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-         aria-label=\"Share of the trials in which the payload is whole, over hours\">\n\
-         <style>{STYLE}</style>\n<rect class=\"back\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"8\"/>\n\
-         <text class=\"title\" x=\"20\" y=\"30\">Whole on board: share of the trials over hours</text>\n\
-         <text class=\"small\" x=\"20\" y=\"50\">{title}</text>"
+    let mut text = svg::begin(
+        (WIDTH, HEIGHT),
+        STYLE,
+        "Share of the trials in which the payload is whole, over hours",
+        ("Whole on board: share of the trials over hours", title),
     );
     grid(&mut text, &axis);
     for (place, (name, _, of)) in protocols(study).into_iter().enumerate() {
