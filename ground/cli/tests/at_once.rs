@@ -30,7 +30,7 @@ fn at_once(mission: &Mission, line: &str) -> usize {
 #[test]
 fn of_uplinks_at_once_each_is_done_or_says_that_another_came_between() {
     let mission = Mission::with_bundle("uplinks-race");
-    let line = format!("uplink bundles/1.ldb --frames 3 --at {START}");
+    let line = format!("uplink bundles/1.ldb --afresh --frames 3 --at {START}");
     let mut done = 0;
     for round in 0..ROUNDS {
         done += at_once(&mission, &line);

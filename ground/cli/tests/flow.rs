@@ -163,7 +163,16 @@ fn from_a_signed_bundle_to_frames() {
 fn a_second_uplink_brings_fresh_parity_while_the_antenna_is_free() {
     let mission = Mission::with_bundle("parity");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
-    mission.ok(&format!("uplink bundles/1.ldb --frames 4 --at {START}"));
+    // What is on its way will likely do: more of it is sent to whoever says that it does not.
+    let error = mission.fails(
+        &format!("uplink bundles/1.ldb --frames 4 --at {START}"),
+        5,
+        "bundle 1: ",
+    );
+    assert!(error.contains("complete with 0.99"), "{error}");
+    mission.ok(&format!(
+        "uplink bundles/1.ldb --afresh --frames 4 --at {START}"
+    ));
     let status = mission.ok(&format!("status --json --at {START}")).json();
     let sent = status["sent"].as_array().unwrap();
     let (last, before) = sent.split_last().unwrap();
@@ -198,7 +207,7 @@ fn an_object_that_was_sent_never_changes() {
         "documents/cmd-1.ldd: field `signatures`",
     );
     fs::remove_file(mission.path("documents/cmd-1.ldd.flight-eve.sig")).unwrap();
-    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    mission.ok(&format!("uplink documents/cmd-1.ldd --afresh --at {START}"));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn frames_that_were_committed_and_never_named_come_back() {
     fs::remove_file(mission.path("uplink/1.frames")).unwrap();
     fs::remove_file(mission.path("uplink/1.csv")).unwrap();
     let out = mission
-        .ok(&format!("uplink bundles/1.ldb --at {START}"))
+        .ok(&format!("uplink bundles/1.ldb --afresh --at {START}"))
         .out;
     assert!(out.contains("uplink/2.frames"), "{out}");
     assert!(!mission.path("uplink/1.frames").exists());
@@ -228,7 +228,7 @@ fn other_link_keys_are_refused() {
     let names = ["keys/link.key", "keys/link-0.key"];
     let good = names.map(|name| fs::read(mission.path(name)).unwrap());
     fs::write(mission.path("r.bin"), [0xf0; 95]).unwrap();
-    let uplink = format!("uplink bundles/1.ldb --at {START}");
+    let uplink = format!("uplink bundles/1.ldb --afresh --at {START}");
     for (name, good) in names.iter().zip(&good) {
         fs::copy(other.path(name), mission.path(name)).unwrap();
         for line in [&uplink, "ingest r.bin", "ledger verify"] {

@@ -72,7 +72,7 @@ fn a_disk_without_room_leaves_nothing_half_written() {
         "build new.bin --version 1.2.0 --full".to_owned(),
         "command report-request".to_owned(),
         "ingest 1.bin".to_owned(),
-        format!("uplink bundles/1.ldb --at {START}"),
+        format!("uplink bundles/1.ldb --afresh --at {START}"),
     ];
     for line in lines {
         let before = state(&mission);

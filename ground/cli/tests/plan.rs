@@ -318,7 +318,7 @@ fn the_certificate_of_an_uplink_is_kept_in_the_ledger() {
         assert!((chance(object) - chance(kept)).abs() < 1e-12 && chance(kept) > 0.999);
     }
     // A part of a plan promises nothing.
-    mission.ok(&format!("uplink {BOTH} --at {START} --frames 1"));
+    mission.ok(&format!("uplink {BOTH} --afresh --at {START} --frames 1"));
     assert_eq!(certificate(&mission), serde_json::Value::Null);
 }
 

@@ -83,6 +83,87 @@ fn a_sending_pauses_for_others_and_goes_on_with_fresh_symbols() {
     assert!(sent.len() > 60 && sent.is_sorted(), "{sent:?}");
 }
 
+/// The certificate of the latest uplink.
+fn certificate(mission: &Mission) -> Value {
+    let log = mission.ok("ledger log --json").json();
+    let last = log["decisions"].as_array().unwrap().last().unwrap();
+    let what: Value = serde_json::from_str(last["what"].as_str().unwrap()).unwrap();
+    what["certificate"][0].clone()
+}
+
+#[test]
+fn a_sending_in_two_parts_has_the_certificate_of_one() {
+    let mission = mission("sending-parts");
+    let number = |of: &Value, field: &str| of[field].as_f64().unwrap();
+    let whole = &mission
+        .ok(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json()["objects"][0];
+    let frames = number(whole, "frames");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 20 --at {START}"));
+    let left = &mission
+        .ok(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json()["objects"][0];
+    assert_eq!(
+        (&left["in_flight"], &left["needed"]),
+        (&20.into(), &whole["k"])
+    );
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    let kept = certificate(&mission);
+    // The rest of the first pass is lost with its begin: all as if it had gone up in one.
+    assert_eq!(number(&kept, "frames"), frames - 20.0, "{kept}");
+    let apart = number(&kept, "probability") - number(whole, "probability");
+    assert!(apart.abs() < 1e-9, "{apart}");
+    assert_eq!(
+        (&kept["in_flight"], &kept["probability"]),
+        (&20.into(), &left["probability"])
+    );
+    assert!(
+        (0.999..1.0).contains(&number(&kept, "probability")),
+        "{kept}"
+    );
+    assert_eq!(
+        symbols(&mission).len() as f64,
+        20.0 + number(&kept, "frames")
+    );
+
+    // It does now, for plans as for uplinks; whoever wants to be surer, or knows more, sends more.
+    let error = mission.fails(
+        &format!("uplink bundles/1.ldb --at {START}"),
+        5,
+        "bundle 1: ",
+    );
+    assert!(
+        error.contains("on their way") && error.contains("--afresh"),
+        "{error}"
+    );
+    let surer = format!("uplink bundles/1.ldb --probability 0.99999 --at {START} --dry-run");
+    mission.ok(&surer);
+    // A pass of which it is known that nobody sent anything brings nothing: a fourth one has to.
+    mission.edit(
+        "passes.csv",
+        "2026-12-01T14:00:00Z,Malargue,\n",
+        "2026-12-01T14:00:00Z,Malargue,,0.99\n",
+    );
+    let more = mission
+        .ok(&format!(
+            "uplink bundles/1.ldb --at {START} --dry-run --json"
+        ))
+        .json();
+    let counts = more["objects"].as_array().unwrap().iter();
+    let sum: u64 = counts.map(|run| run["count"].as_u64().unwrap()).sum();
+    assert!((54..183).contains(&sum), "{more}");
+}
+
+#[test]
+fn frames_of_an_epoch_that_is_left_are_not_counted() {
+    let mission = mission("sending-epoch");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    let again = format!("uplink bundles/1.ldb --at {START} --dry-run --json");
+    mission.fails(&again, 5, "bundle 1: ");
+    let other = mission.ok(&format!("{again} --epoch 1")).json();
+    assert!(other["objects"][0]["count"].as_u64() > Some(1), "{other}");
+}
+
 #[test]
 fn what_was_sent_after_a_report_left_is_counted_and_only_what_lacks_is_sent() {
     let mission = mission("sending-late");

@@ -32,6 +32,8 @@ pub struct Reception {
     held: Option<(usize, Vec<f64>, f64)>,
     /// Whether a frame of this pass was counted: the first one meets the long-run shares.
     stepped: bool,
+    /// What comes in later passes beside what is counted here: the chance of so many more frames, and more.
+    later: Vec<f64>,
 }
 
 impl Reception {
@@ -47,6 +49,7 @@ impl Reception {
             done: if nothing { 1.0 } else { 0.0 },
             held: None,
             stepped: false,
+            later: Vec::new(),
         }
     }
 
@@ -130,10 +133,61 @@ impl Reception {
         }
     }
 
-    /// The chance that enough has arrived, if the current pass is not lost.
+    /// What comes in later passes, whatever is sent in this one: the chance of so many frames and more, by their number.
+    pub fn then_come(&mut self, tail: &[f64]) {
+        self.later = tail.to_vec();
+    }
+
+    /// As [`Self::success`], once what comes later is there.
     #[must_use]
-    pub const fn success_if_heard(&self) -> f64 {
-        self.done
+    pub fn hope(&self) -> f64 {
+        let heard = self.hope_if_heard();
+        match &self.held {
+            Some((low, counts, done)) => {
+                let lost = done + self.later_mends(*low, counts.iter().copied());
+                self.lost_pass * lost + (1.0 - self.lost_pass) * heard
+            }
+            None => heard,
+        }
+    }
+
+    /// As [`Self::hope`], if the current pass is not lost.
+    #[must_use]
+    pub fn hope_if_heard(&self) -> f64 {
+        let counts = self.alive.iter().map(|[good, bad]| good + bad);
+        self.done + self.later_mends(self.low, counts)
+    }
+
+    /// The chance that what is not enough yet becomes enough by what comes later; counts from `low` on.
+    fn later_mends(
+        &self,
+        low: usize,
+        counts: impl DoubleEndedIterator<Item = f64> + ExactSizeIterator,
+    ) -> f64 {
+        let next = low + counts.len();
+        // From the most on down: each lacks one more.
+        let lacks = self.needed.saturating_sub(next) + 1;
+        let later = self.later.iter().skip(lacks);
+        counts
+            .rev()
+            .zip(later)
+            .map(|(count, tail)| count * tail)
+            .sum()
+    }
+
+    /// The chance that so many frames, and more, have arrived, by their number; of one that needs more than were sent.
+    #[must_use]
+    pub fn tail(&self) -> Vec<f64> {
+        let mut tail = vec![0.0; self.low + self.alive.len()];
+        let mut sum = 0.0;
+        for (chance, [good, bad]) in tail.iter_mut().skip(self.low).zip(&self.alive).rev() {
+            sum += good + bad;
+            *chance = sum;
+        }
+        tail.iter_mut()
+            .take(self.low)
+            .for_each(|chance| *chance = sum);
+        tail
     }
 }
 

@@ -105,7 +105,11 @@ pub struct ObjectPlan {
     pub k: u16,
     /// Bytes of a symbol.
     pub symbol_len: u16,
-    /// Frames, parity included.
+    /// Symbols that the vehicle needed when it was last heard: all of them, if it was not.
+    pub needed: u32,
+    /// Frames that were sent before and that it had not received by then.
+    pub in_flight: u32,
+    /// Frames of this plan, parity included.
     pub frames: u32,
     /// Frames by pass, in the order of the passes.
     pub frames_by_pass: Vec<u32>,
@@ -116,9 +120,9 @@ pub struct ObjectPlan {
     /// When it is complete on board if nothing is lost, in Unix seconds there.
     pub earliest_s: Option<u64>,
     /// When it is complete on board with the chances of [`QUANTILES`]; `None`: not by this plan. What frames in flight
-    /// reach by themselves counts from the first frame of this plan.
+    /// reach by themselves counts from the last of their pass.
     pub quantiles_s: [Option<u64>; 3],
-    /// When its last planned frame has arrived.
+    /// When its last frame, planned or in flight, has arrived.
     pub planned_s: Option<u64>,
     /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass.
     pub known_earliest_s: Option<u64>,

@@ -31,7 +31,7 @@
 //!
 //! In every pass an object gets frames until it is likely enough complete *if this pass is heard*, or
 //! until more of them hardly help; the rest goes to later passes, so that a lost pass is covered by
-//! frames that it cannot take with it.
+//! frames that it cannot take with it. Where that is not enough, passes have to be surer: they are laid anew.
 
 use core::ops::Range;
 use lightday_wire::HEADER_LEN;
@@ -39,81 +39,17 @@ use lightday_wire::report::REPORT_LEN;
 
 pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame, QUANTILES};
 
-use crate::chance::Reception;
 use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
-use crate::object::{MAX_SYMBOLS, UplinkObject};
+use crate::object::UplinkObject;
 use crate::pass::{self, PassError};
+use crate::progress::Progress;
 use crate::queue::Mixer;
+pub use crate::start::{InFlight, Start};
 
-/// When enough of an object is likely there in a pass: decides when its frames stop.
-#[derive(Clone, Debug)]
-struct Progress {
-    reception: Reception,
-    at_begin: f64,
-    /// Success some frames ago, and the frames since.
-    mark: f64,
-    since_mark: u32,
-    flat: bool,
-    last_slot: Option<u32>,
-    needed: u32,
-    /// The first symbol of this plan, and the next one.
-    first: u32,
-    next: u32,
-}
-
-impl Progress {
-    fn new(object: &UplinkObject, start: &Start, link: &LinkModel) -> Self {
-        let chain = link.chain(object.symbol_len());
-        let mut reception = Reception::new(start.needed, chain);
-        for (frames, lost) in &start.in_flight {
-            reception.begin_pass(*lost);
-            (0..*frames).for_each(|_| reception.frame(1));
-            reception.end_pass();
-        }
-        Self {
-            reception,
-            at_begin: 0.0,
-            mark: 0.0,
-            since_mark: 0,
-            flat: false,
-            last_slot: None,
-            needed: start.needed,
-            first: start.next,
-            next: start.next,
-        }
-    }
-
-    fn begin_pass(&mut self, lost: f64) {
-        self.reception.begin_pass(lost);
-        self.at_begin = self.reception.success_if_heard();
-        (self.mark, self.since_mark, self.flat) = (self.at_begin, 0, false);
-        self.last_slot = None;
-    }
-
-    fn frame(&mut self, slot: u32, k: u16) {
-        let stride = self.last_slot.map_or(1, |last| slot - last);
-        self.last_slot = Some(slot);
-        self.reception.frame(stride);
-        self.next += 1;
-        self.since_mark += 1;
-        if self.since_mark >= 16 + u32::from(k) / 32 {
-            let now = self.reception.success_if_heard();
-            // Over the hill: this pass has done most of what it can, and more frames hardly help.
-            let risen = now - self.at_begin > (1.0 - self.at_begin) / 2.0;
-            self.flat = risen && now - self.mark < (1.0 - now) / 100.0;
-            (self.mark, self.since_mark) = (now, 0);
-        }
-    }
-
-    fn wants(&self, target: f64, is_last_pass: bool) -> bool {
-        let goal = 1.0 - (1.0 - target) / 2.0;
-        self.next < MAX_SYMBOLS
-            && self.reception.success() < target
-            && self.reception.success_if_heard() < goal
-            && (is_last_pass || !self.flat)
-    }
-}
+/// Shares of the chance to fail that a pass which is heard may have. With the first of them passes that are likely lost
+/// may not suffice, although there is room: then with less, until only the passes themselves are in the way.
+const SHARES: [f64; 3] = [1.0 / 2.0, 1.0 / 64.0, 1.0 / 4096.0];
 
 /// Plans the uplink of `objects` through `passes` so that each is complete on board with at least the
 /// chance `target` (above 0, below 1) without any feedback.
@@ -130,31 +66,12 @@ pub fn plan(
     plan_from(objects, &starts, passes, link, target)
 }
 
-/// How much of an object was sent, and how much of it the vehicle has.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Start {
-    /// Symbols that the vehicle needed when it was last heard.
-    pub needed: u32,
-    /// Frames that it had not received by then, by the pass in which they were sent, and that pass's chance to
-    /// be lost.
-    pub in_flight: Vec<(u32, f64)>,
-    /// The next symbol to send.
-    pub next: u32,
-}
-
-impl Start {
-    /// Nothing was sent.
-    pub fn fresh(object: &UplinkObject) -> Self {
-        Self {
-            needed: u32::from(object.k()),
-            in_flight: Vec::new(),
-            next: 0,
-        }
-    }
-}
-
-/// Plans what is left to send.
-pub(crate) fn plan_from(
+/// As [`plan`], of objects of which some was sent already: each stands where `starts` says, in the order of the objects.
+/// The chance of each counts what is on its way; what is there already is sent no more.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn plan_from(
     objects: &[UplinkObject],
     starts: &[Start],
     passes: &[Pass],
@@ -162,15 +79,32 @@ pub(crate) fn plan_from(
     target: f64,
 ) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
-    let mut progress: Vec<Progress> = objects
-        .iter()
-        .zip(starts)
-        .map(|(object, start)| Progress::new(object, start, link))
+    let mut plan = lay((objects, starts), passes, link, (target, SHARES[0]));
+    for share in &SHARES[1..] {
+        if plan.is_enough() {
+            break;
+        }
+        plan = lay((objects, starts), passes, link, (target, *share));
+    }
+    Ok(plan)
+}
+
+/// Lays all that is needed into the passes, each of which may fail an object with this share of the chance that the
+/// whole plan may.
+fn lay(
+    (objects, starts): (&[UplinkObject], &[Start]),
+    passes: &[Pass],
+    link: &LinkModel,
+    (target, share): (f64, f64),
+) -> Plan {
+    let of = || objects.iter().zip(starts);
+    let goal = 1.0 - (1.0 - target) * share;
+    let mut progress: Vec<Progress> = of()
+        .map(|(o, start)| Progress::new(o, start, link, goal))
         .collect();
     let mut plan = Plan {
-        objects: objects
-            .iter()
-            .map(|object| object_plan(object, passes.len()))
+        objects: of()
+            .map(|(o, start)| object_plan(o, start, passes.len()))
             .collect(),
         passes: Vec::new(),
         frames: Vec::new(),
@@ -188,15 +122,15 @@ pub(crate) fn plan_from(
         );
     }
     let known = |s| known_by(s, passes, &light, link);
-    for ((object, progress), of) in plan.objects.iter_mut().zip(&progress).zip(objects) {
-        object.probability = progress.reception.success();
+    for ((object, progress), of) in plan.objects.iter_mut().zip(&mut progress).zip(objects) {
+        object.probability = progress.end(object);
         object.enough = object.probability >= target;
         object.known_earliest_s = object.earliest_s.and_then(known);
         object.known_quantiles_s = object.quantiles_s.map(|s| s.and_then(known));
         object.known_s = object.planned_s.and_then(known);
         add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
-    Ok(plan)
+    plan
 }
 
 fn check(
@@ -222,12 +156,14 @@ fn check(
     })
 }
 
-fn object_plan(object: &UplinkObject, passes: usize) -> ObjectPlan {
+fn object_plan(object: &UplinkObject, start: &Start, passes: usize) -> ObjectPlan {
     ObjectPlan {
         kind: object.kind(),
         number: object.number(),
         k: object.k(),
         symbol_len: object.symbol_len(),
+        needed: start.needed,
+        in_flight: start.frames_in_flight(),
         frames: 0,
         frames_by_pass: vec![0; passes],
         probability: 0.0,
@@ -254,7 +190,9 @@ fn fill_pass(
     };
     let is_last_pass = place + 1 == passes.len();
     let lost = link.lost(pass);
-    progress.iter_mut().for_each(|p| p.begin_pass(lost));
+    for (progress, object) in progress.iter_mut().zip(&mut plan.objects) {
+        progress.begin_pass(pass, lost, object);
+    }
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
     let (mut slot, mut bytes) = (0, 0);
@@ -286,21 +224,12 @@ fn fill_pass(
         let left_s = now_ms.div_ceil(1000);
         let arrives_s = left_s + light.at(left_s);
         object.frames += 1;
-        object.planned_s = Some(arrives_s);
         if let Some(count) = object.frames_by_pass.get_mut(place) {
             *count += 1;
         }
-        if object.frames == state.needed {
-            object.earliest_s = Some(arrives_s);
-        }
-        let chance = state.reception.success();
-        for (at_s, quantile) in object.quantiles_s.iter_mut().zip(QUANTILES) {
-            if at_s.is_none() && chance >= quantile {
-                *at_s = Some(arrives_s);
-            }
-        }
+        state.note(object, arrives_s);
     }
-    progress.iter_mut().for_each(|p| p.reception.end_pass());
+    progress.iter_mut().for_each(Progress::end_pass);
     plan.passes.push(PassPlan {
         pass: pass.clone(),
         frames: slot,

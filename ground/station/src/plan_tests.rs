@@ -216,3 +216,154 @@ proptest! {
         }
     }
 }
+
+/// What one plan lays into two passes, and another is told to be on its way when it plans the second.
+fn in_two_steps(link: &LinkModel, target: f64, lost: [f64; 2]) -> (Plan, Plan) {
+    let mut passes = daily(2);
+    for (pass, lost) in passes.iter_mut().zip(lost) {
+        (pass.end_s, pass.lost) = (pass.start_s + 1500, Some(lost));
+    }
+    let objects = [object(ObjectKind::Bundle, 20_000, 200)];
+    let whole = plan(&objects, &passes, link, target).unwrap();
+    let first = &whole.passes[0];
+    let start = Start {
+        needed: 100,
+        in_flight: vec![InFlight {
+            frames: first.frames,
+            lost: lost[0],
+            pass_start_s: passes[0].start_s,
+            pass_end_s: passes[0].end_s,
+            arrives_s: 1_001_500 + 79_200,
+        }],
+        next: first.frames,
+    };
+    let rest = plan_from(&objects, &[start], &passes[1..], link, target).unwrap();
+    (whole, rest)
+}
+
+#[test]
+fn what_is_on_its_way_counts_as_if_it_were_planned_still() {
+    for (lost, target) in [([0.0, 0.0], 0.9), ([0.1, 0.3], 0.99), ([0.5, 0.01], 0.6)] {
+        let (whole, rest) = in_two_steps(&bursts(), target, lost);
+        let (whole, of) = (&whole.objects[0], &rest.objects[0]);
+        assert_eq!(of.frames, whole.frames_by_pass[1], "{lost:?}");
+        assert_eq!((of.in_flight, of.needed), (whole.frames_by_pass[0], 100));
+        assert!((of.probability - whole.probability).abs() < 1e-12);
+        let sent = rest.frames.iter().map(|f| u32::from(f.index));
+        assert!(sent.eq(whole.frames_by_pass[0]..whole.frames), "{lost:?}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_pass_is_lost_with_its_begin() {
+    let link = bursts();
+    let mut passes = daily(1);
+    passes[0].lost = Some(0.2);
+    let objects = [object(ObjectKind::Bundle, 20_000, 200)];
+    let whole = plan(&objects, &passes, &link, 0.75).unwrap();
+    let start = Start {
+        needed: 100,
+        in_flight: vec![InFlight {
+            frames: 60,
+            lost: 0.2,
+            pass_start_s: passes[0].start_s,
+            pass_end_s: passes[0].end_s,
+            arrives_s: 1_001_076 + 79_200,
+        }],
+        next: 60,
+    };
+    // 60 frames of 17.92 s.
+    passes[0].start_s += 1076;
+    let rest = plan_from(&objects, &[start], &passes, &link, 0.75).unwrap();
+    let (whole, of) = (&whole.objects[0], &rest.objects[0]);
+    assert_eq!(of.frames, whole.frames - 60);
+    assert!((of.probability - whole.probability).abs() < 1e-12);
+    // Not even all that fits it makes up for its loss.
+    assert!(of.probability < 0.8);
+}
+
+#[test]
+fn milestones_that_frames_in_flight_reach_lie_where_these_arrive() {
+    let link = model(Loss::Random { p: 0.01 });
+    let objects = [object(ObjectKind::Bundle, 20_000, 200)];
+    let run = |frames, arrives_s| InFlight {
+        frames,
+        lost: 0.0,
+        pass_start_s: 0,
+        pass_end_s: 0,
+        arrives_s,
+    };
+    let start = Start {
+        needed: 40,
+        in_flight: vec![run(30, 900_000), run(12, 950_000)],
+        next: 60,
+    };
+    let plan = plan_from(&objects, &[start], &daily(2), &link, 0.999).unwrap();
+    let of = &plan.objects[0];
+    // 42 of which 40 arrive: 0.99 with three lost at the most.
+    assert_eq!(
+        (of.earliest_s, of.quantiles_s[0]),
+        (Some(950_000), Some(950_000))
+    );
+    assert_eq!(of.quantiles_s[1], Some(950_000));
+    assert!(of.planned_s > Some(1_000_000) && (1..10).contains(&of.frames));
+    assert!(of.enough && plan.bytes.payload == u64::from(of.frames) * 200);
+
+    // What suffices already takes nothing more.
+    let start = Start {
+        needed: 40,
+        in_flight: vec![run(60, 900_000)],
+        next: 60,
+    };
+    let plan = plan_from(&objects, &[start], &daily(2), &link, 0.999).unwrap();
+    let of = &plan.objects[0];
+    assert_eq!((of.frames, of.enough), (0, true));
+    assert_eq!(
+        (of.planned_s, of.quantiles_s),
+        (Some(900_000), [Some(900_000); 3])
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn what_is_in_flight_in_later_passes_counts_with_its_pass(
+        in_flight in prop::array::uniform3(0u32..60), lost in prop::array::uniform3(0.0f64..0.6),
+        target in 0.5f64..0.999,
+    ) {
+        let link = bursts();
+        let mut passes = daily(3);
+        passes.iter_mut().zip(lost).for_each(|(pass, lost)| pass.lost = Some(lost));
+        let runs = passes.iter().zip(in_flight).filter(|(_, frames)| *frames > 0);
+        let start = Start {
+            needed: 50,
+            in_flight: runs.map(|(pass, frames)| InFlight {
+                frames,
+                lost: link.lost(pass),
+                pass_start_s: pass.start_s,
+                pass_end_s: pass.end_s,
+                arrives_s: pass.end_s + 79_200,
+            }).collect(),
+            next: in_flight.iter().sum(),
+        };
+        let objects = [object(ObjectKind::Bundle, 10_000, 200)];
+        let plan = plan_from(&objects, core::slice::from_ref(&start), &passes, &link, target).unwrap();
+        let of = &plan.objects[0];
+
+        let mut exact = crate::chance::Reception::new(50, link.chain(200));
+        let mut without = exact.clone();
+        for ((pass, frames), planned) in passes.iter().zip(in_flight).zip(&of.frames_by_pass) {
+            for (reception, frames) in [(&mut exact, frames + planned), (&mut without, frames)] {
+                reception.begin_pass(link.lost(pass));
+                (0..frames).for_each(|_| reception.frame(1));
+                reception.end_pass();
+            }
+        }
+        prop_assert!((of.probability - exact.success()).abs() < 1e-9, "{} {}", of.probability, exact.success());
+        // Nothing is sent that is not needed, and what is enough is said.
+        prop_assert_eq!(of.frames == 0, without.success() >= target);
+        prop_assert_eq!(of.enough, of.probability >= target);
+        let all_lost: f64 = lost.iter().product();
+        prop_assert!(of.enough || 1.0 - all_lost < target + 1e-3, "{}", of.probability);
+    }
+}

@@ -54,11 +54,12 @@ use lightday_wire::report::{REPORT_LEN, Report};
 use lightday_wire::{ObjectKind, ObjectNumber, Stage, TagLen, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 pub use crate::outcome::Outcome;
 use crate::outcome::{is_past, outcome, verdict};
-use crate::plan::{Plan, PlanError, Start, plan_from};
+use crate::plan::{InFlight, Plan, PlanError, Start, plan_from};
 use crate::queue::Mixer;
 
 /// What goes on once all planned frames of an object were sent and nothing was heard.
@@ -162,19 +163,30 @@ impl Queued {
         self.is_sending() && (self.budget.get(pass).is_some_and(|n| *n > 0) || persists)
     }
 
-    /// Where it stands; `lost` is the chance of a pass, by its place.
-    fn start(&self, lost: impl Fn(usize) -> f64) -> Start {
-        let mut in_flight: Vec<(u32, f64)> = Vec::new();
+    /// Where it stands.
+    fn start(&self, passes: &[Pass], link: &LinkModel, light: &LightTime) -> Start {
+        let mut in_flight: Vec<InFlight> = Vec::new();
         let mut last = None;
-        for sent in &self.unheard {
-            match in_flight.last_mut() {
-                Some((count, _)) if last == Some(sent.pass) => *count += 1,
-                _ => in_flight.push((1, lost(sent.pass))),
+        // What is not being sent any more needs nothing.
+        let unheard = self.unheard.iter().filter(|_| self.is_sending());
+        for sent in unheard {
+            let left_s = sent.end_ms.div_ceil(1000);
+            let arrives_s = left_s.saturating_add(light.at(left_s));
+            match (in_flight.last_mut(), passes.get(sent.pass)) {
+                (Some(run), _) if last == Some(sent.pass) => {
+                    (run.frames, run.arrives_s) = (run.frames + 1, arrives_s);
+                }
+                (_, pass) => in_flight.push(InFlight {
+                    frames: 1,
+                    lost: pass.map_or(link.lost_pass, |p| link.lost(p)),
+                    pass_start_s: pass.map_or(left_s, |p| p.start_s),
+                    pass_end_s: pass.map_or(left_s, |p| p.end_s),
+                    arrives_s,
+                }),
             }
             last = Some(sent.pass);
         }
         Start {
-            // What is not being sent any more needs nothing.
             needed: if self.is_sending() { self.needed } else { 0 },
             in_flight,
             next: self.next.min(MAX_SYMBOLS),
@@ -280,8 +292,7 @@ impl UplinkSession {
         }
     }
 
-    /// Plans what is left to send from now on. Frames of a pass that has begun count as a pass of
-    /// their own there, so that what is still to come is a little more than needed.
+    /// Plans what is left to send from now on. The rest of a pass that has begun is lost with its begin.
     ///
     /// # Errors
     /// [`PlanError`]; also if no pass is left.
@@ -295,11 +306,11 @@ impl UplinkSession {
                 places.push(place);
             }
         }
-        let pass_lost = |place: usize| {
-            let pass = self.passes.get(place);
-            pass.map_or(self.link.lost_pass, |pass| self.link.lost(pass))
-        };
-        let starts: Vec<Start> = self.objects.iter().map(|q| q.start(pass_lost)).collect();
+        let starts: Vec<Start> = self
+            .objects
+            .iter()
+            .map(|q| q.start(&self.passes, &self.link, &light))
+            .collect();
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
         let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
         for (queued, planned) in self.objects.iter_mut().zip(&plan.objects) {

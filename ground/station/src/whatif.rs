@@ -11,7 +11,7 @@
 
 use crate::link::{LinkModel, Pass};
 use crate::object::UplinkObject;
-use crate::plan::{Plan, PlanError, plan};
+use crate::plan::{Plan, PlanError, Start, plan_from};
 use lightday_wire::ObjectKind;
 
 /// Passes that are tried beside the booked ones, at the most.
@@ -29,6 +29,8 @@ const SHORTEST_S: u64 = 600;
 pub struct Question<'a> {
     /// What goes up.
     pub objects: &'a [UplinkObject],
+    /// Where each of them stands.
+    pub starts: &'a [Start],
     /// Passes that are booked and free, in order.
     pub passes: &'a [Pass],
     /// The link.
@@ -106,7 +108,7 @@ fn least(plan: &Plan) -> f64 {
 
 impl Question<'_> {
     fn plan(&self, passes: &[Pass]) -> Result<Plan, PlanError> {
-        plan(self.objects, passes, self.link, self.target)
+        plan_from(self.objects, self.starts, passes, self.link, self.target)
     }
 }
 
@@ -189,6 +191,7 @@ fn free(question: &Question<'_>, booked: &[Pass], end_s: u64) -> Vec<Pass> {
 /// Bytes of the longest bundle, in the place of the first one, with which the booked passes do.
 fn longest(question: &Question<'_>, booked: &[Pass]) -> Result<Option<u32>, PlanError> {
     let mut objects = question.objects.to_vec();
+    let mut starts = question.starts.to_vec();
     let bundle = objects.iter().position(|o| o.kind() == ObjectKind::Bundle);
     let Some(place) = bundle.filter(|_| !booked.is_empty()) else {
         return Ok(None);
@@ -199,11 +202,14 @@ fn longest(question: &Question<'_>, booked: &[Pass]) -> Result<Option<u32>, Plan
     let mut does = |symbols: u16| -> Result<bool, PlanError> {
         let bytes = vec![0; usize::from(symbols) * usize::from(first.symbol_len())];
         let shorter = UplinkObject::new(first.kind(), first.number(), &bytes, first.symbol_len());
-        let (Ok(shorter), Some(object)) = (shorter, objects.get_mut(place)) else {
+        let (Ok(shorter), Some(object), Some(start)) =
+            (shorter, objects.get_mut(place), starts.get_mut(place))
+        else {
             return Ok(false);
         };
-        *object = shorter;
-        Ok(plan(&objects, booked, question.link, question.target)?.is_enough())
+        // It would be another bundle, of which nothing was sent.
+        (*start, *object) = (Start::fresh(&shorter), shorter);
+        Ok(plan_from(&objects, &starts, booked, question.link, question.target)?.is_enough())
     };
     let (mut enough, mut too_long) = (0, first.k());
     while too_long - enough > 1 {
@@ -246,8 +252,10 @@ mod tests {
     fn ask_with(passes: &[Pass], by_s: u64, lost_pass: f64, blocked: &[(u64, u64)]) -> Answer {
         let mut link = model(Loss::Random { p: 0.0 });
         link.lost_pass = lost_pass;
+        let objects = bundle();
         let question = Question {
-            objects: &bundle(),
+            objects: &objects,
+            starts: &objects.each_ref().map(Start::fresh),
             passes,
             link: &link,
             target: 0.99,

@@ -24,6 +24,7 @@ pub mod regions;
 pub mod reports;
 pub mod stand_in;
 pub mod twin;
+pub mod underway;
 pub mod units;
 pub mod verdicts;
 

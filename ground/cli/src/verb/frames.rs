@@ -1,4 +1,4 @@
-//! The frames of a plan: cut, numbered behind those that went up, sealed, with their schedule.
+//! The frames of a plan: cut, sealed, with their schedule.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
     if n > most {
         let what = format!("the plan has {}", describe::count(most as u64, "frame"));
         return Err(Error::new(Kind::Plan, what).field("frames").hint(format!(
-            "--frames {most} is the most here; a higher --probability plans for more, and another uplink brings fresh parity"
+            "--frames {most} is the most here; a higher --probability plans for more, and --afresh for all that it takes if nothing arrived"
         )));
     }
     Ok(plan.frames.iter().copied().take(n).collect())
@@ -32,23 +32,15 @@ pub fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
 pub struct Going {
     /// The object.
     pub ready: Ready,
-    /// The first symbol that was never sent.
-    pub offset: u32,
     /// What its frames are sealed with.
     pub key: FrameKey,
 }
 
 impl Going {
-    /// The frame of a planned index: earlier uplinks sent the first symbols.
-    fn frame(&self, index: u32, tag_len: TagLen) -> Result<Vec<u8>> {
-        let index = u16::try_from(index).ok();
-        let frame = index.and_then(|i| self.ready.object.frame(i, &self.key, tag_len));
-        frame.ok_or_else(|| {
-            let object = &self.ready.object;
-            let (kind, number) = (kind_name(object.kind()), object.number());
-            Error::new(Kind::Plan, format!("{kind} {number} has no symbols left"))
-                .hint("all 65,535 symbols were sent: build the bundle under a new number")
-        })
+    /// The frame of a planned index.
+    fn frame(&self, index: u16, tag_len: TagLen) -> Result<Vec<u8>> {
+        let frame = self.ready.object.frame(index, &self.key, tag_len);
+        frame.ok_or_else(|| Error::new(Kind::Internal, format!("there is no symbol {index}")))
     }
 }
 
@@ -87,8 +79,8 @@ pub fn write(
             ));
         };
         let object = &going.ready.object;
-        let index = u32::from(planned.index) + going.offset;
-        let frame = going.frame(index, mission.profile.link.tag_len)?;
+        let frame = going.frame(planned.index, mission.profile.link.tag_len)?;
+        let index = u32::from(planned.index);
         packets::push(&mut bytes, &frame);
         let air_ms = link.air_time_ms(object.symbol_len(), &pass.pass);
         let (utc, kind) = (show_instant(start_s), kind_name(object.kind()));

@@ -1,9 +1,11 @@
 //! What a draft costs and what the twin makes of it, before anybody signs it: shared by the verbs that draft.
 
+use std::slice::from_ref;
+
 use lightday_station::cut::cut;
 use lightday_station::facts::facts;
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::Plan;
+use lightday_station::plan::{Plan, Start};
 use lightday_station::{keys, stages};
 use lightday_trust::KeySet;
 use lightday_wire::{ObjectKind, Stage};
@@ -43,7 +45,8 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
             return Ok(());
         }
     };
-    let planned = plan::make(mission, std::slice::from_ref(&object), None, global);
+    let start = Start::fresh(&object);
+    let planned = plan::make(mission, (from_ref(&object), from_ref(&start)), None, global);
     let (arrives_s, note) = match &planned {
         Ok(plan) => {
             costs(plan, &object, mission).iter().for_each(out::message);

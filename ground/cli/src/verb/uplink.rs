@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use lightday_station::object::UplinkObject;
-use lightday_station::plan::Plan;
-use lightday_station::tracker::{Alarm, Proven};
+use lightday_station::object::{MAX_SYMBOLS, UplinkObject};
+use lightday_station::plan::{ObjectPlan, Plan, Start};
+use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
-use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Stage};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report};
 use serde_json::{Value, json};
 
 use crate::Global;
@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::recover::Files;
+use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
 use crate::time::show_instant;
@@ -26,13 +27,16 @@ use crate::verb::{describe, sendable, unsent};
 ///
 /// The file holds the frames in the order of the plan, each behind its length (2 B, most significant first);
 /// beside it lies a schedule (.csv) with the instant of each frame. Run it again for the same object and it
-/// writes fresh parity: any K frames will do, whichever were lost.
+/// writes fresh parity: any K frames will do, whichever were lost. It then counts what the vehicle said that it still
+/// needs, and what is on its way: if that is likely enough to do, nothing more goes up. --afresh counts neither, for
+/// when nobody knows what of it was transmitted.
 ///
-/// The ledger keeps the certificate: how likely these frames alone complete each object, whatever went up before.
+/// The ledger keeps the certificate: how likely each object is complete once these frames are there, with what is on
+/// its way and what the vehicle said it has.
 ///
 /// If not one frame of such a file was transmitted (the pass was cancelled, the transmitter failed), --unsent
 /// says so: the next uplink plans as if that file had never been, and the twin does not expect it. If some of
-/// it went up, do not say so: run the uplink again, which brings fresh parity.
+/// it went up, do not say so: run the uplink again with --afresh, which brings fresh parity.
 ///
 /// Examples:
 ///   lightday uplink bundles/7.ldb documents/auth-7.ldd
@@ -59,8 +63,11 @@ pub struct Args {
     /// Send although the passes do not reach the probability, or what it brings would miss its window or its lease.
     #[arg(long)]
     best_effort: bool,
+    /// Send as if nothing of it had arrived, whatever went up before and whatever a report says that it needs.
+    #[arg(long)]
+    afresh: bool,
     /// Remember that no frame of this file, which an earlier uplink wrote, was transmitted.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "frames", "probability", "epoch", "out", "best_effort"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "frames", "probability", "epoch", "out", "best_effort", "afresh"])]
     unsent: Option<PathBuf>,
     /// Say what would be written, write nothing and remember nothing.
     #[arg(long)]
@@ -88,13 +95,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     plan::distinct(&objects, &args.files)?;
-    let sent = ledger.sent()?;
+    let underway = Underway::read(&mission, &ledger)?;
     for (ready, file) in ready.iter().zip(&args.files) {
-        sendable::check(&ledger, &sent, ready, file)?;
+        sendable::check(&ledger, &underway.sent, ready, file)?;
     }
     let epochs = epochs(args, &ledger, &ready)?;
-    let stand_ins = stand_ins(args, &mission, &ledger, (&ready, &epochs, &sent))?;
-    let planned = plan::make(&mission, &stand_ins, args.probability, global)?;
+    let starts = starts(args, &ledger, &underway, (&objects, &epochs))?;
+    let planned = plan::make(&mission, (&objects, &starts), args.probability, global)?;
     if !args.best_effort {
         // Whoever asks for so many frames knows that they may not be enough.
         if args.frames.is_none() {
@@ -102,6 +109,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         }
         plan::check(&args.files, &mission, &planned)?;
     }
+    nothing_lacks(&planned, &args.files)?;
     let frames = frames::cut(&planned, args.frames)?;
     if frames.is_empty() {
         return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
@@ -111,13 +119,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let going: Vec<Going> = ready
         .into_iter()
         .zip(keys)
-        .map(|(ready, key)| Going {
-            offset: next_index(&sent, &ready.object),
-            ready,
-            key,
-        })
+        .map(|(ready, key)| Going { ready, key })
         .collect();
-    let (path, schedule) = names(args.out.as_deref(), &mission, &sent)?;
+    let sent = &underway.sent;
+    let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
     let written = frames::write(&planned, &frames, &going, &mission)?;
     if !args.dry_run {
         let mut files = Files::new();
@@ -213,34 +218,6 @@ fn tell(runs: &[SentRow], path: &Path, schedule: &Path, dry_run: bool) -> Result
     Ok(())
 }
 
-/// The runs of an object that were transmitted. An index means the same content for the life of an object, so
-/// that the indices of those that never were may go up again.
-fn ours<'a>(sent: &'a [SentRow], object: &UplinkObject) -> impl Iterator<Item = &'a SentRow> {
-    let of = (object.kind(), object.number());
-    sent.iter()
-        .filter(move |s| s.went() && (s.kind, s.number) == of)
-}
-
-/// The first symbol behind all that were sent: later uplinks bring fresh parity.
-fn next_index(sent: &[SentRow], object: &UplinkObject) -> u32 {
-    let ends = ours(sent, object).map(|s| s.first + s.count);
-    ends.max().unwrap_or(0)
-}
-
-/// How many symbols went up. Runs that never did leave gaps, so that it may be fewer than the next index.
-fn went_up(sent: &[SentRow], object: &UplinkObject) -> u32 {
-    ours(sent, object).map(|s| s.count).sum()
-}
-
-/// The latest report that proved itself.
-fn latest_report(mission: &Mission, ledger: &Ledger) -> Result<(Option<Proven>, Option<Alarm>)> {
-    if ledger.reports()?.is_empty() {
-        return Ok((None, None));
-    }
-    let tracker = reports::tracker(mission, ledger, &mission.link_keys()?)?;
-    Ok((tracker.last().copied(), tracker.alarm().copied()))
-}
-
 /// A vehicle that lost its record hears nothing but a resynchronisation: whatever else goes up is lost.
 fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
     for file in files {
@@ -262,77 +239,94 @@ fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the plan for each object.
-fn stand_ins(
+/// Where each object stands.
+fn starts(
     args: &Args,
-    mission: &Mission,
     ledger: &Ledger,
-    (ready, epochs, sent): (&[Ready], &[Epoch], &[SentRow]),
-) -> Result<Vec<UplinkObject>> {
-    let (last, alarm) = latest_report(mission, ledger)?;
-    if let Some(alarm) = alarm {
-        warn_of_alarm(&alarm, &args.files)?;
+    underway: &Underway,
+    (objects, epochs): (&[UplinkObject], &[Epoch]),
+) -> Result<Vec<Start>> {
+    if let Some(alarm) = &underway.alarm {
+        warn_of_alarm(alarm, &args.files)?;
     }
-    let objects = ready.iter().zip(&args.files).zip(epochs);
-    let objects = objects.map(|((r, file), epoch)| {
-        let ours = ledger.next_number(r.object.kind())?;
-        let sent = went_up(sent, &r.object);
-        // What was said in an epoch that is left has no say in the next: whoever stole the key may have said it.
-        let last = last.as_ref().filter(|last| last.epoch >= *epoch);
-        what_is_needed(&r.object, file, last.map(|l| &l.report), (sent, ours))
+    let objects = objects.iter().zip(&args.files).zip(epochs);
+    let objects = objects.map(|((object, file), epoch)| {
+        let ours = ledger.next_number(object.kind())?;
+        if let Some(last) = underway.heard(*epoch) {
+            let has_gone = underway.runs(object).next().is_some();
+            taken_still(object, file, &last.report, (has_gone, ours))?;
+        }
+        let start = match args.afresh {
+            true => underway.afresh(object),
+            false => underway.start(object, *epoch),
+        };
+        if start.next >= MAX_SYMBOLS {
+            let (kind, number) = (kind_name(object.kind()), object.number());
+            let what = format!("{kind} {number} has no symbols left: all {MAX_SYMBOLS} went up");
+            return Err(Error::new(Kind::Plan, what)
+                .file(file)
+                .hint("build it anew, under a new number"));
+        }
+        Ok(start)
     });
     objects.collect()
 }
 
-/// What stands for the object in the plan: as many symbols as the vehicle said that it still needs. What
-/// was on its way when it said so is not counted, so that rather too much is sent than too little.
-fn what_is_needed(
+/// Refuses an object whose number the vehicle takes no more.
+fn taken_still(
     object: &UplinkObject,
     file: &Path,
-    last: Option<&Report>,
-    (sent, ours): (u32, ObjectNumber),
-) -> Result<UplinkObject> {
-    let Some(report) = last else {
-        return Ok(object.clone());
-    };
+    report: &Report,
+    (has_gone, ours): (bool, ObjectNumber),
+) -> Result<()> {
     let (kind, number) = (object.kind(), object.number());
     let next = kind
         .uplink_index()
         .and_then(|i| report.next.get(i).copied())
         // What was never given out cannot be used up.
         .filter(|next| *next <= ours);
-    if next.is_some_and(|next| number < next) && sent == 0 {
+    if next.is_none_or(|next| number >= next) {
+        return Ok(());
+    }
+    if !has_gone {
         out::message(format_args!(
             "warning: {}: a report says that the vehicle takes {} {number} no more, but nothing of it ever went up. Somebody else speaks as the vehicle, or this ledger is older than another: it is sent all the same.",
             file.display(),
             kind_name(kind)
         ));
-        return Ok(object.clone());
+        return Ok(());
     }
-    if next.is_some_and(|next| number < next) {
-        let what = format!(
-            "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",
-            kind_name(kind)
-        );
-        return Err(Error::new(Kind::Refused, what)
-            .file(file)
-            .field("number")
-            .hint("`lightday status` shows what became of it"));
+    let what = format!(
+        "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",
+        kind_name(kind)
+    );
+    Err(Error::new(Kind::Refused, what)
+        .file(file)
+        .field("number")
+        .hint("`lightday status` shows what became of it"))
+}
+
+/// Refuses to send nothing: what is there or on its way is likely enough to do. Says of which objects that is so.
+fn nothing_lacks(planned: &Plan, files: &[PathBuf]) -> Result<()> {
+    let does = |o: &ObjectPlan| o.enough && o.frames == 0;
+    let said = |o: &ObjectPlan| {
+        format!(
+            "{} {}: {} of it still needed, {} on their way: complete with {} already",
+            kind_name(o.kind),
+            o.number,
+            describe::count(o.needed.into(), "symbol"),
+            describe::count(o.in_flight.into(), "frame"),
+            describe::probability(o.probability)
+        )
+    };
+    let of = planned.objects.iter().zip(files);
+    if let (true, Some((first, file))) = (planned.objects.iter().all(does), of.clone().next()) {
+        return Err(Error::new(Kind::Refused, said(first)).file(file).hint("wait for the next report; a higher --probability sends more, and --afresh sends as if nothing of it had arrived"));
     }
-    let receiving = kind == ObjectKind::Bundle
-        && report.bundle.number == number
-        && report.bundle.stage == Stage::Receiving;
-    // A forgery in reception under our number may need fewer than ours does: no more is there than was sent.
-    let missing = object
-        .k()
-        .saturating_sub(u16::try_from(sent).unwrap_or(u16::MAX));
-    let needed = report.symbols_needed.max(missing);
-    if !receiving || report.symbols_needed == 0 || needed >= object.k() {
-        return Ok(object.clone());
+    for (object, file) in of.filter(|(o, _)| does(o)) {
+        out::message(format_args!("note: {}: {}", file.display(), said(object)));
     }
-    let bytes = vec![0; usize::from(needed) * usize::from(object.symbol_len())];
-    UplinkObject::new(kind, number, &bytes, object.symbol_len())
-        .map_err(|e| Error::new(Kind::Internal, e).file(file))
+    Ok(())
 }
 
 /// The name of the next file of frames: one that no uplink had, even if its file is gone.

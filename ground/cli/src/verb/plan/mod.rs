@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
 use lightday_station::object::{ObjectError, UplinkObject};
-use lightday_station::plan::{Plan, plan};
+use lightday_station::plan::{Plan, Start, plan_from};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use serde_json::json;
@@ -20,7 +20,8 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{SentRow, SignatureRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
-use crate::mission::{Mission, Pass};
+use crate::mission::underway::Underway;
+use crate::mission::{Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::describe;
@@ -35,7 +36,8 @@ pub use self::trial::check;
 /// lost), in 50, 90 and 99 % of all cases, and with the last planned frame, behind which it is as likely as the
 /// plan says; `-` where no booked pass can hear it. That chance is the certificate: it holds without any feedback,
 /// and is computed exactly under the losses of mission.toml and passes.csv. Signatures that are still missing are
-/// counted as if they were there.
+/// counted as if they were there. What went up before counts with its own losses, as far as the latest report cannot
+/// know of it, and so does what that report says that the vehicle still needs.
 ///
 /// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
 ///
@@ -107,10 +109,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .map(|f| Ok(object(f, &mission, false)?.object))
         .collect::<Result<Vec<_>>>()?;
     distinct(&objects, &args.files)?;
+    let starts = starts(args, &mission, &objects)?;
     if let Some(by_s) = args.target {
-        return by_then(args, &mission, &objects, by_s, global);
+        return by_then(args, &mission, (&objects, &starts), by_s, global);
     }
-    let plan = make(&mission, &objects, args.probability, global)?;
+    let plan = make(&mission, (&objects, &starts), args.probability, global)?;
     draw(args, &plan, &mission)?;
     if args.json {
         out::json(&show::to_json(&plan))?;
@@ -122,6 +125,22 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
     out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
     Ok(())
+}
+
+/// Where each object stands; nothing was sent where there is no ledger.
+fn starts(args: &Args, mission: &Mission, objects: &[UplinkObject]) -> Result<Vec<Start>> {
+    if !mission.path("ledger.sqlite").is_file() {
+        return Ok(objects.iter().map(Start::fresh).collect());
+    }
+    let ledger = mission.ledger_to_read()?;
+    let underway = Underway::read(mission, &ledger)?;
+    let latest = epochs::latest(&ledger)?;
+    let objects = objects.iter().zip(&args.files);
+    let objects = objects.map(|(object, file)| {
+        let own = epochs::leads_to(&Artifact::load(file)?);
+        Ok(underway.start(object, own.unwrap_or(latest)))
+    });
+    objects.collect()
 }
 
 /// Draws the timeline where it is asked for.
@@ -140,7 +159,7 @@ fn draw(args: &Args, plan: &Plan, mission: &Mission) -> Result<()> {
 fn by_then(
     args: &Args,
     mission: &Mission,
-    objects: &[UplinkObject],
+    (objects, starts): (&[UplinkObject], &[Start]),
     by_s: u64,
     global: &Global,
 ) -> Result<()> {
@@ -148,7 +167,13 @@ fn by_then(
     let now_s = global.now_s();
     let passes = free(mission, now_s)?;
     let probability = args.probability.unwrap_or(mission.config.plan.probability);
-    let answer = target::ask(mission, objects, &passes, probability, (now_s, by_s))?;
+    let answer = target::ask(
+        mission,
+        (objects, starts),
+        &passes,
+        probability,
+        (now_s, by_s),
+    )?;
     if let Some(plan) = &answer.plan {
         draw(args, plan, mission)?;
     }
@@ -310,20 +335,21 @@ fn example_pass(now_s: u64) -> String {
     format!("{},{},STATION,", show_instant(start_s), show_instant(end_s))
 }
 
-/// Plans the uplink of some objects.
+/// Plans the uplink of some objects, each of which stands somewhere.
 ///
 /// # Errors
 /// [`Kind::Plan`].
 pub fn make(
     mission: &Mission,
-    objects: &[UplinkObject],
+    (objects, starts): (&[UplinkObject], &[Start]),
     probability: Option<f64>,
     global: &Global,
 ) -> Result<Plan> {
     let passes = passes(mission, global)?;
     let probability = probability.unwrap_or(mission.config.plan.probability);
     let spinner = out::spinner("planning");
-    let planned = plan(objects, &passes, &mission.config.link_model(), probability);
+    let link = mission.config.link_model();
+    let planned = plan_from(objects, starts, &passes, &link, probability);
     spinner.finish_and_clear();
     planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
 }

@@ -10,11 +10,12 @@ use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
 
-/// The certificate of each object: the chance that it is complete on board without any feedback, computed exactly
-/// under the link of mission.toml and passes.csv.
+/// The certificate of each object: the chance that it is complete on board without any further feedback, computed
+/// exactly under the link of mission.toml and passes.csv, and what it stands on.
 pub fn certificate(plan: &Plan) -> Value {
     let objects = plan.objects.iter().map(|o| {
-        json!({ "kind": kind_name(o.kind), "number": o.number.get(), "probability": o.probability, "frames": o.frames })
+        json!({ "kind": kind_name(o.kind), "number": o.number.get(), "probability": o.probability, "frames": o.frames,
+            "needed": o.needed, "in_flight": o.in_flight })
     });
     json!(objects.collect::<Vec<_>>())
 }
@@ -30,7 +31,7 @@ pub fn to_json(plan: &Plan) -> Value {
         "bytes_total": plan.bytes.total(),
         "objects": plan.objects.iter().map(|o| json!({
             "kind": kind_name(o.kind), "number": o.number.get(), "k": o.k, "symbol_bytes": o.symbol_len,
-            "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
+            "needed": o.needed, "in_flight": o.in_flight, "frames": o.frames, "frames_by_pass": o.frames_by_pass, "probability": o.probability,
             "enough": o.enough, "earliest_s": o.earliest_s, "p50_s": o.quantiles_s[0],
             "p90_s": o.quantiles_s[1], "p99_s": o.quantiles_s[2],
             "planned_s": o.planned_s, "known_earliest_s": o.known_earliest_s,
@@ -66,12 +67,22 @@ pub fn show(plan: &Plan, mission: &Mission) -> Result<()> {
             show_duration(n as f64 * 8.0 / f64::from(link.rate_up_bps)),
         ]);
     }
-    let mut objects = Table::headed(["object", "K", "symbol", "frames", "probability"]);
+    let mut objects = Table::headed([
+        "object",
+        "K",
+        "symbol",
+        "needed",
+        "on their way",
+        "frames",
+        "probability",
+    ]);
     for o in &plan.objects {
         objects.row([
             format!("{} {}", kind_name(o.kind), o.number),
             o.k.to_string(),
             o.symbol_len.to_string(),
+            o.needed.to_string(),
+            o.in_flight.to_string(),
             o.frames.to_string(),
             describe::probability(o.probability),
         ]);

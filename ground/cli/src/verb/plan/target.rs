@@ -1,7 +1,7 @@
 //! `lightday plan --target`: whether it is on board by then, and what would do if not.
 
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::Plan;
+use lightday_station::plan::{Plan, Start};
 use lightday_station::whatif::{Answer, PASS_S, Question, answer};
 use lightday_wire::ObjectKind;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::verb::describe;
 /// [`Kind::Plan`] if there is no plan for another reason than time.
 pub fn ask(
     mission: &Mission,
-    objects: &[UplinkObject],
+    (objects, starts): (&[UplinkObject], &[Start]),
     booked: &[Pass],
     probability: f64,
     (now_s, by_s): (u64, u64),
@@ -29,6 +29,7 @@ pub fn ask(
     let blocked = blocked(mission)?;
     let question = Question {
         objects,
+        starts,
         passes: booked,
         link: &link,
         target: probability,

@@ -1,0 +1,162 @@
+//! Where objects stand: what of them went up, what of that is on its way, and what the vehicle said it still needs.
+//!
+//! ```text
+//! ledger: what went up --+
+//! passes.csv ------------+--> start of each object --> plan
+//! the latest report -----+
+//! ```
+
+use lightday_station::link::LinkModel;
+use lightday_station::object::UplinkObject;
+use lightday_station::plan::{InFlight, Start};
+use lightday_station::tracker::{Alarm, Proven};
+use lightday_wire::report::Report;
+use lightday_wire::{Epoch, ObjectKind, Stage};
+
+use super::{Mission, Pass, reports};
+use crate::error::Result;
+use crate::ledger::{Ledger, SentRow};
+
+/// What the ledger knows of everything that went up.
+#[derive(Debug)]
+pub struct Underway {
+    /// All that uplinks wrote.
+    pub sent: Vec<SentRow>,
+    /// The latest report that proved itself.
+    pub last: Option<Proven>,
+    /// A vehicle that lost its record said so.
+    pub alarm: Option<Alarm>,
+    passes: Vec<Pass>,
+    link: LinkModel,
+}
+
+impl Underway {
+    /// Reads the ledger and the passes.
+    ///
+    /// # Errors
+    /// One of them makes no sense, or a report does not prove itself any more.
+    pub fn read(mission: &Mission, ledger: &Ledger) -> Result<Self> {
+        let (last, alarm) = match ledger.reports()?.is_empty() {
+            true => (None, None),
+            false => {
+                let tracker = reports::tracker(mission, ledger, &mission.held_link_keys()?)?;
+                (tracker.last().copied(), tracker.alarm().copied())
+            }
+        };
+        Ok(Self {
+            sent: ledger.sent()?,
+            last,
+            alarm,
+            passes: mission.passes()?,
+            link: mission.config.link_model(),
+        })
+    }
+
+    /// The latest report, as far as it has a say: what was said in an epoch that is left has none in the next, since
+    /// whoever stole the key may have said it.
+    pub fn heard(&self, epoch: Epoch) -> Option<&Proven> {
+        self.last.as_ref().filter(|last| last.epoch >= epoch)
+    }
+
+    /// The runs of an object that were transmitted. An index means the same content for the life of an object, so
+    /// that the indices of those that never were may go up again.
+    pub fn runs<'a>(&'a self, object: &UplinkObject) -> impl Iterator<Item = &'a SentRow> {
+        let of = (object.kind(), object.number());
+        let runs = self.sent.iter();
+        runs.filter(move |s| s.went() && (s.kind, s.number) == of)
+    }
+
+    /// The first symbol behind all that were sent: later uplinks bring fresh parity.
+    fn next(&self, object: &UplinkObject) -> u32 {
+        let ends = self.runs(object).map(|s| s.first + s.count);
+        ends.max().unwrap_or(0)
+    }
+
+    /// An object as if nothing of it had arrived; no symbol goes up a second time.
+    pub fn afresh(&self, object: &UplinkObject) -> Start {
+        Start {
+            next: self.next(object),
+            ..Start::fresh(object)
+        }
+    }
+
+    /// Where an object stands whose frames go up in `epoch`.
+    pub fn start(&self, object: &UplinkObject, epoch: Epoch) -> Start {
+        let heard = self.heard(epoch);
+        let mut runs: Vec<&SentRow> = self.runs(object).collect();
+        runs.sort_by_key(|run| run.starts_s);
+        let (mut in_flight, mut arrived) = (Vec::<InFlight>::new(), 0);
+        for run in runs {
+            let left = heard.map_or(run.count, |last| self.unheard(run, last.sent_s));
+            arrived += run.count - left;
+            // A frame of another epoch is not opened.
+            if left == 0 || run.epoch != epoch.get() {
+                continue;
+            }
+            let arrives_s = self.arrives(run.ends_s);
+            let (lost, pass_start_s, pass_end_s) = self.pass(run);
+            match in_flight.last_mut() {
+                // Of another uplink, in the same pass.
+                Some(last) if run.starts_s < last.pass_end_s => {
+                    last.frames += left;
+                    last.arrives_s = last.arrives_s.max(arrives_s);
+                }
+                _ => in_flight.push(InFlight {
+                    frames: left,
+                    lost,
+                    pass_start_s,
+                    pass_end_s,
+                    arrives_s,
+                }),
+            }
+        }
+        Start {
+            needed: needed(object, heard.map(|last| &last.report), arrived),
+            in_flight,
+            next: self.next(object),
+        }
+    }
+
+    fn arrives(&self, left_s: u64) -> u64 {
+        left_s.saturating_add(self.link.light_time(&self.passes).at(left_s))
+    }
+
+    /// Frames of a run that had not arrived when a report left. They went up at an even pace; what is in doubt counts
+    /// as arrived or lost, so that rather too much is sent than too little.
+    fn unheard(&self, run: &SentRow, report_s: u64) -> u32 {
+        let (from_s, to_s) = (self.arrives(run.starts_s), self.arrives(run.ends_s));
+        let left_s = to_s.saturating_sub(report_s.max(from_s));
+        let of_s = (to_s - from_s).max(1);
+        u32::try_from(u64::from(run.count) * left_s / of_s).unwrap_or(run.count)
+    }
+
+    /// The chance that the pass of a run is lost, and when it begins and ends; of one that passes.csv names no more, what
+    /// the mission assumes.
+    fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
+        let within = |p: &&Pass| p.start_s <= run.starts_s && run.starts_s < p.end_s;
+        let pass = self.passes.iter().find(within);
+        pass.map_or((self.link.lost_pass, run.starts_s, run.ends_s), |pass| {
+            (self.link.lost(pass), pass.start_s, pass.end_s)
+        })
+    }
+}
+
+/// Symbols that the vehicle still needs, of an object of which so many frames had arrived or were lost.
+fn needed(object: &UplinkObject, report: Option<&Report>, arrived: u32) -> u32 {
+    let k = u32::from(object.k());
+    let Some(report) = report else {
+        return k;
+    };
+    let is_it = object.kind() == ObjectKind::Bundle
+        && report.bundle.number == object.number()
+        && matches!(
+            report.bundle.stage,
+            Stage::Receiving | Stage::Accepted | Stage::Started
+        );
+    // A forgery in reception under our number may need fewer than ours does: no more is there than was sent.
+    let missing = k.saturating_sub(arrived);
+    match is_it {
+        true => u32::from(report.symbols_needed).clamp(missing, k),
+        false => k,
+    }
+}

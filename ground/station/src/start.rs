@@ -1,0 +1,55 @@
+//! Where an object stands when a plan is made: what the vehicle needs, and what is on its way to it.
+//!
+//! ```text
+//! on board  ####--#######|###-####   #######     a report leaves here: it needs 36 symbols still
+//!                        |└─────────────────┘    in flight: what arrives behind it, by the pass it went up in
+//! ```
+//! Holds it, never decides what counts: that does the [session](crate::session) for frames of its own, and whoever
+//! keeps a record of what was sent.
+
+use crate::object::UplinkObject;
+
+/// Frames of one pass that are on their way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InFlight {
+    /// How many.
+    pub frames: u32,
+    /// The chance that their pass is lost as a whole.
+    pub lost: f64,
+    /// When that pass begins and ends, in Unix seconds on the ground: a pass of a plan that overlaps is the same one, and
+    /// is lost with it.
+    pub pass_start_s: u64,
+    /// See [`Self::pass_start_s`].
+    pub pass_end_s: u64,
+    /// When the last of them has arrived, in Unix seconds on board.
+    pub arrives_s: u64,
+}
+
+/// How much of an object was sent, and how much of it the vehicle has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Symbols that the vehicle needed when it was last heard.
+    pub needed: u32,
+    /// Frames that it had not received by then, pass by pass in the order of sending.
+    pub in_flight: Vec<InFlight>,
+    /// The next symbol to send.
+    pub next: u32,
+}
+
+impl Start {
+    /// Nothing was sent.
+    #[must_use]
+    pub fn fresh(object: &UplinkObject) -> Self {
+        Self {
+            needed: u32::from(object.k()),
+            in_flight: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Frames that are on their way.
+    #[must_use]
+    pub fn frames_in_flight(&self) -> u32 {
+        self.in_flight.iter().map(|run| run.frames).sum()
+    }
+}
