@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lightday_station::codec::Heard;
+use lightday_station::profile::codec_name;
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -103,6 +104,14 @@ pub fn encoding() -> (indicatif::ProgressBar, impl Fn(Heard) + Sync) {
                     message(format_args!(
                         "note: a codec is left out: {error}\n  hint: {}",
                         error.hint()
+                    ));
+                });
+            }
+            Heard::StandsAside(codec) => {
+                return moved.suspend(|| {
+                    message(format_args!(
+                        "note: {} stands aside: the RAM is too small for its decoder, or the images are too long for it",
+                        codec_name(codec)
                     ));
                 });
             }

@@ -51,7 +51,7 @@ impl Bench {
     }
 
     /// Fails with this code, names file and next step, and leaves nothing behind.
-    fn fails(&self, line: &str, code: i32, needles: &[&str]) {
+    fn fails(&self, line: &str, code: i32, needles: &[&str]) -> String {
         let before = self.names();
         let ran = run(&self.0.0, &format!("delta {line}"));
         assert_eq!(ran.code, code, "{line}\n{}{}", ran.out, ran.err);
@@ -63,6 +63,7 @@ impl Bench {
             );
         }
         assert_eq!(self.names(), before, "{line} left something behind");
+        ran.err
     }
 }
 
@@ -237,15 +238,36 @@ fn damaged_patches_leave_nothing_behind() {
     for at in [0, 1, 7, 11, 12, 15, good.len() / 3, good.len() - 3] {
         let mut flipped = good.clone();
         flipped[at] ^= 0x40;
-        // Byte 12 tells the RAM: far more than is allowed.
+        // Byte 12 tells the RAM: more than is allowed.
         damaged.push((flipped, if at == 12 { 5 } else { 3 }));
+    }
+    // Byte 12 tells the RAM: less than was meant, less than the tables take.
+    for ram in [good[12] - 8, 0x18] {
+        let mut flipped = good.clone();
+        flipped[12] = ram;
+        damaged.push((flipped, 3));
     }
     damaged.push(([&good[..], &[0; 100]].concat(), 3));
     damaged.push(([&good[..], b"\n"].concat(), 3));
     for (bytes, code) in damaged {
         bench.write("bad.ldp", &bytes);
         let line = "apply old.bin bad.ldp out.bin --ram 1MiB";
-        bench.fails(line, code, &["bad.ldp"]);
+        let error = bench.fails(line, code, &["bad.ldp"]);
+        assert!(code == 5 || !error.contains("allow more"), "{error}");
+    }
+    // More than any patch of ours needs is damage, too; less may be what was meant.
+    for (ram, says) in [
+        (good[12] + 0x68, "it was damaged"),
+        (good[12] + 0x38, "allow more"),
+    ] {
+        let mut flipped = good.clone();
+        flipped[12] = ram;
+        bench.write("bad.ldp", &flipped);
+        bench.fails(
+            "apply old.bin bad.ldp out.bin --ram 1MiB",
+            5,
+            &["field `ram`", says],
+        );
     }
     // The base's digest is the one field whose damage looks like another image.
     let mut flipped = good;

@@ -131,6 +131,8 @@ pub enum CodecError {
     Refused(CodecId, DecodeError),
     /// Our bug: the payload decodes to something else.
     Mismatch(CodecId),
+    /// The ground's machine: this codec's decoder wants so many bytes of memory, which are not free.
+    Memory(CodecId, u32),
 }
 
 impl fmt::Display for CodecError {
@@ -148,6 +150,11 @@ impl fmt::Display for CodecError {
             Self::Mismatch(codec) => {
                 write!(f, "{}: the payload is another image", codec_name(*codec))
             }
+            Self::Memory(codec, bytes) => write!(
+                f,
+                "{}: its decoder takes {bytes} B, and this machine has not as much memory free",
+                codec_name(*codec)
+            ),
         }
     }
 }
@@ -155,11 +162,15 @@ impl fmt::Display for CodecError {
 impl std::error::Error for CodecError {}
 
 impl CodecError {
+    /// What to do where memory is short.
+    pub(crate) const MEMORY_HINT: &str = "free memory, or do it on a machine that has more";
+
     /// What to do next.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NoCodec => "list \"store\" in `decoder.codecs` of mission.toml",
+            Self::Memory(..) => Self::MEMORY_HINT,
             Self::Encoder(..) => "free memory, or go without this codec",
             Self::Refused(..) | Self::Mismatch(_) => {
                 "a bug of Lightday: keep both images and report it; \
@@ -244,7 +255,7 @@ fn model(
 /// Decodes a payload with the decoder that flies.
 ///
 /// # Errors
-/// [`CodecError::Refused`].
+/// [`CodecError::Refused`], [`CodecError::Memory`].
 pub fn decode(
     codec: CodecId,
     ram: u32,
@@ -273,12 +284,12 @@ pub fn decode(
             if needed > ram {
                 return Err(refused(DecodeError::RamTooSmall));
             }
-            let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+            let len = usize::try_from(needed).unwrap_or(usize::MAX);
             let mut room = Vec::new();
             // The patch says how much: memory that is not there is no reason to abort.
-            room.try_reserve_exact(needed)
-                .map_err(|_| refused(DecodeError::RamTooSmall))?;
-            room.resize(needed, 0);
+            room.try_reserve_exact(len)
+                .map_err(|_| CodecError::Memory(codec, needed))?;
+            room.resize(len, 0);
             let mut decoder = ModelDecoder::new(lengths, &mut room);
             encode::apply(&mut decoder, base, payload, new_len).map_err(refused)
         }
@@ -291,6 +302,10 @@ pub fn decode(
 pub enum Heard {
     /// How far the one codec that takes long has come.
     Progress(encode::Progress),
+    /// A codec made a payload of so many bytes.
+    Made(CodecId, usize),
+    /// A codec stands aside: its decoder does not fit the RAM, or the images are too long for it.
+    StandsAside(CodecId),
     /// A codec failed, or made what its decoder does not take: it is left out.
     LeftOut(CodecError),
 }
@@ -314,12 +329,14 @@ pub fn candidates(
     let new_len = u32::try_from(new.len()).unwrap_or(u32::MAX);
     let proven = |codec| {
         let Some(encoded) = encode_with(codec, base, new, decoder.ram, hints, watch)? else {
+            watch(Heard::StandsAside(codec));
             return Ok(None);
         };
         let base = base.filter(|_| encoded.needs_base).unwrap_or_default();
         if decode(codec, encoded.ram, base, &encoded.payload, new_len)? != new {
             return Err(CodecError::Mismatch(codec));
         }
+        watch(Heard::Made(codec, encoded.payload.len()));
         Ok(Some(encoded))
     };
     sorted(decoder.codecs.iter().map(|codec| proven(*codec)), watch)

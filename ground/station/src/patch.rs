@@ -21,15 +21,16 @@
 //! last byte. Images have at most 2^31 - 1 bytes.
 //!
 //! ```
-//! use lightday_station::codec::{Hints, smallest};
+//! use lightday_station::codec::{Hints, candidates};
 //! use lightday_station::patch::Patch;
 //! use lightday_station::profile::DecoderProfile;
 //! use lightday_wire::CodecId;
 //!
 //! let (old, new) = (b"light is slow".repeat(30), b"light is late".repeat(30));
 //! let decoder = DecoderProfile { ram: 1 << 16, codecs: vec![CodecId::Model] };
-//! let payload = smallest(Some(&old), &new, &decoder, &Hints::default(), &|_| ())?;
-//! let file = Patch::new(&payload, &old, &new)?.to_bytes();
+//! let payloads = candidates(Some(&old), &new, &decoder, &Hints::default(), &|_| ())?;
+//! let patch = Patch::smallest(&payloads, &old, &new)?.ok_or("no codec made a patch")?;
+//! let file = patch.to_bytes();
 //! assert_eq!(Patch::parse(&file)?.apply(&old, 1 << 16)?, new);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -41,6 +42,7 @@ use lightday_trust::digest::sha256;
 use lightday_wire::CodecId;
 
 use crate::codec::{self, CodecError, Encoded};
+use crate::profile::DECODER_RAM_MAX;
 
 /// The version of the format.
 pub const FORMAT: u8 = 1;
@@ -168,6 +170,7 @@ impl PatchError {
             Self::Format => {
                 "check that this is the patch and not an image, and that lightday is new enough for it"
             }
+            Self::Payload(CodecError::Memory(..)) => CodecError::MEMORY_HINT,
             Self::Truncated | Self::Growth | Self::Payload(_) | Self::WrongResult { .. } => {
                 "the patch was damaged: copy it again, or make it anew with `lightday delta make`"
             }
@@ -179,6 +182,12 @@ impl PatchError {
             }
             Self::WrongBase { .. } => {
                 "give the image that the patch was made from; `sha256sum` tells its digest"
+            }
+            Self::Ram {
+                needed: Some(needed),
+                ..
+            } if *needed > DECODER_RAM_MAX.0 => {
+                "no patch of ours needs so much: it was damaged; copy it again, or make it anew with `lightday delta make`"
             }
             Self::Ram { .. } => {
                 "allow more with --ram, or make the patch for less: `lightday delta make --ram`"
@@ -344,17 +353,18 @@ impl Patch {
     pub fn apply(&self, old: &[u8], ram: u32) -> Result<Vec<u8>, PatchError> {
         self.check_base(old)?;
         let new_len = self.new_len(old)?;
-        let too_little = PatchError::Ram {
-            needed: self.ram(),
-            allowed: ram,
-        };
-        if self.ram().is_some_and(|needed| needed > ram) {
-            return Err(too_little);
+        let needed = self.ram();
+        let allowed = ram;
+        if needed.is_some_and(|needed| needed > allowed) {
+            return Err(PatchError::Ram { needed, allowed });
         }
         let base = self.base.map_or(&[][..], |_| old);
         let new =
             codec::decode(self.codec, ram, base, &self.payload, new_len).map_err(|e| match e {
-                CodecError::Refused(_, DecodeError::RamTooSmall) => too_little,
+                // A patch that says how much it needs, has it, and needs more, says what is not so.
+                CodecError::Refused(_, DecodeError::RamTooSmall) if needed.is_none() => {
+                    PatchError::Ram { needed, allowed }
+                }
                 other => PatchError::Payload(other),
             })?;
         let found = prefix(&new);

@@ -5,10 +5,12 @@
 //! 2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,Malargue,,0.02,79210s
 //! ```
 //! The first row names the columns, in any order; start and end have to be there. A cell that is empty stands for
-//! what mission.toml says; at the end of a row it may be left out. Lines that are empty or begin with `#` are skipped. Passes are in order and never overlap.
+//! what mission.toml says; at the end of a row it may be left out. Lines that are empty or begin with `#` are skipped,
+//! quotes and a byte order mark are read as spreadsheets write them. Passes are in order and never overlap.
 
 use std::path::Path;
 
+use csv::StringRecord;
 use lightday_station::light_time::{LightTime, SECONDS_A_LIGHT_SECOND, is_possible};
 
 use crate::atomic;
@@ -32,20 +34,15 @@ const NEEDED: usize = 2;
 /// # Errors
 /// Names line and column.
 pub fn load(path: &Path) -> Result<Vec<Pass>> {
-    let text = atomic::read_text(path)?;
-    let mut rows = text
-        .lines()
-        .enumerate()
-        .map(|(n, line)| (n + 1, line.trim()))
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let Some((line, heading)) = rows.next() else {
+    let rows = rows(path)?;
+    let Some((heading, rows)) = rows.split_first() else {
         return Err(Error::input(path, "no rows").hint(format!("begin with `{HEADER}`")));
     };
-    let columns = columns(path, line, heading)?;
+    let columns = columns(path, heading)?;
     let mut passes: Vec<Pass> = Vec::new();
     let mut light = None;
-    for (line, row) in rows {
-        let row = Row::new(path, line, &columns, row)?;
+    for row in rows {
+        let row = Row::new(path, &columns, row)?;
         let pass = row.pass()?;
         if passes.last().is_some_and(|p| pass.start_s < p.end_s) {
             return Err(row.bad("start", "the pass begins before the one above it ends").hint("sort the rows by start, and cut overlapping passes of two antennas into one after the other"));
@@ -106,18 +103,44 @@ fn around(pass: &Pass, outage: &Outage, light: &LightTime) -> impl Iterator<Item
         .filter(|part| part.start_s < part.end_s)
 }
 
+/// A row, by its line in the file, from 1.
+struct Cells {
+    line: usize,
+    cells: StringRecord,
+}
+
+/// The rows that are no comments. Each is a line, so that an error can name it.
+fn rows(path: &Path) -> Result<Vec<Cells>> {
+    let text = atomic::read_text(path)?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let lines = (1..).zip(lines);
+    let rows = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    rows.map(|(line, text)| {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut cells = StringRecord::new();
+        reader
+            .read_record(&mut cells)
+            .map_err(|e| Error::input(path, e).line(line).hint("mend this row"))?;
+        Ok(Cells { line, cells })
+    })
+    .collect()
+}
+
 /// The columns that a heading names, by their place in [`COLUMNS`].
-fn columns(path: &Path, line: usize, heading: &str) -> Result<Vec<usize>> {
+fn columns(path: &Path, heading: &Cells) -> Result<Vec<usize>> {
     let bad = |what: String| {
         Error::input(path, what)
-            .line(line)
+            .line(heading.line)
             .field("heading")
             .hint(format!(
-                "name the columns in the first row, such as `{HEADER}`"
+                "name the columns in the first row, apart by commas, such as `{HEADER}`"
             ))
     };
     let mut columns = Vec::new();
-    for name in heading.split(',').map(str::trim) {
+    for name in &heading.cells {
         let Some(column) = COLUMNS.iter().position(|c| *c == name) else {
             return Err(bad(format!("`{name}` is no column")));
         };
@@ -141,17 +164,21 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(path: &'a Path, line: usize, columns: &[usize], row: &'a str) -> Result<Self> {
-        let found: Vec<&str> = row.split(',').map(str::trim).collect();
+    fn new(path: &'a Path, columns: &[usize], row: &'a Cells) -> Result<Self> {
         let mut cells = [""; COLUMNS.len()];
-        for (column, cell) in columns.iter().zip(&found) {
+        for (column, cell) in columns.iter().zip(&row.cells) {
             cells[*column] = cell;
         }
-        let row = Self { path, line, cells };
-        if found.len() <= columns.len() {
+        let found = row.cells.len();
+        let row = Self {
+            path,
+            line: row.line,
+            cells,
+        };
+        if found <= columns.len() {
             return Ok(row);
         }
-        let what = format!("{} cells for {} columns", found.len(), columns.len());
+        let what = format!("{found} cells for {} columns", columns.len());
         Err(row
             .bad("row", &what)
             .hint("the first row names the columns: take a comma out, or name one more"))
@@ -200,7 +227,7 @@ impl<'a> Row<'a> {
             let share = cell.parse().ok().and_then(ppm);
             share
                 .filter(|p| p.probability() < 1.0)
-                .ok_or_else(|| format!("`{cell}` is no probability from 0 to below 1"))
+                .ok_or_else(|| format!("`{cell}` is no probability from 0 to 0.999999"))
         };
         let lost_hint = "write the chance that the whole pass is lost, such as 0.05, or leave it empty for loss.passes";
         let light_hint =
@@ -242,6 +269,23 @@ mod tests {
             (Some(50), 8 * 3600)
         );
         assert_eq!((passes[0].lost, passes[0].light_time_s), (None, None));
+    }
+
+    #[test]
+    fn what_a_spreadsheet_writes_is_read() {
+        let passes = read(
+            "\u{feff}\"start\",\"end\",station\r\n100,\"200\",\"Goldstone, 70 m\"\r\n\r\n300,400,\r\n",
+        );
+        let passes = passes.unwrap();
+        assert_eq!(
+            (passes.len(), passes[0].station.as_str()),
+            (2, "Goldstone, 70 m")
+        );
+        let error = read("start;end\n1;2\n").unwrap_err().to_string();
+        assert!(
+            error.contains(":1: field `heading`: `start;end` is no column"),
+            "{error}"
+        );
     }
 
     #[test]

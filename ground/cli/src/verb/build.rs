@@ -1,9 +1,10 @@
 //! `lightday build`: from images to an unsigned bundle.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use lightday_station::bundle::{self, BuildOptions, Bundle};
-use lightday_station::codec::{Hints, candidates};
+use lightday_station::codec::Heard;
 use lightday_station::cut::cut;
 use lightday_station::image::Image;
 use lightday_station::keys::{from_hex, to_hex};
@@ -120,15 +121,22 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     warn(args, &image, &options, &mission, &ledger)?;
     let (bar, watch) = out::encoding();
-    let built = bundle::build(base.as_ref(), &image, &mission.profile, &options, &watch);
+    let made = Mutex::new(Vec::new());
+    let heard = |heard| {
+        if let (Heard::Made(codec, bytes), Ok(mut made)) = (heard, made.lock()) {
+            made.push((codec, bytes));
+        }
+        watch(heard);
+    };
+    let built = bundle::build(base.as_ref(), &image, &mission.profile, &options, &heard);
     bar.finish_and_clear();
     let bundle = built.map_err(|e| {
         Error::new(Kind::Refused, &e)
             .file(&args.image)
             .hint(e.hint())
     })?;
-    if let (Some(base), None) = (&base, bundle.context().base) {
-        say_base_is_unused(base, &image, &mission);
+    if base.is_some() && bundle.context().base.is_none() {
+        say_base_is_unused(&made.into_inner().unwrap_or_default(), &mission);
     }
     let object = signed_object(&bundle, &mission, args)?;
     let path = mission.path(format!("bundles/{number}.ldb"));
@@ -223,18 +231,15 @@ fn warn(
 }
 
 /// Why a base was given and is not used: what each codec makes of the image.
-fn say_base_is_unused(base: &Image, image: &Image, mission: &Mission) {
+fn say_base_is_unused(made: &[(CodecId, usize)], mission: &Mission) {
     let decoder = &mission.profile.decoder;
     let mut text = "note: the whole image is sent, the base is not used:".to_owned();
-    let hints = Hints::on(&mission.profile, Some(base), image);
-    let all = candidates(Some(&base.bytes), &image.bytes, decoder, &hints, &|_| ());
-    for candidate in all.unwrap_or_default() {
-        let name = codec_name(candidate.codec);
-        text.push_str(&format!(" {name} makes {} B;", candidate.payload.len()));
+    for (codec, bytes) in made {
+        text.push_str(&format!(" {} makes {bytes} B;", codec_name(*codec)));
     }
     let deltas = [CodecId::Model, CodecId::BsdiffZstd];
     text.push_str(if deltas.iter().any(|codec| decoder.codecs.contains(codec)) {
-        " with its manifest store is the smallest (a codec stands aside where decoder.ram is too small for it)"
+        " with its manifest store is the smallest"
     } else {
         " no codec that makes deltas is in decoder.codecs of mission.toml (model and bsdiff-zstd do, if they are on board)"
     });

@@ -179,8 +179,8 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
                 KindName::Command => ObjectKind::Command,
                 KindName::KeySet => ObjectKind::KeySet,
             };
-            let known = ObjectNumber::new(*number)
-                .filter(|n| *n < ledger.next_number(kind).unwrap_or_default());
+            let next = ledger.next_number(kind)?;
+            let known = ObjectNumber::new(*number).filter(|n| *n < next);
             let number = known.ok_or_else(|| {
                 Error::new(Kind::Usage, format!("number {number} was never given out"))
                     .hint("an abort burns all numbers up to its own; `lightday status` lists those in use")

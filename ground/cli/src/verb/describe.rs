@@ -163,6 +163,9 @@ pub fn probability(p: f64) -> String {
     if p >= 1.0 - 1e-12 {
         return "> 0.999999999".to_owned();
     }
+    if p > 0.0 && p < 1e-6 {
+        return format!("{p:.1e}");
+    }
     // Six digits, or so many that the last one is not a nine of rounding.
     let digits = (6..12)
         .find(|d| (1.0 - p) * 10f64.powi(*d) >= 0.999)

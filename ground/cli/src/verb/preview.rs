@@ -154,6 +154,14 @@ fn twin(forecast: &Forecast, artifact: &Artifact) {
         _ => stages::text(forecast.verdict),
     };
     line("the twin expects", &verdict);
+    if matches!(
+        forecast.verdict.stage,
+        Stage::Idle | Stage::Refused | Stage::Failed
+    ) {
+        out::message(
+            "warning: by the twin this would not be done: mend what it names, and draft it anew, before anybody signs",
+        );
+    }
     if let Some(digest) = forecast.answer {
         line("its answer", &keys::to_hex(&digest.0));
     }

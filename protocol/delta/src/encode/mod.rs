@@ -59,6 +59,8 @@ pub enum EncodeError {
     RamTooSmall,
     /// The ground's machine: the diff or the compressor failed (it is out of memory, say).
     Compressor,
+    /// The ground's machine: it has not as much memory free as the decoder has RAM, as often as threads try it.
+    Memory,
     /// Our bug: the decoder refuses what the encoder wrote.
     Refused(DecodeError),
     /// Our bug: the patch decodes to something else.
@@ -71,6 +73,9 @@ impl fmt::Display for EncodeError {
             Self::TooLarge => f.write_str("an image is longer than 2 GiB"),
             Self::RamTooSmall => f.write_str("no patch of this codec fits the decoder's RAM"),
             Self::Compressor => f.write_str("the compressor failed"),
+            Self::Memory => {
+                f.write_str("this machine has not enough memory free to try the decoder's RAM")
+            }
             Self::Refused(error) => write!(f, "the decoder refuses the new patch: {error}"),
             Self::Mismatch => f.write_str("the new patch decodes to another image"),
         }

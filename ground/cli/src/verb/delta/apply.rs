@@ -8,8 +8,9 @@ use lightday_trust::digest::sha256;
 use serde_json::json;
 
 use super::files::{self, Target, of_patch};
+use super::options::allowed_ram;
 use crate::error::Result;
-use crate::mission::units::{ByteSize, parse_size};
+use crate::mission::units::ByteSize;
 use crate::out;
 
 /// Apply a patch to the old image and write the new one.
@@ -29,7 +30,7 @@ pub struct Args {
     /// The image to write.
     new: PathBuf,
     /// RAM that the decoder may take: bytes, or such as 16KiB. Give the vehicle's to see whether it suffices.
-    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = allowed_ram)]
     ram: ByteSize,
     /// Replace a file of that name.
     #[arg(long)]

@@ -10,9 +10,9 @@ use lightday_wire::CodecId;
 use serde_json::{Value, json};
 
 use super::files::{self, Loaded, of_patch};
-use super::options::isa_name;
+use super::options::{allowed_ram, isa_name};
 use crate::error::{Error, Result};
-use crate::mission::units::{ByteSize, parse_size};
+use crate::mission::units::ByteSize;
 use crate::out::{self, Table};
 
 /// Show what a patch file holds.
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     old: Option<PathBuf>,
     /// RAM that decoding may take here, with --old: bytes, or such as 16KiB.
-    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value_t = DECODER_RAM_MAX, value_parser = allowed_ram)]
     ram: ByteSize,
     /// One JSON object.
     #[arg(long)]

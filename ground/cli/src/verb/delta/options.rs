@@ -14,7 +14,7 @@ const LEAST_RAM: u32 = 8 << 10;
 /// What the encoder is told.
 #[derive(clap::Args)]
 pub struct Options {
-    /// RAM that the decoder may take: bytes, or such as 16KiB or 1MiB; 8KiB to 256MiB. More than 1MiB gains nothing.
+    /// RAM that the decoder may take: bytes, or such as 16KiB or 1MiB; 8KiB to 256MiB. More than 1MiB seldom gains one in a hundred.
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = decoder_ram)]
     pub ram: ByteSize,
     /// The instruction set; auto takes what the ELF files say, and looks at raw binaries. Plain bytes
@@ -99,18 +99,24 @@ impl Options {
     }
 }
 
-/// Reads the RAM of a decoder.
+/// Reads the RAM of a decoder that a patch is made for.
 fn decoder_ram(text: &str) -> Result<ByteSize, String> {
-    let size = parse_size(text)?;
+    let size = allowed_ram(text)?;
     if size.0 < LEAST_RAM {
         return Err(format!(
             "{} B of RAM: the format lays its tables out in 8KiB at the least",
             size.0
         ));
     }
+    Ok(size)
+}
+
+/// Reads how much RAM a decoder may take.
+pub fn allowed_ram(text: &str) -> Result<ByteSize, String> {
+    let size = parse_size(text)?;
     if size > DECODER_RAM_MAX {
         return Err(format!(
-            "{} B of RAM: {DECODER_RAM_MAX} are the most, and more than 1MiB gains nothing",
+            "{} B of RAM: {DECODER_RAM_MAX} are the most, and more than 1MiB seldom gains one in a hundred",
             size.0
         ));
     }

@@ -111,6 +111,15 @@ pub struct Progress {
     pub most: usize,
 }
 
+/// Whether the decoder's RAM can be had, as often as threads try alignments in it. A caller may name any amount of it,
+/// which is no reason to abort; the search itself takes some hundred bytes for each byte of the images, and aborts
+/// where these are not there.
+fn has_room(ram_needed: u32) -> Result<(), EncodeError> {
+    let all = (ram_needed as usize).saturating_mul(search::THREADS);
+    let tried = Vec::<u8>::new().try_reserve_exact(all);
+    tried.map_err(|_| EncodeError::Memory)
+}
+
 /// As [`model`]; says after each alignment how far it has come, from whichever thread it was.
 ///
 /// # Errors
@@ -123,10 +132,11 @@ pub fn model_watched(
 ) -> Result<Encoded, EncodeError> {
     lengths_of(&[], old, new)?;
     let code = code_of(options.ram).ok_or(EncodeError::RamTooSmall)?;
+    let ram_needed = model_ram_within(options.ram).ok_or(EncodeError::RamTooSmall)?;
+    has_room(ram_needed)?;
     let found = search::search(old, new, options, code, watch)?;
     let payload =
         run::write(&found.header, &found.segments, old, new, code).map_err(EncodeError::Refused)?;
-    let ram_needed = model_ram_within(options.ram).ok_or(EncodeError::RamTooSmall)?;
     let mut ram = vec![0; ram_needed as usize];
     let lengths = lengths_of(&payload, old, new)?;
     let mut decoder = ModelDecoder::new(lengths, &mut ram);

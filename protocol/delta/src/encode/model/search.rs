@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
 /// Both cores.
-const THREADS: usize = 2;
+pub(super) const THREADS: usize = 2;
 
 /// Rounds of the search by effort, from 1 to 9.
 const ROUNDS: [usize; 9] = [0, 1, 2, 2, 3, 5, 8, 12, 20];
@@ -203,7 +203,12 @@ fn headers(old: &[u8], new: &[u8], options: &ModelOptions) -> Vec<Header> {
     {
         all.push(header);
     }
-    let isa = options.isa.unwrap_or_else(|| detect::isa(old));
+    // An old image that shows nothing (it is empty, say) leaves it to the new one.
+    let shown = || match detect::isa(old) {
+        Isa::WordsLe => detect::isa(new),
+        isa => isa,
+    };
+    let isa = options.isa.unwrap_or_else(shown);
     let found = || detect::base(isa, old).unwrap_or(options.likely_base);
     let old_base = options.old_base.unwrap_or_else(found);
     let new_base = options.new_base.unwrap_or(match options.old_base {
