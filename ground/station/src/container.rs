@@ -59,6 +59,7 @@ const fn word(kind: ObjectKind) -> &'static str {
         ObjectKind::KeySet => "key set",
         ObjectKind::Report => "report",
         ObjectKind::Answer => "answer",
+        ObjectKind::Dump => "part of a dump",
     }
 }
 

@@ -14,6 +14,7 @@
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use lightday_wire::answer;
+use lightday_wire::dump;
 use lightday_wire::report::{self, ReportFrame};
 use lightday_wire::{Epoch, Frame, FrameHeader, TagLen, VehicleId};
 use sha2::Sha256;
@@ -170,6 +171,12 @@ impl FrameKey {
         self.seal_down(answer::first_byte(self.epoch), body, out)
     }
 
+    /// Writes a whole part of a dump to the front of `out`; returns its length, or `None` if `out` is too short.
+    #[must_use]
+    pub fn seal_part(&self, body: &[u8], out: &mut [u8]) -> Option<usize> {
+        self.seal_down(dump::first_byte(self.epoch), body, out)
+    }
+
     /// Writes a whole report to the front of `out`; returns its length, or `None` if `out` is too short.
     #[must_use]
     pub fn seal_report(&self, body: &[u8], out: &mut [u8]) -> Option<usize> {
@@ -198,7 +205,7 @@ impl FrameKey {
         })
     }
 
-    /// Opens a report or an answer and returns its body.
+    /// Opens a report, an answer or a part of a dump and returns its body.
     ///
     /// # Errors
     /// As [`Self::open_frame`].

@@ -9,6 +9,7 @@ use common::{VECTORS, encode, samples};
 use hmac::{Hmac, KeyInit, Mac};
 use lightday_trust::{Direction, KeySet, signing_message};
 use lightday_wire::answer;
+use lightday_wire::dump;
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{Authorization, Command, Document, Envelope, Frame, Manifest, TagLen, canon};
 use sha2::Sha256;
@@ -82,6 +83,18 @@ fn a_sealed_answer() {
     let len = key.seal_answer(body, &mut out).unwrap();
     assert_eq!(out[..len], bytes);
     assert_eq!(len, answer::ANSWER_LEN);
+}
+
+#[test]
+fn a_sealed_part_of_a_dump() {
+    let key = common::link_keys().frame_key(samples::VEHICLE, Direction::Down, samples::epoch(2));
+    let bytes = vector("dump/sealed");
+    let body = key.open_report(&dump::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(canon::decode(body), Ok(samples::part()));
+    let mut out = [0; 96];
+    let len = key.seal_part(body, &mut out).unwrap();
+    assert_eq!(out[..len], bytes);
+    assert_eq!(len, dump::DUMP_LEN);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use common::{VECTORS, link_keys, samples};
 use lightday_trust::Direction::{Down, Up};
 use lightday_trust::{FrameKey, TagError};
 use lightday_wire::answer;
+use lightday_wire::dump;
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{Epoch, Frame, FrameHeader, TagLen, VehicleId};
 use proptest::prelude::*;
@@ -69,6 +70,25 @@ fn every_bit_flip_of_an_answer_is_refused_under_every_key() {
     }
     assert!(answer::parse(&samples::vector(VECTORS, "report/sealed")).is_err());
     assert!(ReportFrame::parse(&bytes).is_err());
+}
+
+#[test]
+fn every_bit_flip_of_a_part_of_a_dump_is_refused_under_every_key() {
+    let keys = link_keys();
+    let bytes = samples::vector(VECTORS, "dump/sealed");
+    for flipped in flips(&bytes) {
+        for e in 0..16 {
+            let key = keys.frame_key(samples::VEHICLE, Down, samples::epoch(e));
+            let part = dump::parse(&flipped);
+            assert!(!part.is_ok_and(|part| key.open_report(&part).is_ok()));
+            assert!(!opens_report(&key, &flipped));
+        }
+    }
+    for other in ["report/sealed", "answer/sealed"] {
+        assert!(dump::parse(&samples::vector(VECTORS, other)).is_err());
+    }
+    assert!(ReportFrame::parse(&bytes).is_err());
+    assert!(answer::parse(&bytes).is_err());
 }
 
 #[test]

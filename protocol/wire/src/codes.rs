@@ -46,7 +46,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// What an object is. Four bits on the wire. 5 to 13 are reserved.
+    /// What an object is. Four bits on the wire. 5 to 12 are reserved.
     ObjectKind {
         /// An envelope with a manifest, and the payload behind it.
         Bundle = 1,
@@ -56,6 +56,8 @@ codes! {
         Command = 3,
         /// An envelope with a key set.
         KeySet = 4,
+        /// Downlink only: a part of the memory dump that a command asked for.
+        Dump = 13,
         /// Downlink only: the answer to a region-digest command.
         Answer = 14,
         /// Downlink only: a report is not an object, but its first byte has the same form.
@@ -80,7 +82,7 @@ impl ObjectKind {
             Self::Authorization => Some(1),
             Self::Command => Some(2),
             Self::KeySet => Some(3),
-            Self::Answer | Self::Report => None,
+            Self::Dump | Self::Answer | Self::Report => None,
         }
     }
 }
@@ -313,7 +315,7 @@ mod tests {
     fn no_code_was_renumbered() {
         assert_eq!(
             ObjectKind::ALL.iter().map(|c| c.code()).collect::<Vec<_>>(),
-            [1, 2, 3, 4, 14, 15]
+            [1, 2, 3, 4, 13, 14, 15]
         );
         assert_eq!(
             CodecId::ALL.iter().map(|c| c.code()).collect::<Vec<_>>(),

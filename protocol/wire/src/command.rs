@@ -69,13 +69,13 @@ pub enum Action {
         /// The next number accepted of each kind, in the order of [`ObjectKind::UPLINK`].
         next: [ObjectNumber; 4],
     },
-    /// 8, reserved: send bytes of flash.
+    /// 8: send bytes of flash.
     MemoryDump {
         /// Where.
         region: Region,
         /// First byte within the region.
         offset: u32,
-        /// Number of bytes.
+        /// Number of bytes, 1 to [`MAX_LEN`](crate::dump::MAX_LEN).
         len: u16,
     },
     /// 9, reserved: set onboard time.

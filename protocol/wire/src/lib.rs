@@ -9,6 +9,7 @@
 //! Object  K symbols put together: an Envelope, and behind a manifest's envelope the payload
 //! Envelope  body (a Document in canonical postcard) and its signatures
 //! Report  one packet on the downlink: at most 96 B with its tag
+//! Answer, Part  what a command asked for: the digest of a region, and flash in parts of 64 B
 //! ```
 //!
 //! All documents are encoded by `postcard` and are *canonical*: what does not encode to the same bytes
@@ -34,6 +35,7 @@ pub mod canon;
 pub mod codes;
 pub mod command;
 pub mod document;
+pub mod dump;
 pub mod envelope;
 pub mod frame;
 pub mod ids;

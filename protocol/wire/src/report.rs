@@ -165,8 +165,9 @@ impl core::fmt::Display for ReportError {
             Self::Length => {
                 write!(
                     f,
-                    "a report is {REPORT_LEN} bytes long, an answer {}",
-                    crate::answer::ANSWER_LEN
+                    "a report is {REPORT_LEN} bytes long, an answer {}, a part of a dump {}",
+                    crate::answer::ANSWER_LEN,
+                    crate::dump::DUMP_LEN
                 )
             }
             Self::NotAReport => f.write_str("the first byte is not that of a report"),
@@ -176,7 +177,7 @@ impl core::fmt::Display for ReportError {
 
 impl core::error::Error for ReportError {}
 
-/// A report, or an answer, as it arrived: well-formed, not authenticated.
+/// A report, an answer, or a part of a dump, as it arrived: well-formed, not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportFrame<'a> {
     /// Which link key authenticates it.

@@ -3,6 +3,7 @@
 mod common;
 
 use lightday_wire::answer::Answer;
+use lightday_wire::dump::{self, DumpRange, Part};
 use lightday_wire::{
     Authorization, AuthorizationContext, Command, CommandContext, Envelope, Manifest,
     ManifestContext, Report, canon,
@@ -32,6 +33,7 @@ fn all_are_canonical(bytes: &[u8]) -> Result<(), TestCaseError> {
     is_canonical::<CommandContext>(bytes)?;
     is_canonical::<Report>(bytes)?;
     is_canonical::<Answer>(bytes)?;
+    is_canonical::<Part>(bytes)?;
     if let Ok((envelope, rest)) = Envelope::parse(bytes) {
         let mut buffer = [0; 2048];
         let written = envelope
@@ -77,6 +79,50 @@ proptest! {
     }
 }
 
+/// A range with bytes for all of it, and which of its parts the flash gave.
+fn dumps() -> impl Strategy<Value = (DumpRange, Vec<u8>, Vec<bool>)> {
+    (0..=u32::MAX - 2048, 1..=dump::MAX_LEN).prop_flat_map(|(offset, len)| {
+        let range = DumpRange::new(offset, len).expect("a range");
+        (
+            Just(range),
+            proptest::collection::vec(any::<u8>(), usize::from(len)),
+            proptest::collection::vec(any::<bool>(), usize::from(range.parts())),
+        )
+    })
+}
+
+proptest! {
+    /// All parts, in any order, are the range again; none is taken for one of another range.
+    #[test]
+    fn the_parts_of_a_dump_are_its_bytes(
+        (range, bytes, gave) in dumps(), other in (any::<u32>(), 1..=dump::MAX_LEN),
+    ) {
+        let command = common::number(7);
+        let mut found = vec![0; bytes.len()];
+        for (n, is_read) in gave.iter().enumerate().rev() {
+            let n = u8::try_from(n).expect("sixteen at most");
+            let (from, len) = range.part(n).expect("it has this part");
+            let place = usize::from(from)..usize::from(from + len);
+            let read = is_read.then(|| &bytes[place.clone()]);
+            let part = Part::new(command, range, n, read).expect("a part");
+            let mut buffer = [0; dump::BODY_LEN];
+            let written = canon::encode(&part, &mut buffer).expect("it fits");
+            prop_assert_eq!(written.len(), dump::BODY_LEN);
+            let part: Part = canon::decode(written).expect("it was written");
+            prop_assert!(part.is_of(range));
+            prop_assert_eq!(part.bytes(), read);
+            prop_assert_eq!(part.offset, range.offset() + u32::from(from));
+            found[place.clone()].copy_from_slice(part.bytes().unwrap_or(&bytes[place]));
+            if let Some(other) = DumpRange::new(other.0, other.1) {
+                let is_same = other.part(n).map(|(from, len)| (other.offset() + u32::from(from), len))
+                    == Some((part.offset, len));
+                prop_assert_eq!(part.is_of(other), is_same);
+            }
+        }
+        prop_assert_eq!(found, bytes);
+    }
+}
+
 /// The property above is not empty: the vectors themselves decode.
 #[test]
 fn the_vectors_decode() {
@@ -114,4 +160,5 @@ fn no_overlong_varint_is_accepted_anywhere() {
         refused::<Command>(&format!("command/{name}"));
     }
     refused::<Report>("report/body");
+    refused::<Part>("dump/body");
 }

@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use common::{number, vector};
 use heapless::Vec;
 use lightday_wire::answer;
+use lightday_wire::dump;
 use lightday_wire::report::{BODY_LEN, REPORT_LEN};
 use lightday_wire::{
     Envelope, Frame, FrameHeader, KeyIndex, Location, ObjectKind, Region, Signature, SlotId,
@@ -93,6 +94,18 @@ fn the_report_is_at_most_96_bytes_with_its_tag() {
 fn the_answer() {
     holds("answer/body", &common::answer());
     assert_eq!(vector(VECTORS, "answer/body").len(), answer::BODY_LEN);
+}
+
+#[test]
+fn the_parts_of_a_dump_are_shorter_than_a_report() {
+    holds("dump/body", &common::part());
+    holds("dump/unread", &common::unread_part());
+    assert_eq!(vector(VECTORS, "dump/body").len(), dump::BODY_LEN);
+    assert_eq!(dump::DUMP_LEN, 83);
+    const { assert!(dump::DUMP_LEN <= REPORT_LEN) };
+    for part in [common::part(), common::unread_part()] {
+        assert!(part.is_of(common::dump_range()));
+    }
 }
 
 #[test]

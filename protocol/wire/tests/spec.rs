@@ -5,6 +5,7 @@ mod common;
 use std::fmt::Debug;
 
 use common::{epoch, number};
+use lightday_wire::dump;
 use lightday_wire::report::{BODY_LEN, REPORT_LEN, RunningCode, flags};
 use lightday_wire::{
     CodecId, Location, ObjectKind, Refusal, Region, Report, ResetCause, RevertCause, Role, SlotId,
@@ -227,6 +228,58 @@ fn the_byte_table_of_the_report_is_that_of_the_code() {
         }
     }
     assert_eq!(end, REPORT_LEN, "the table ends where the report ends");
+}
+
+/// The part of a dump of zeros with a field changed so that every byte of it changes; none if there is no such field.
+fn changed_part(field: &str) -> Option<Vec<u8>> {
+    let (command, offset) = match field {
+        "command" => (number(0xff_ffff), 0),
+        "offset" => (number(0), u32::MAX - 128),
+        _ => (number(0), 0),
+    };
+    let range = dump::DumpRange::new(offset, 128)?;
+    let part = dump::Part::new(command, range, 0, None)?;
+    let part = match field {
+        "none" | "command" | "offset" => part,
+        "part" => dump::Part { part: 1, ..part },
+        "len" => dump::Part { len: 1, ..part },
+        "is_read" => dump::Part {
+            is_read: true,
+            ..part
+        },
+        "bytes" => dump::Part {
+            is_read: false,
+            ..dump::Part::new(command, range, 0, Some(&[0xff; 64]))?
+        },
+        _ => return None,
+    };
+    let mut body = [0; dump::BODY_LEN];
+    let body = canon::encode(&part, &mut body).expect("it fits");
+    Some([&[dump::first_byte(epoch(0))], body, &[0; 8]].concat())
+}
+
+#[test]
+fn the_byte_table_of_a_dump_s_part_is_that_of_the_code() {
+    let plain = changed_part("none").unwrap();
+    assert_eq!(plain.len(), dump::DUMP_LEN);
+    let mut end = 0;
+    for row in table("## Dump") {
+        let [offset, len, field, _] = &row[..] else {
+            panic!("four cells: {row:?}");
+        };
+        let (offset, len): (usize, usize) = (offset.parse().unwrap(), len.parse().unwrap());
+        assert_eq!(offset, end, "{field} begins where the field before it ends");
+        end = offset + len;
+        if field == "first" || field == "tag" {
+            continue;
+        }
+        let changed = changed_part(field).unwrap_or_else(|| panic!("no field {field}"));
+        for (at, (a, b)) in plain.iter().zip(&changed).enumerate() {
+            let inside = (offset..end).contains(&at);
+            assert_eq!(a != b, inside, "{field}, byte {at}");
+        }
+    }
+    assert_eq!(end, dump::DUMP_LEN, "the table ends where the part ends");
 }
 
 #[test]

@@ -121,6 +121,7 @@ pub const fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::KeySet => "key set",
         ObjectKind::Report => "report",
         ObjectKind::Answer => "answer",
+        ObjectKind::Dump => "part of a dump",
     }
 }
 
@@ -143,9 +144,10 @@ impl Artifact {
             Some(ObjectKind::Authorization) => Draft::parse(bytes).map(Self::Authorization),
             Some(ObjectKind::Command) => Draft::parse(bytes).map(Self::Command),
             Some(ObjectKind::KeySet) => Draft::parse(bytes).map(Self::KeySet),
-            Some(ObjectKind::Bundle | ObjectKind::Report | ObjectKind::Answer) | None => {
-                Bundle::parse(bytes).map(Self::Bundle)
-            }
+            Some(
+                ObjectKind::Bundle | ObjectKind::Report | ObjectKind::Answer | ObjectKind::Dump,
+            )
+            | None => Bundle::parse(bytes).map(Self::Bundle),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use heapless::Vec;
 use lightday_wire::answer::Answer;
+use lightday_wire::dump::{DumpRange, Part};
 use lightday_wire::report::RunningCode;
 use lightday_wire::{
     Action, Activation, Authorization, AuthorizationContext, Base, ClassId, CodecId, Command,
@@ -366,4 +367,20 @@ pub fn answer() -> Answer {
         command: number(0x01_0203),
         digest: Digest([0x66; 32]),
     }
+}
+
+/// The range that a dump command asks for: two whole parts, and a third one of 22 B.
+pub fn dump_range() -> DumpRange {
+    DumpRange::new(0x0001_0040, 150).expect("a range")
+}
+
+/// Its last part.
+pub fn part() -> Part {
+    let bytes: std::vec::Vec<u8> = (1..=22).collect();
+    Part::new(number(0x01_0203), dump_range(), 2, Some(&bytes)).expect("a part")
+}
+
+/// The same, where the flash could not be read.
+pub fn unread_part() -> Part {
+    Part::new(number(0x01_0203), dump_range(), 2, None).expect("a part")
 }
