@@ -96,6 +96,7 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             ground,
             reports: Vec::new(),
             answers: Vec::new(),
+            parts: Vec::new(),
             boots: Vec::new(),
             costs: Vec::new(),
             agent: None,

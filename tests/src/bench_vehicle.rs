@@ -15,6 +15,7 @@ use lightday_station::object::UplinkObject;
 use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
+use lightday_wire::dump::{self, Part};
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{
     Action, Digest, Epoch, FrameHeader, Location, Report, ResetCause, SlotId, SlotState, TagLen,
@@ -90,6 +91,8 @@ pub struct BenchOf<const WRITE: usize, const ERASE: usize> {
     pub reports: Vec<Report>,
     /// Every answer so far.
     pub answers: Vec<Answer>,
+    /// Every part of a dump so far, and when it was sent, in milliseconds of elapsed time.
+    pub parts: Vec<(u64, Part)>,
     /// Everything that was booted so far; `None`: nothing was intact.
     pub boots: Vec<Option<Location>>,
     /// What each step cost since the test cleared it.
@@ -236,8 +239,12 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         if let Ok(frame) = answer::parse(packet) {
             let body = key.open_report(&frame).expect("the tag verifies");
             self.answers.push(canon::decode(body).expect("an answer"));
+        } else if let Ok(frame) = dump::parse(packet) {
+            let body = key.open_report(&frame).expect("the tag verifies");
+            let part = canon::decode(body).expect("a part");
+            self.parts.push((self.now_ms, part));
         } else {
-            let frame = ReportFrame::parse(packet).expect("a report or an answer");
+            let frame = ReportFrame::parse(packet).expect("a report, an answer or a part");
             let body = key.open_report(&frame).expect("the tag verifies");
             self.reports.push(canon::decode(body).expect("a report"));
         }

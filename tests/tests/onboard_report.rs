@@ -151,11 +151,6 @@ fn what_the_vehicle_does_not_carry_out_is_refused_as_not_supported() {
         Action::Scrub {
             region: Region::Floors,
         },
-        Action::MemoryDump {
-            region: Region::Floors,
-            offset: 0,
-            len: 1,
-        },
     ] {
         bench.command(action);
         assert_eq!(bench.report().command.refusal, Refusal::NotSupported);

@@ -21,6 +21,7 @@ use crate::admission::Admitted;
 use crate::config::Config;
 use crate::digest::RegionDigest;
 use crate::documents::Authorized;
+use crate::dump::Dump;
 use crate::install::Install;
 use crate::platform::{Application, DecoderRam, Health, Now, Platform};
 use crate::small::{SmallObject, SmallReceptions};
@@ -102,6 +103,8 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) commit_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
     pub(crate) answer: Option<Answer>,
+    /// The latest dump, until all of its rounds are sent.
+    pub(crate) dump: Option<Dump>,
     pub(crate) is_cooperative: bool,
     pub(crate) activation_retry: Elapsed,
     /// Frames of a bad shape or tag.
@@ -186,6 +189,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             commit_due: false,
             region_digest: None,
             answer: None,
+            dump: None,
             is_cooperative: platform.supervisor.is_cooperative(),
             activation_retry: now.elapsed,
             frames_refused: 0,
@@ -379,6 +383,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             .min(self.report_due)
             .min(self.arm_retry)
             .min(self.activation_due())
+            .min(self.dump.as_ref().map_or(Elapsed::NEVER, Dump::due))
     }
 
     /// What runs this agent.

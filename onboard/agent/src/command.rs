@@ -13,6 +13,7 @@ use lightday_wire::{
 use crate::agent::{Agent, Reception};
 use crate::digest::RegionDigest;
 use crate::documents::may_be_armed;
+use crate::dump::Dump;
 use crate::platform::{Application, DecoderRam, Now, Platform};
 use crate::small::SmallObject;
 
@@ -197,6 +198,15 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                 let map = &self.config.map;
                 let digest = RegionDigest::new(map, object.number, region, offset, len);
                 self.region_digest = Some(digest.ok_or(Refusal::OutOfRange)?);
+                Ok(Outcome::Started)
+            }
+            Action::MemoryDump {
+                region,
+                offset,
+                len,
+            } => {
+                let dump = Dump::new(&self.config.map, object.number, region, (offset, len));
+                self.dump = Some(dump.ok_or(Refusal::OutOfRange)?);
                 Ok(Outcome::Started)
             }
             Action::Hold { held } => {

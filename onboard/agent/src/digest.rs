@@ -34,7 +34,9 @@ impl RegionDigest {
     }
 }
 
-fn find(map: &MemoryMap, region: Region) -> Option<FlashRegion> {
+/// Where a region lies that the ground may ask about. What holds keys is none of them: neither link keys, which are
+/// nowhere in the map, nor key sets.
+pub(crate) fn find(map: &MemoryMap, region: Region) -> Option<FlashRegion> {
     Some(match region {
         Region::Image(location) => map.image(location),
         Region::Trailer(slot) => map.slot(slot).trailer,
@@ -53,16 +55,17 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         match digest.hashing.step(flash) {
             Ok(None) => self.region_digest = Some(digest),
             Ok(Some(found)) => self.answered(flash, digest.command, found),
-            Err(_) => self.end_digest(flash, digest.command, Stage::Failed, Refusal::FlashFault),
+            Err(_) => self.end_reading(flash, digest.command, Stage::Failed, Refusal::FlashFault),
         }
     }
 
     fn answered<F: NorFlash>(&mut self, flash: &mut F, command: ObjectNumber, digest: Digest) {
         self.answer = Some(Answer { command, digest });
-        self.end_digest(flash, command, Stage::Done, Refusal::None);
+        self.end_reading(flash, command, Stage::Done, Refusal::None);
     }
 
-    fn end_digest<F: NorFlash>(
+    /// The verdict on a command that reads flash, where it is still the latest.
+    pub(crate) fn end_reading<F: NorFlash>(
         &mut self,
         flash: &mut F,
         command: ObjectNumber,

@@ -40,6 +40,7 @@ mod command;
 mod config;
 mod digest;
 mod documents;
+mod dump;
 mod hashing;
 mod install;
 mod outcome;

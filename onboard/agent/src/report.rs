@@ -13,7 +13,8 @@ const BODY: usize = 128;
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Writes the packet that is due to the front of `out` and returns its length; `None` if none is, or
     /// if `out` is too short. A report is one byte, its body and its tag:
-    /// [`lightday_wire::report::REPORT_LEN`] bytes.
+    /// [`lightday_wire::report::REPORT_LEN`] bytes, the longest of the packets that go down. Behind a report
+    /// come the parts of a dump, one with each call.
     pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> Option<usize> {
         let mut body = [0u8; BODY];
         if let Some(answer) = &self.answer {
@@ -22,8 +23,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.answer = None;
             return Some(len);
         }
-        if self.is_resetting || now.elapsed < self.report_due || self.staging.is_scanning() {
+        if self.is_resetting {
             return None;
+        }
+        if now.elapsed < self.report_due || self.staging.is_scanning() {
+            return self.poll_dump(now, out);
         }
         let report = self.report(now);
         let body = canon::encode(&report, &mut body).ok()?;

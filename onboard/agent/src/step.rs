@@ -9,6 +9,7 @@ use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage};
 
 use crate::admission::Objection;
 use crate::agent::{Agent, Reception};
+use crate::dump::Dump;
 use crate::install::Install;
 use crate::platform::{Application, DecoderRam, Now, Platform};
 use crate::staging::{Logged, Named};
@@ -27,6 +28,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             || self.commit_due
             || self.staging.is_closing()
             || self.region_digest.is_some()
+            || self.dump.as_ref().is_some_and(Dump::is_unread)
             || self.is_installing()
     }
 
@@ -61,6 +63,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.install_step(now, platform.flash);
         } else if self.region_digest.is_some() {
             self.digest_step(platform.flash);
+        } else {
+            self.dump_step(now, platform.flash);
         }
     }
 

@@ -29,6 +29,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     pub(crate) fn rekey(&mut self) {
+        // Each dump goes down under one key: two packets that say the same would pass for two answers.
+        self.dump = None;
         let (vehicle, epoch) = (self.config.identity.vehicle, self.record.epoch);
         self.uplink = self
             .config

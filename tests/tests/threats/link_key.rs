@@ -6,7 +6,7 @@ use lightday_tests::bench_staff::Staff;
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, image};
 use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{
-    Action, Digest, Epoch, Location, ObjectKind, Refusal, SlotId, SlotState, Stage,
+    Action, Digest, Epoch, Location, ObjectKind, Refusal, Region, SlotId, SlotState, Stage,
 };
 
 use crate::rig::Tapped;
@@ -21,6 +21,7 @@ fn renumbered(object: &UplinkObject, n: u32) -> UplinkObject {
 /// Whatever he sends, this stays: what runs, what is confirmed, what is armed, the numbers and the epoch.
 fn stays(tapped: &mut Tapped, told: &str, attack: impl FnOnce(&mut Tapped)) {
     let (record, boots) = (tapped.bench.record().clone(), tapped.bench.boots.len());
+    let replies = (tapped.bench.answers.len(), tapped.bench.parts.len());
     let operation = tapped.bench.flash.operations();
     attack(tapped);
     for slot in SlotId::ALL {
@@ -31,6 +32,8 @@ fn stays(tapped: &mut Tapped, told: &str, attack: impl FnOnce(&mut Tapped)) {
     }
     assert_eq!(tapped.bench.record(), &record, "{told}");
     assert_eq!(tapped.bench.boots.len(), boots, "{told}: a reset");
+    let told_now = (tapped.bench.answers.len(), tapped.bench.parts.len());
+    assert_eq!(told_now, replies, "{told}: bytes of flash");
 }
 
 /// The vehicle with a past: running, with a verified image in the other slot, and with one on trial.
@@ -95,6 +98,16 @@ fn of_a_stranger(bench: &Bench, image_on_trial: Digest) -> Vec<UplinkObject> {
             image: image_on_trial,
         },
         Action::Hold { held: true },
+        Action::RegionDigest {
+            region: Region::Staging,
+            offset: 0,
+            len: 1,
+        },
+        Action::MemoryDump {
+            region: Region::Staging,
+            offset: 0,
+            len: 1024,
+        },
         Action::Abort {
             kind: ObjectKind::Command,
             number: number(60_000),

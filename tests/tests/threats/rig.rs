@@ -9,6 +9,8 @@ use lightday_tests::bench_vehicle::{Bench, IDENTITY, first_image, image};
 use lightday_trust::digest::sha256;
 use lightday_trust::keyset::KeySetContext;
 use lightday_trust::{Direction, LinkKey, LinkKeys};
+use lightday_wire::answer::Answer;
+use lightday_wire::dump::Part;
 use lightday_wire::report::REPORT_LEN;
 use lightday_wire::{
     Action, Epoch, FrameHeader, ObjectKind, Region, Report, ResetCause, SlotId, SlotState, Stage,
@@ -33,6 +35,8 @@ pub struct State {
     state: lightday_wire::Digest,
     boots: Vec<Option<lightday_wire::Location>>,
     reports: Vec<Report>,
+    answers: Vec<Answer>,
+    parts: Vec<(u64, Part)>,
     symbols_needed: u16,
     now: u64,
 }
@@ -156,6 +160,12 @@ impl Tapped {
             offset: 0,
             len: 64,
         });
+        tapped.command(Action::MemoryDump {
+            region: Region::Floors,
+            offset: 0,
+            len: 100,
+        });
+        assert_eq!(tapped.bench.parts.len(), 2);
         tapped.update(3, 3);
         for action in [
             Action::Hold { held: true },
@@ -190,6 +200,8 @@ impl Tapped {
             state: bench.agent().state_digest(),
             boots: bench.boots.clone(),
             reports: reports.collect(),
+            answers: bench.answers.clone(),
+            parts: bench.parts.clone(),
             symbols_needed: bench.agent().symbols_needed(),
             now: bench.now().elapsed.0,
         }

@@ -76,5 +76,5 @@ impl Uart {
     }
 }
 
-/// Bytes of the longest report, answer or line of text.
+/// Bytes of the longest packet that goes down, or line of text.
 pub const MAX_SENT: usize = 128;
