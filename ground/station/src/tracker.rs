@@ -47,6 +47,7 @@ use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::canon::{self, CanonError};
+use lightday_wire::dump::{self, Part};
 use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
 use lightday_wire::{Digest, Epoch, VehicleId};
 use serde::{Deserialize, Serialize};
@@ -469,15 +470,29 @@ impl Tracker {
     /// [`TrackError`].
     pub fn open_answer(&self, keys: &HeldKeys, bytes: &[u8]) -> Result<Answer, TrackError> {
         let frame = answer::parse(bytes).map_err(TrackError::NotAReport)?;
+        canon::decode(self.open(keys, &frame)?).map_err(TrackError::Malformed)
+    }
+
+    /// Opens a part of the dump that a command asked for. Command and part say what it is.
+    ///
+    /// # Errors
+    /// [`TrackError`].
+    pub fn open_part(&self, keys: &HeldKeys, bytes: &[u8]) -> Result<Part, TrackError> {
+        let frame = dump::parse(bytes).map_err(TrackError::NotAReport)?;
+        canon::decode(self.open(keys, &frame)?).map_err(TrackError::Malformed)
+    }
+
+    /// The body of an answer or a part that proves itself under the latest epoch, or a later one.
+    fn open<'a>(&self, keys: &HeldKeys, frame: &ReportFrame<'a>) -> Result<&'a [u8], TrackError> {
         let body = self
             .key(keys, frame.epoch)?
-            .open_report(&frame)
+            .open_report(frame)
             .map_err(|_| TrackError::Forged(frame.epoch))?;
         if let Some(last) = self.epoch().filter(|last| frame.epoch < *last) {
             let found = frame.epoch;
             return Err(TrackError::OldEpoch { found, last });
         }
-        canon::decode(body).map_err(TrackError::Malformed)
+        Ok(body)
     }
 }
 

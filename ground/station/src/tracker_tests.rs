@@ -2,6 +2,7 @@
 
 use super::*;
 use lightday_trust::{LinkKey, LinkKeys};
+use lightday_wire::dump::DumpRange;
 use lightday_wire::report::{REPORT_LEN, RunningCode};
 use lightday_wire::{
     Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotReport, SlotState, Verdict,
@@ -320,6 +321,52 @@ fn answers_of_an_epoch_that_was_left_are_not_believed() {
 }
 
 #[test]
+fn parts_of_a_dump_are_believed_of_this_vehicle_and_this_epoch_alone() {
+    let range = DumpRange::new(64, 100).unwrap();
+    let part = Part::new(ObjectNumber::new(3).unwrap(), range, 1, Some(&[5; 36])).unwrap();
+    let sealed_part = |epoch: u8, vehicle: u32| {
+        let epoch = Epoch::new(epoch).unwrap();
+        let key = keys().frame_key(VehicleId(vehicle), Direction::Down, epoch);
+        let mut body = [0; dump::BODY_LEN];
+        let body = canon::encode(&part, &mut body).unwrap();
+        let mut bytes = vec![0; dump::DUMP_LEN];
+        assert_eq!(
+            key.unwrap().seal_part(body, &mut bytes),
+            Some(dump::DUMP_LEN)
+        );
+        bytes
+    };
+    let mut tracker = tracker();
+    tracker
+        .receive(&keys(), &sealed(&report(5), 1, 7), 0)
+        .unwrap();
+    let good = sealed_part(1, 7);
+    assert_eq!(tracker.open_part(&keys(), &good), Ok(part));
+    assert!(matches!(
+        tracker.open_part(&keys(), &sealed_part(0, 7)),
+        Err(TrackError::OldEpoch { .. })
+    ));
+    assert!(matches!(
+        tracker.open_part(&keys(), &sealed_part(1, 8)),
+        Err(TrackError::Forged(_))
+    ));
+    for cut in 0..good.len() {
+        assert!(matches!(
+            tracker.open_part(&keys(), &good[..cut]),
+            Err(TrackError::NotAReport(_))
+        ));
+    }
+    for at in 0..good.len() {
+        let mut flipped = good.clone();
+        flipped[at] ^= 0x10;
+        assert!(tracker.open_part(&keys(), &flipped).is_err(), "byte {at}");
+    }
+    // One packet is one thing.
+    assert!(tracker.open_answer(&keys(), &good).is_err());
+    assert!(tracker.receive(&keys(), &good, 0).is_err());
+}
+
+#[test]
 fn a_vehicle_whose_count_of_resets_wrapped_is_not_silenced() {
     let mut tracker = tracker();
     let mut hear = |sequence| tracker.receive(&keys(), &sealed(&report(sequence), 0, 7), 1);
@@ -352,6 +399,7 @@ proptest! {
         for bytes in [&flipped[..], &good[..cut], &noise] {
             prop_assert!(tracker().receive(&keys(), bytes, 0).is_err());
             prop_assert!(tracker().open_answer(&keys(), bytes).is_err());
+            prop_assert!(tracker().open_part(&keys(), bytes).is_err());
         }
     }
 }
