@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use lightday_boot::Record;
 use lightday_boot::store::RecordStore;
-use lightday_wire::answer;
+use lightday_wire::report::ReportFrame;
 
 use crate::link::Arrival;
 use crate::time::MissionTime;
@@ -23,8 +23,8 @@ pub struct Twin<const WRITE: usize, const ERASE: usize> {
     on_the_way: VecDeque<Arrival>,
     /// The newest report that the twin sent: what the vehicle's should look like.
     packet: Option<(MissionTime, Vec<u8>)>,
-    /// The newest answer that it sent.
-    answer: Option<(MissionTime, Vec<u8>)>,
+    /// What it sent besides, each once: answers, and parts of dumps.
+    replies: Vec<Vec<u8>>,
 }
 
 impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
@@ -35,7 +35,7 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
             vehicle,
             on_the_way: VecDeque::new(),
             packet: None,
-            answer: None,
+            replies: Vec::new(),
         }
     }
 
@@ -61,9 +61,11 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
                     self.vehicle.receive(frame.at, &frame.bytes);
                 }
             } else if let crate::vehicle::Happening::Sent(bytes) = self.vehicle.step(acts) {
-                match answer::parse(&bytes) {
-                    Ok(_) => self.answer = Some((acts, bytes)),
-                    Err(_) => self.packet = Some((acts, bytes)),
+                match ReportFrame::parse(&bytes) {
+                    Ok(_) => self.packet = Some((acts, bytes)),
+                    // A dump goes down more than once.
+                    Err(_) if self.replies.contains(&bytes) => {}
+                    Err(_) => self.replies.push(bytes),
                 }
             }
         }
@@ -85,11 +87,11 @@ impl<const WRITE: usize, const ERASE: usize> Twin<WRITE, ERASE> {
         Some((*at, bytes))
     }
 
-    /// The newest answer to a command that the vehicle is expected to have sent, and when; sealed likewise.
+    /// The answers to commands and the parts of dumps that the vehicle is expected to have sent, each once, in their
+    /// order; sealed likewise.
     #[must_use]
-    pub fn answer(&self) -> Option<(MissionTime, &[u8])> {
-        let (at, bytes) = self.answer.as_ref()?;
-        Some((*at, bytes))
+    pub fn replies(&self) -> &[Vec<u8>] {
+        &self.replies
     }
 
     /// The vehicle that it is a copy of.

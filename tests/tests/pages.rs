@@ -208,6 +208,7 @@ fn costs() -> Vec<(&'static str, f64)> {
         ("the shortest frame", least),
         ("a frame of a new mission", usual),
         ("a report", seconds(95.0) / 3600.0),
+        ("a part of a dump", seconds(83.0) / 3600.0),
         ("a tag of 64 bit, on average", least * 2f64.powi(63)),
         ("a tag of 48 bit, on average", least * 2f64.powi(47)),
         ("a bundle of 100 kB", (100_000f64 / 200.0).ceil() * usual),

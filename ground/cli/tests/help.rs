@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{Dir, Mission, run};
 
-const VERBS: [&str; 28] = [
+const VERBS: [&str; 29] = [
     "new",
     "keygen",
     "build",
@@ -27,6 +27,7 @@ const VERBS: [&str; 28] = [
     "link",
     "ingest",
     "status",
+    "dump",
     "rehearse",
     "demo",
     "crash-test",

@@ -269,6 +269,37 @@ fn a_region_is_digested_as_the_page_has_it() {
 }
 
 #[test]
+fn flash_is_dumped_as_the_page_has_it() {
+    let dir = Dir::new("ops-dump");
+    let mut operator = updated(&dir);
+    operator.follow("Dumping flash");
+    let written = fs::read(dir.0.join("slot-b-900.bin")).unwrap();
+    assert_eq!(written, image(1)[900..1156]);
+    let status = operator.ok("status --json").json();
+    assert_eq!(status["dumps"][0]["agrees"], true, "{status}");
+    assert_eq!(operator.twin(), "agrees");
+}
+
+#[test]
+fn a_dump_whose_first_pass_is_lost_comes_down_in_a_later_one() {
+    let dir = Dir::new("ops-dump-lost");
+    let mut operator = updated(&dir);
+    operator.ok("command dump slot-b --offset 900 --len 256");
+    for key in ["dan", "dirk"] {
+        operator.ok(&format!(
+            "sign documents/cmd-2.ldd --key keys/flight-{key}.key"
+        ));
+    }
+    operator.ok("uplink documents/cmd-2.ldd");
+    operator.lose_a_day();
+    operator.ok("ingest downlink/later.bin");
+    operator.ok("ingest downlink/last.bin");
+    operator.ok("dump 2 slot-b-900.bin");
+    let written = fs::read(dir.0.join("slot-b-900.bin")).unwrap();
+    assert_eq!(written, image(1)[900..1156]);
+}
+
+#[test]
 fn the_testbed_flies_the_identical_bytes_first() {
     let dir = Dir::new("ops-testbed");
     let (testbed, voyager) = (dir.0.join("testbed"), dir.0.join("voyager"));

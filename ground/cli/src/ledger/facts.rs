@@ -204,7 +204,7 @@ impl Step<'_> {
     }
 }
 
-/// The answer to a region-digest command, as it arrived, authenticated.
+/// The answer to a region-digest command, or a part of a dump, as it arrived, authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerRow {
     /// When it was heard, in Unix seconds.
@@ -213,7 +213,7 @@ pub struct AnswerRow {
     pub command: ObjectNumber,
     /// All its bytes.
     pub frame: Vec<u8>,
-    /// Whether the command had not been sent when it was heard, or asks for no answer.
+    /// Whether the command had not been sent when it was heard, or does not ask for it.
     pub is_strange: bool,
 }
 

@@ -83,8 +83,8 @@ CREATE TABLE accepted (
     report INTEGER NOT NULL -- the report's sequence
 ) STRICT;
 
--- Answers to region-digest commands as they arrived, authenticated; and those to commands that had not been sent,
--- or that ask for none. Who forged one of these may have guessed what the vehicle answers later.
+-- Answers to region-digest commands and parts of dumps as they arrived, authenticated; and those to commands that had
+-- not been sent, or that do not ask for them. Who forged one of these may have guessed what the vehicle answers later.
 CREATE TABLE answers (
     id         INTEGER PRIMARY KEY,
     received_s INTEGER NOT NULL,

@@ -1,17 +1,97 @@
-//! Answers that cannot all be the vehicle's. Like the claims of reports they are kept, and stand until the
-//! vehicle is heard under the next link epoch: an alarm that is told once is lost in a log.
+//! What commands bring down: the answer to a region digest, the parts of a dump. Those that cannot all be the
+//! vehicle's are kept, like the claims of reports, and stand until it is heard under the next link epoch: an alarm that
+//! is told once is lost in a log.
 
-use lightday_wire::{ObjectKind, ObjectNumber, answer};
+use lightday_station::link_keys::HeldKeys;
+use lightday_station::tracker::{TrackError, Tracker};
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::dump::{self, DumpRange, Part};
+use lightday_wire::report::ReportFrame;
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, canon};
 
 use crate::error::Result;
 use crate::ledger::{AnswerRow, Ledger, ReportRow};
 
 use super::claims;
 
+/// What a packet replies to a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The digest of a region.
+    Digest(Answer),
+    /// A part of a dump.
+    Part(Part),
+}
+
+impl Reply {
+    /// Opens a packet.
+    ///
+    /// # Errors
+    /// [`TrackError`]; `NotAReport` where it is neither of the two.
+    pub fn open(
+        tracker: &Tracker,
+        keys: &HeldKeys,
+        packet: &[u8],
+    ) -> std::result::Result<Self, TrackError> {
+        match tracker.open_answer(keys, packet) {
+            Err(TrackError::NotAReport(_)) => tracker.open_part(keys, packet).map(Self::Part),
+            answer => answer.map(Self::Digest),
+        }
+    }
+
+    /// Reads a packet that proved itself when it was taken in; its link epoch, too.
+    #[must_use]
+    pub fn read(packet: &[u8]) -> Option<(Epoch, Self)> {
+        fn body<T: serde::Serialize + serde::de::DeserializeOwned>(
+            frame: &ReportFrame<'_>,
+        ) -> Option<(Epoch, T)> {
+            Some((frame.epoch, canon::decode(frame.body).ok()?))
+        }
+        match (answer::parse(packet), dump::parse(packet)) {
+            (Ok(frame), _) => body(&frame).map(|(epoch, answer)| (epoch, Self::Digest(answer))),
+            (_, Ok(frame)) => body(&frame).map(|(epoch, part)| (epoch, Self::Part(part))),
+            _ => None,
+        }
+    }
+
+    /// The command that it names.
+    #[must_use]
+    pub const fn command(&self) -> ObjectNumber {
+        match self {
+            Self::Digest(answer) => answer.command,
+            Self::Part(part) => part.command,
+        }
+    }
+
+    /// Whether it is what this action asks for.
+    #[must_use]
+    pub fn is_to(&self, action: Option<Action>) -> bool {
+        match (self, action) {
+            (Self::Digest(_), Some(Action::RegionDigest { .. })) => true,
+            (Self::Part(part), Some(Action::MemoryDump { offset, len, .. })) => {
+                DumpRange::new(offset, len).is_some_and(|range| part.is_of(range))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether both say the same of the same, or not: two of these that differ are not both the vehicle's.
+    #[must_use]
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Digest(one), Self::Digest(other)) => one.command == other.command,
+            (Self::Part(one), Self::Part(other)) => {
+                (one.command, one.part) == (other.command, other.part)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Commands with answers that somebody else gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Odd {
-    /// They had not been sent, or ask for no answer.
+    /// They had not been sent, or do not ask for such an answer.
     pub strangers: Vec<ObjectNumber>,
     /// They have two answers.
     pub disputed: Vec<ObjectNumber>,
@@ -26,15 +106,20 @@ pub fn odd(ledger: &Ledger, heard: &[AnswerRow], reports: &[ReportRow]) -> Resul
     let mut rows = ledger.answers()?;
     rows.extend_from_slice(heard);
     let latest = claims::epoch(&ledger.reports()?).max(claims::epoch(reports));
-    let epoch = |row: &AnswerRow| answer::parse(&row.frame).map(|frame| frame.epoch).ok();
-    rows.retain(|row| epoch(row) >= latest);
+    let reply = |row: AnswerRow| Some((Reply::read(&row.frame)?, row.is_strange));
+    let replies: Vec<_> = rows
+        .into_iter()
+        .filter_map(reply)
+        .filter(|((epoch, _), _)| Some(*epoch) >= latest)
+        .map(|((_, reply), is_strange)| (reply, is_strange))
+        .collect();
     let accepted = claims::accepted(ledger)?;
     let commands = ObjectKind::Command.uplink_index();
     let accepted = commands.and_then(|i| accepted.get(i)).copied();
     let mut odd = Odd::default();
-    for (place, row) in rows.iter().enumerate() {
-        let command = row.command;
-        if row.is_strange {
+    for (place, (reply, is_strange)) in replies.iter().enumerate() {
+        let command = reply.command();
+        if *is_strange {
             // A command that an old backup lacks, as people said.
             let is_lost =
                 Some(command) < accepted && ledger.object(ObjectKind::Command, command)?.is_none();
@@ -42,8 +127,9 @@ pub fn odd(ledger: &Ledger, heard: &[AnswerRow], reports: &[ReportRow]) -> Resul
                 odd.strangers.push(command);
             }
         } else {
-            let is_second = |other: &AnswerRow| !other.is_strange && other.command == command;
-            if rows.iter().take(place).any(is_second) {
+            let is_second =
+                |(other, is_strange): &(Reply, bool)| !is_strange && other.is_about_the_same(reply);
+            if replies.iter().take(place).any(is_second) {
                 odd.disputed.push(command);
             }
         }
@@ -67,7 +153,7 @@ pub fn text(odd: &Odd) -> String {
     let mut text = String::new();
     for command in &odd.strangers {
         text.push_str(&format!(
-            "ALARM: an answer to command {command}, which had not been sent or asks for none: it is left out.\n"
+            "ALARM: an answer to command {command}, which had not been sent or does not ask for it: it is left out.\n"
         ));
     }
     for command in &odd.disputed {

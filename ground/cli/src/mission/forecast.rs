@@ -14,8 +14,9 @@ use lightday_station::object::UplinkObject;
 use lightday_station::tracker::Tracker;
 use lightday_trust::KeySet;
 use lightday_wire::report::Verdict;
-use lightday_wire::{Digest, Epoch, Report};
+use lightday_wire::{Epoch, Report};
 
+use super::answers::Reply;
 use super::artifact::Artifact;
 use super::config::TwinConfig;
 use super::twin::{Hands, frames, launched, on_flash_of, reported};
@@ -50,8 +51,8 @@ pub struct Forecast {
     pub after: Report,
     /// The verdict on the document. The report carries none on key sets; this is the agent's own.
     pub verdict: Verdict,
-    /// The digest that it answers with, where one was asked for.
-    pub answer: Option<Digest>,
+    /// What it replies with, where something was asked for: a digest, or the parts of a dump.
+    pub replies: Vec<Reply>,
 }
 
 /// Asks the twin; `None` if mission.toml states no twin, or it was not launched by then.
@@ -107,21 +108,22 @@ fn live<const W: usize, const E: usize>(
         } else {
             Verdict::IDLE
         },
-        answer: answer(&twin, mission, &link_keys, coming),
+        replies: replies(&twin, mission, &link_keys, coming),
     }))
 }
 
-/// The digest with which the twin answers this very command.
-fn answer<const W: usize, const E: usize>(
+/// What the twin replies to this very command.
+fn replies<const W: usize, const E: usize>(
     twin: &Twin<W, E>,
     mission: &Mission,
     link_keys: &HeldKeys,
     coming: Coming<'_>,
-) -> Option<Digest> {
-    let (_, packet) = twin.answer()?;
+) -> Vec<Reply> {
     let tracker = Tracker::new(mission.profile.vehicle, mission.light_time.clone());
-    let answer = tracker.open_answer(link_keys, packet).ok()?;
-    (answer.command == coming.artifact.number()).then_some(answer.digest)
+    let packets = twin.replies().iter();
+    let replies = packets.filter_map(|packet| Reply::open(&tracker, link_keys, packet).ok());
+    let is_ours = |reply: &Reply| reply.command() == coming.artifact.number();
+    replies.filter(is_ours).collect()
 }
 
 /// The source frames of the draft, the last of which ends when it is sent, with the millisecond of their last bit.

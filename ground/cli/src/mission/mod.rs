@@ -12,6 +12,7 @@ pub mod artifact;
 pub mod claims;
 pub mod config;
 pub mod drafts;
+pub mod dumps;
 pub mod epochs;
 pub mod evidence;
 pub mod forecast;

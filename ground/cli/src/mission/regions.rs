@@ -1,5 +1,5 @@
-//! Answers to region-digest commands, held against what the ground expects there: the image that the last report
-//! shows in that slot, and erased flash behind it.
+//! What the ground expects to lie in a region: the image that the last report shows in that slot, and erased flash
+//! behind it. The answers to region-digest commands are held against it.
 //!
 //! Nothing is expected of trailers, record, floors and staging: their bytes depend on what was lost on the way.
 
@@ -7,7 +7,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use lightday_station::keys::to_hex;
-use lightday_trust::Digester;
+use lightday_trust::digest::sha256;
+use lightday_wire::answer::Answer;
 use lightday_wire::report::Report;
 use lightday_wire::{Action, Digest, Location, ObjectNumber, Region, SlotState};
 use serde_json::{Value, json};
@@ -86,38 +87,120 @@ impl Held {
     }
 }
 
+/// The images whose bytes are here. Every bundle is decoded for them: once, and only if something asks for it.
+pub struct Known<'m> {
+    mission: &'m Mission,
+    ledger: &'m Ledger,
+    images: OnceCell<Images>,
+}
+
+/// What lies in a range of flash, as far as is known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lies {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Of which image, and by which report.
+    pub whose: String,
+}
+
+impl<'m> Known<'m> {
+    /// Of a mission; nothing is read yet.
+    #[must_use]
+    pub const fn new(mission: &'m Mission, ledger: &'m Ledger) -> Self {
+        Self {
+            mission,
+            ledger,
+            images: OnceCell::new(),
+        }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        self.ledger
+    }
+
+    fn images(&self) -> Result<&Images> {
+        if let Some(images) = self.images.get() {
+            return Ok(images);
+        }
+        let images = known_images(self.mission, self.ledger)?;
+        Ok(self.images.get_or_init(|| images))
+    }
+
+    /// What should lie in `len` bytes from `offset` of a region on, by `last`, the last report; or why nobody here
+    /// knows.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn lies(
+        &self,
+        region: Region,
+        (offset, len): (u32, u32),
+        last: Option<&Report>,
+    ) -> Result<std::result::Result<Lies, String>> {
+        let unknown = |why: &str| Ok(Err(why.to_owned()));
+        let Region::Image(location) = region else {
+            return unknown("nothing here says what lies in this region");
+        };
+        let Some(last) = last else {
+            return unknown("no report shows what lies there");
+        };
+        let Some(prefix) = shown(last, location) else {
+            return unknown("the last report shows no whole image there");
+        };
+        let images = self.images()?;
+        let Some((digest, image)) = images.iter().find(|(d, _)| d.0.starts_with(&prefix)) else {
+            return unknown("the files of the image that the last report shows are not here");
+        };
+        let (Ok(offset), Ok(len)) = (usize::try_from(offset), usize::try_from(len)) else {
+            return unknown("the range is none");
+        };
+        let end = offset.saturating_add(len);
+        if location == Location::Golden && end > image.len() {
+            return unknown("what the factory left behind the golden image is not known here");
+        }
+        let behind = match end > image.len() {
+            true => ", erased flash behind it",
+            false => "",
+        };
+        let within = image.get(offset..).unwrap_or_default();
+        let mut bytes = within.get(..len).unwrap_or(within).to_vec();
+        bytes.resize(len, 0xff);
+        let whose = format!(
+            "image {}{behind}, by report {}",
+            digest.prefix(),
+            last.sequence
+        );
+        Ok(Ok(Lies { bytes, whose }))
+    }
+}
+
 /// Holds answers, each to a command, against what `last`, the last report, shows.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn hold(
-    mission: &Mission,
-    ledger: &Ledger,
-    answers: impl Iterator<Item = (ObjectNumber, Digest)>,
+    known: &Known<'_>,
+    answers: impl Iterator<Item = Answer>,
     last: Option<&Report>,
 ) -> Result<Vec<Held>> {
-    // Every bundle is decoded for them: once, and only if an answer asks for it.
-    let known = OnceCell::new();
-    let images = || -> Result<&Images> {
-        if let Some(images) = known.get() {
-            return Ok(images);
-        }
-        let images = known_images(mission, ledger)?;
-        Ok(known.get_or_init(|| images))
-    };
     answers
-        .map(|(command, found)| {
-            let (asked, expected) = match claims::action_of(command, ledger) {
+        .map(|answer| {
+            let (asked, expected) = match claims::action_of(answer.command, known.ledger()) {
                 Some(Action::RegionDigest {
                     region,
                     offset,
                     len,
                 }) => {
-                    let asked = format!(
-                        "{len} bytes from byte {offset} of {}",
-                        describe::region(region)
-                    );
-                    (asked, expected(images, region, (offset, len), last)?)
+                    let expected = match known.lies(region, (offset, len), last)? {
+                        Ok(Lies { bytes, whose }) => Expected::Digest {
+                            digest: sha256(&bytes),
+                            whose,
+                        },
+                        Err(why) => Expected::Unknown(why),
+                    };
+                    (range(region, (offset, len)), expected)
                 }
                 _ => {
                     let why = "the ledger has no such command".to_owned();
@@ -125,70 +208,22 @@ pub fn hold(
                 }
             };
             Ok(Held {
-                command,
+                command: answer.command,
                 asked,
-                found,
+                found: answer.digest,
                 expected,
             })
         })
         .collect()
 }
 
-fn expected<'i>(
-    images: impl Fn() -> Result<&'i Images>,
-    region: Region,
-    (offset, len): (u32, u32),
-    last: Option<&Report>,
-) -> Result<Expected> {
-    let unknown = |why: &str| Ok(Expected::Unknown(why.to_owned()));
-    let Region::Image(location) = region else {
-        return unknown("nothing here says what lies in this region");
-    };
-    let Some(last) = last else {
-        return unknown("no report shows what lies there");
-    };
-    let Some(prefix) = shown(last, location) else {
-        return unknown("the last report shows no whole image there");
-    };
-    let Some((digest, image)) = images()?.iter().find(|(d, _)| d.0.starts_with(&prefix)) else {
-        return unknown("the files of the image that the last report shows are not here");
-    };
-    let (Ok(offset), Ok(len)) = (usize::try_from(offset), usize::try_from(len)) else {
-        return unknown("the range is none");
-    };
-    let end = offset.saturating_add(len);
-    if location == Location::Golden && end > image.len() {
-        return unknown("what the factory left behind the golden image is not known here");
-    }
-    let whose = format!(
-        "image {}{}, by report {}",
-        digest.prefix(),
-        if end > image.len() {
-            ", erased flash behind it"
-        } else {
-            ""
-        },
-        last.sequence
-    );
-    Ok(Expected::Digest {
-        digest: digest_of(image, offset, len),
-        whose,
-    })
-}
-
-/// The digest of a range of an image, with erased flash behind it.
-fn digest_of(image: &[u8], offset: usize, len: usize) -> Digest {
-    let within = image.get(offset..).unwrap_or_default();
-    let within = within.get(..len).unwrap_or(within);
-    let mut digester = Digester::bare();
-    digester.update(within);
-    let mut behind = len - within.len();
-    while behind > 0 {
-        let some = behind.min(4096);
-        digester.update(&[0xff; 4096][..some]);
-        behind -= some;
-    }
-    digester.finish()
+/// A range in words.
+#[must_use]
+pub fn range(region: Region, (offset, len): (u32, u32)) -> String {
+    format!(
+        "{len} bytes from byte {offset} of {}",
+        describe::region(region)
+    )
 }
 
 /// The first bytes of the digest of the image that a report shows in a place.

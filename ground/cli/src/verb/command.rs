@@ -1,6 +1,7 @@
 //! `lightday command`: what flight (or root) asks of the vehicle.
 
 use lightday_station::document::Draft;
+use lightday_wire::dump;
 use lightday_wire::{
     Action, Command, CommandContext, Epoch, Location, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber,
     Region, SlotId,
@@ -23,6 +24,7 @@ use crate::verb::{describe, preview};
 ///   lightday command confirm 7
 ///   lightday command rollback app-1.0.0.elf
 ///   lightday command region-digest slot-a --len 4096
+///   lightday command dump slot-a --offset 4096 --len 256
 ///   lightday command epoch-switch 1
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -67,6 +69,18 @@ enum What {
         /// Number of bytes; by default all from the offset on, where mission.toml says how many there are.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         len: Option<u32>,
+    },
+    /// Send bytes of flash: at most 1,024, in parts of 64. Example: lightday command dump slot-b --offset 4096
+    Dump {
+        /// Where.
+        region: RegionName,
+        /// First byte.
+        #[arg(long, default_value_t = 0)]
+        offset: u32,
+        /// Number of bytes; by default as many as there are, 1,024 at the most, where mission.toml says how many
+        /// there are.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(dump::MAX_LEN)))]
+        len: Option<u16>,
     },
     /// Go on to a later link epoch; root signs. Example: lightday command epoch-switch 1
     EpochSwitch {
@@ -198,6 +212,18 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
             offset: *offset,
             len: length(region.region(), *offset, *len, mission)?,
         },
+        What::Dump {
+            region,
+            offset,
+            len,
+        } => {
+            let rest = length(region.region(), *offset, len.map(u32::from), mission)?;
+            Action::MemoryDump {
+                region: region.region(),
+                offset: *offset,
+                len: u16::try_from(rest).map_or(dump::MAX_LEN, |rest| rest.min(dump::MAX_LEN)),
+            }
+        }
         What::EpochSwitch { epoch } => Action::EpochSwitch {
             epoch: later_epoch(*epoch)?,
         },
@@ -218,7 +244,7 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
     })
 }
 
-/// How many bytes a digest covers: all that the region has behind `offset`, unless the caller says fewer.
+/// How many bytes a digest or a dump covers: all that the region has behind `offset`, unless the caller says fewer.
 fn length(region: Region, offset: u32, len: Option<u32>, mission: &Mission) -> Result<u32> {
     let memory = &mission.profile.memory;
     let name = describe::region(region);

@@ -113,6 +113,14 @@ pub fn action(action: &Action) -> String {
                 self::region(*region)
             )
         }
+        Action::MemoryDump {
+            region,
+            offset,
+            len,
+        } => format!(
+            "dump {len} bytes from byte {offset} of {}",
+            self::region(*region)
+        ),
         Action::EpochSwitch { epoch } => format!("switch to link epoch {}", epoch.get()),
         Action::Resync { epoch, next } => {
             let next: Vec<String> = ObjectKind::UPLINK

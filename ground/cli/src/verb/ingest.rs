@@ -6,22 +6,25 @@ use lightday_station::facts::facts;
 use lightday_station::keys::to_hex;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{Action, Digest, ObjectKind, ObjectNumber, Report};
+use lightday_wire::answer::Answer;
+use lightday_wire::{ObjectKind, ObjectNumber, Report};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
-use crate::mission::answers::{self, Odd};
+use crate::mission::answers::{self, Odd, Reply};
 use crate::mission::claims::{self, Claim};
-use crate::mission::regions::{self, Held};
+use crate::mission::dumps;
+use crate::mission::regions::{self, Held, Known};
 use crate::mission::{Mission, packets, reports};
 use crate::out;
 use crate::verb::describe;
 
 /// Take in reports from a file.
 ///
-/// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B.
+/// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B. Of a dump
+/// it says which parts are here, from whichever files they came (`lightday dump` writes its bytes).
 /// What does not prove itself under the link keys is named and left out; what does is kept for good, and
 /// what it claims of numbers that were never sent from here is named first and changes nothing; it stands until
 /// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
@@ -53,11 +56,11 @@ struct Heard {
     proven: Vec<(Proven, Vec<u8>)>,
     /// Authentic, never heard before, and older than another.
     older: Vec<(u32, Vec<u8>)>,
-    answers: Vec<(ObjectNumber, Digest, Vec<u8>)>,
+    answers: Vec<(Reply, Vec<u8>)>,
     duplicates: usize,
-    /// Commands that have another answer already.
+    /// Commands that have another answer to the same already.
     disputed: Vec<ObjectNumber>,
-    /// Answers to commands that were never sent, or that ask for none.
+    /// Answers to commands that were never sent, or that do not ask for them.
     strangers: Vec<(ObjectNumber, Vec<u8>)>,
     refused: Vec<(usize, TrackError)>,
 }
@@ -96,9 +99,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         News::default().alarms(&ledger)?
     };
     let last = tracker.last().map(|p| p.report);
-    let answers = heard.answers.iter().map(|(of, digest, _)| (*of, *digest));
-    let held = regions::hold(&mission, &ledger, answers, last.as_ref())?;
-    show(args, &heard, before, (&tracker, &alarms, &held))?;
+    let known = Known::new(&mission, &ledger);
+    let held = regions::hold(&known, heard.digests(), last.as_ref())?;
+    let mut dumps = dumps::all(&ledger, &news.answers)?;
+    dumps.retain(|dump| heard.has_part_of(dump.command));
+    let dumps = dumps::hold(&known, dumps, last.as_ref())?;
+    show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
@@ -150,13 +156,16 @@ impl Heard {
     }
 
     fn answer_rows(&self, received_s: u64) -> Vec<AnswerRow> {
-        let ours = self.answers.iter().map(|(of, _, f)| (of, f, false));
-        let strange = self.strangers.iter().map(|(of, f)| (of, f, true));
+        let ours = self
+            .answers
+            .iter()
+            .map(|(reply, f)| (reply.command(), f, false));
+        let strange = self.strangers.iter().map(|(of, f)| (*of, f, true));
         let rows = ours
             .chain(strange)
             .map(|(of, frame, is_strange)| AnswerRow {
                 received_s,
-                command: *of,
+                command: of,
                 frame: frame.clone(),
                 is_strange,
             });
@@ -164,8 +173,29 @@ impl Heard {
     }
 
     fn answers(&self) -> Vec<Value> {
-        let one = |(of, digest, _): &(ObjectNumber, Digest, Vec<u8>)| json!({ "command": of.get(), "digest": to_hex(&digest.0) });
+        let one = |(reply, _): &(Reply, Vec<u8>)| match reply {
+            Reply::Digest(answer) => {
+                json!({ "command": answer.command.get(), "digest": to_hex(&answer.digest.0) })
+            }
+            Reply::Part(part) => json!({ "command": part.command.get(), "part": part.part }),
+        };
         self.answers.iter().map(one).collect()
+    }
+
+    fn digests(&self) -> impl Iterator<Item = Answer> {
+        self.answers.iter().filter_map(|(reply, _)| match reply {
+            Reply::Digest(answer) => Some(*answer),
+            Reply::Part(_) => None,
+        })
+    }
+
+    fn parts(&self) -> usize {
+        self.answers.len() - self.digests().count()
+    }
+
+    fn has_part_of(&self, command: ObjectNumber) -> bool {
+        let is_one = |(reply, _): &(Reply, Vec<u8>)| matches!(reply, Reply::Part(part) if part.command == command);
+        self.answers.iter().any(is_one)
     }
 }
 
@@ -246,35 +276,34 @@ fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// Whether a command of ours asks for the digest of a region.
-fn asks_for_a_digest(command: ObjectNumber, ledger: &Ledger) -> bool {
-    let action = claims::action_of(command, ledger);
-    matches!(action, Some(Action::RegionDigest { .. }))
-}
-
 /// Answers to commands that were never sent are set apart, and those that are known already are counted.
 fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
     let (sent, known) = (ledger.sent()?, ledger.answers()?);
-    for (command, digest, frame) in std::mem::take(&mut heard.answers) {
+    for (reply, frame) in std::mem::take(&mut heard.answers) {
+        let command = reply.command();
         let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
-        let is_strange = !sent.iter().any(is_ours) || !asks_for_a_digest(command, ledger);
+        let is_strange =
+            !sent.iter().any(is_ours) || !reply.is_to(claims::action_of(command, ledger));
         // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
         // was strange when it came may have been a guess: the vehicle may still give that answer.
-        let mut alike = known.iter().filter(|row| row.is_strange == is_strange);
+        let alike = known.iter().filter(|row| row.is_strange == is_strange);
         let is_known = alike.clone().any(|row| row.frame == frame)
-            || heard.answers.iter().any(|(.., other)| *other == frame)
+            || heard.answers.iter().any(|(_, other)| *other == frame)
             || heard.strangers.iter().any(|(_, other)| *other == frame);
         if is_known {
             heard.duplicates += 1;
         } else if is_strange {
             heard.strangers.push((command, frame));
         } else {
-            let has_another = alike.any(|row| row.command == command)
-                || heard.answers.iter().any(|(of, ..)| *of == command);
+            let is_second = |other: &Reply| other.is_about_the_same(&reply);
+            let has_another = alike
+                .filter_map(|row| Reply::read(&row.frame))
+                .any(|(_, other)| is_second(&other))
+                || heard.answers.iter().any(|(other, _)| is_second(other));
             if has_another {
                 heard.disputed.push(command);
             }
-            heard.answers.push((command, digest, frame));
+            heard.answers.push((reply, frame));
         }
     }
     Ok(())
@@ -289,12 +318,8 @@ fn hear(tracker: &mut Tracker, keys: &HeldKeys, packets: &[&[u8]], received_s: u
                 heard.older.push((found, packet.to_vec()))
             }
             Err(e) if e.is_authentic() => heard.duplicates += 1,
-            Err(TrackError::NotAReport(error)) => match tracker.open_answer(keys, packet) {
-                Ok(answer) => {
-                    heard
-                        .answers
-                        .push((answer.command, answer.digest, packet.to_vec()));
-                }
+            Err(TrackError::NotAReport(error)) => match Reply::open(tracker, keys, packet) {
+                Ok(reply) => heard.answers.push((reply, packet.to_vec())),
                 Err(e) if e.is_authentic() => heard.duplicates += 1,
                 Err(TrackError::NotAReport(_)) => {
                     heard
@@ -313,7 +338,8 @@ fn show(
     args: &Args,
     heard: &Heard,
     before: Option<Report>,
-    (tracker, alarms, held): (&Tracker, &Alarms, &[Held]),
+    (tracker, alarms): (&Tracker, &Alarms),
+    (held, dumps): (&[Held], &[dumps::Held]),
 ) -> Result<()> {
     let sequences: Vec<u32> = heard
         .proven
@@ -332,7 +358,8 @@ fn show(
             "claims": claims::to_json(&alarms.claims),
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
-            "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
+            "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(),
+            "dumps": dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
             "strangers": answers::numbers(&alarms.odd.strangers), "disputed": answers::numbers(&alarms.odd.disputed),
             "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
@@ -343,13 +370,18 @@ fn show(
     text += &claims::text(&alarms.claims);
     text += &answers::text(&alarms.odd);
     text += &format!(
-        "{}, {} older than another, {} known already, {}\n",
+        "{}, {} older than another, {} known already, {}{}\n",
         describe::count(sequences.len() as u64, "new report"),
         heard.older.len(),
         heard.duplicates,
-        describe::count(heard.answers.len() as u64, "answer")
+        describe::count(held.len() as u64, "answer"),
+        match heard.parts() as u64 {
+            0 => String::new(),
+            parts => format!(", {} of dumps", describe::count(parts, "part")),
+        }
     );
     held.iter().for_each(|held| text.push_str(&held.text()));
+    dumps.iter().for_each(|dump| text.push_str(&dump.text()));
     for fact in news {
         text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
     }

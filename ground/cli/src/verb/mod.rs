@@ -8,6 +8,7 @@ mod crash_test;
 mod delta;
 mod demo;
 pub mod describe;
+mod dump;
 mod frames;
 mod import;
 mod ingest;
@@ -52,6 +53,7 @@ pub enum Verb {
     Link(link::Args),
     Ingest(ingest::Args),
     Status(status::Args),
+    Dump(dump::Args),
     Rehearse(rehearse::Args),
     Demo(demo::Args),
     CrashTest(crash_test::Args),
@@ -83,6 +85,7 @@ impl Verb {
             Self::Link(args) => link::run(&args, global),
             Self::Ingest(args) => ingest::run(&args, global),
             Self::Status(args) => status::run(&args, global),
+            Self::Dump(args) => dump::run(&args, global),
             Self::Rehearse(args) => rehearse::run(&args, global),
             Self::Demo(args) => demo::run(&args),
             Self::CrashTest(args) => crash_test::run(&args),

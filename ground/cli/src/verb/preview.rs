@@ -8,11 +8,14 @@ use lightday_station::object::UplinkObject;
 use lightday_station::plan::{Plan, Start};
 use lightday_station::{keys, stages};
 use lightday_trust::KeySet;
-use lightday_wire::{ObjectKind, Stage};
+use lightday_trust::digest::sha256;
+use lightday_wire::dump::{self, DumpRange, Part};
+use lightday_wire::{Action, ObjectKind, Stage};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
+use crate::mission::answers::Reply;
 use crate::mission::artifact::Artifact;
 use crate::mission::forecast::{self, Coming, Forecast};
 use crate::mission::{Mission, epochs, stand_in};
@@ -61,6 +64,7 @@ pub fn say(artifact: &Artifact, mission: &Mission, ledger: &Ledger, global: &Glo
         let len = object.frame_len(mission.profile.link.tag_len);
         line("to send", &format!("{frames} of {len} B at least"));
     }
+    comes_down(artifact, mission);
     let sent_s = match arrives_s {
         Some(arrives_s) => mission.light_time.leaves_by(arrives_s),
         None => {
@@ -147,6 +151,58 @@ fn costs(plan: &Plan, object: &UplinkObject, mission: &Mission) -> Vec<String> {
         .collect()
 }
 
+/// What comes down for a dump, and how long that takes: nothing else is longer than a report.
+fn comes_down(artifact: &Artifact, mission: &Mission) {
+    let Artifact::Command(draft) = artifact else {
+        return;
+    };
+    let Action::MemoryDump { offset, len, .. } = draft.document().action else {
+        return;
+    };
+    let Some(range) = DumpRange::new(offset, len) else {
+        return;
+    };
+    let rate = mission.profile.link.rate_down_bps.max(1);
+    let bytes = u64::from(range.parts()) * dump::DUMP_LEN as u64;
+    let air = |rounds: u8| show_duration((bytes * 8 * u64::from(rounds)) as f64 / f64::from(rate));
+    let value = format!(
+        "{} of {} B; {bytes} B, {} on the air at {rate} bit/s; {} times, every {}: {} in all",
+        describe::count(range.parts().into(), "packet"),
+        dump::DUMP_LEN,
+        air(1),
+        dump::ROUNDS,
+        show_duration(dump::ROUND_S as f64),
+        air(dump::ROUNDS)
+    );
+    line("comes down", &value);
+}
+
+/// What the twin replies, in short.
+fn answer(replies: &[Reply]) -> Option<String> {
+    let part = |reply: &Reply| match reply {
+        Reply::Digest(_) => None,
+        Reply::Part(part) => Some(*part),
+    };
+    match replies.last()? {
+        Reply::Digest(answer) => Some(keys::to_hex(&answer.digest.0)),
+        Reply::Part(_) => {
+            let parts: Vec<Part> = replies.iter().filter_map(part).collect();
+            let read: Vec<u8> = parts
+                .iter()
+                .filter_map(Part::bytes)
+                .flatten()
+                .copied()
+                .collect();
+            let count = describe::count(parts.len() as u64, "part");
+            Some(format!(
+                "{count}, {} B, SHA-256 {}",
+                read.len(),
+                sha256(&read)
+            ))
+        }
+    }
+}
+
 /// What the twin expects.
 fn twin(forecast: &Forecast, artifact: &Artifact) {
     let verdict = match forecast.verdict.stage {
@@ -162,8 +218,8 @@ fn twin(forecast: &Forecast, artifact: &Artifact) {
             "warning: by the twin this would not be done: mend what it names, and draft it anew, before anybody signs",
         );
     }
-    if let Some(digest) = forecast.answer {
-        line("its answer", &keys::to_hex(&digest.0));
+    if let Some(answer) = answer(&forecast.replies) {
+        line("its answer", &answer);
     }
     let own = match artifact.kind() {
         ObjectKind::Authorization => "authorization",

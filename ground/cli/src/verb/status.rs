@@ -2,18 +2,18 @@
 
 use lightday_station::facts::{Fact, facts};
 use lightday_station::tracker::{Proven, Tracker};
-use lightday_wire::answer::{self, Answer};
-use lightday_wire::{Epoch, ObjectKind, canon};
+use lightday_wire::{Epoch, ObjectKind};
 use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::Result;
-use crate::ledger::{AnswerRow, Ledger, SentRow};
+use crate::ledger::{Ledger, SentRow};
+use crate::mission::answers::Reply;
 use crate::mission::artifact::{self, Artifact, kind_name};
-use crate::mission::regions::{self, Held};
+use crate::mission::regions::{self, Held, Known};
 use crate::mission::twin::{self, Agreement, Expected};
 use crate::mission::verdicts::{self, Became};
-use crate::mission::{Mission, answers, claims, reports};
+use crate::mission::{Mission, answers, claims, dumps, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
@@ -57,7 +57,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let expected = expected?;
     let expected = expected.as_ref();
     let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
-    let held = answered(&mission, &ledger, last.as_ref())?;
+    let (held, dumps) = answered(&mission, &ledger, last.as_ref())?;
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
@@ -70,6 +70,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         value["state"] = state_json(expected);
         value["verdicts"] = verdicts::to_json(&verdicts::all(&ledger)?);
         value["answers"] = json!(held.iter().map(Held::to_json).collect::<Vec<_>>());
+        value["dumps"] = json!(dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>());
         return out::json(&value);
     }
     let mut text = alarm.as_ref().map(reports::alarm_text).unwrap_or_default();
@@ -81,6 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     text.push_str(&state_text(expected));
     text.push_str(&became(&verdicts::all(&ledger)?));
     held.iter().for_each(|held| text.push_str(&held.text()));
+    dumps.iter().for_each(|dump| text.push_str(&dump.text()));
     text.push_str(&bundles(&ledger)?);
     text.push_str(&unsigned(&mission, &ledger, &sent)?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
@@ -239,15 +241,22 @@ fn became(all: &[Became]) -> String {
     }
 }
 
-/// The answers to region-digest commands of ours, each held against what is expected there now.
-fn answered(mission: &Mission, ledger: &Ledger, last: Option<&Proven>) -> Result<Vec<Held>> {
-    let ours = ledger.answers()?.into_iter().filter(|row| !row.is_strange);
-    let body = |row: &AnswerRow| -> Option<Answer> {
-        canon::decode(answer::parse(&row.frame).ok()?.body).ok()
-    };
-    let answers = ours.filter_map(|row| body(&row));
-    let answers = answers.map(|a| (a.command, a.digest));
-    regions::hold(mission, ledger, answers, last.map(|p| &p.report))
+/// The answers to region-digest commands of ours and the dumps, each held against what is expected there now.
+fn answered(
+    mission: &Mission,
+    ledger: &Ledger,
+    last: Option<&Proven>,
+) -> Result<(Vec<Held>, Vec<dumps::Held>)> {
+    let rows = ledger.answers()?;
+    let ours = rows.iter().filter(|row| !row.is_strange);
+    let digests = ours.filter_map(|row| match Reply::read(&row.frame)? {
+        (_, Reply::Digest(answer)) => Some(answer),
+        (_, Reply::Part(_)) => None,
+    });
+    let (known, last) = (Known::new(mission, ledger), last.map(|p| &p.report));
+    let held = regions::hold(&known, digests, last)?;
+    let dumps = dumps::hold(&known, dumps::all(ledger, &[])?, last)?;
+    Ok((held, dumps))
 }
 
 fn bundles(ledger: &Ledger) -> Result<String> {

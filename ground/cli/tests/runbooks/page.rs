@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{Ran, run_args};
-use crate::craft::{Craft, LIGHT_S};
+use crate::craft::{self, Craft, LIGHT_S};
 
 /// One frame of so many is lost on the way up.
 const LOST_EVERY: usize = 3;
@@ -209,6 +209,14 @@ impl<'a> Operator<'a> {
         let path = self.root.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
+    }
+
+    /// Hears nothing of what the vehicle sends within a day of the arrival of all that went up.
+    pub fn lose_a_day(&mut self) {
+        let end_s = self.arrived_s + DAY_S;
+        self.craft.advance(end_s);
+        let is_lost = |packet: &craft::Packet| packet.sent_s < end_s;
+        self.heard = self.craft.sent.iter().take_while(|p| is_lost(p)).count();
     }
 
     /// What the status proves of a fact.
