@@ -1,11 +1,13 @@
 //! Memory dumps: the bytes of flash that a command asks for, in parts, and nothing else of it.
 
 use lightday_sim::flash::Fault;
+use lightday_station::object::UplinkObject;
 use lightday_tests::bench_ground::number;
 use lightday_tests::bench_vehicle::Bench;
 use lightday_wire::dump::{DumpRange, MAX_LEN, PART_LEN, Part, ROUND_S, ROUNDS};
 use lightday_wire::{
     Action, Epoch, Location, ObjectKind, ObjectNumber, Refusal, Region, ResetCause, SlotId, Stage,
+    TagLen,
 };
 use proptest::prelude::*;
 
@@ -188,23 +190,31 @@ fn all_parts_go_down_eight_times_and_say_the_same_whatever_is_written_meanwhile(
     assert_ne!(now, told, "nothing was written meanwhile");
 }
 
-#[test]
-fn reports_go_before_the_parts_of_a_dump() {
-    let mut bench = Bench::launch();
-    bench.wait_s(10);
-    let reports = bench.reports.len();
-    let object = bench.ground.command(dump(SLOT_A, 0, MAX_LEN));
+/// The frames of an object arrive, and the agent steps until `is_done`, in the middle of what it does then.
+fn deliver_until(bench: &mut Bench, object: &UplinkObject, is_done: impl Fn(&Bench) -> bool) {
     let key = bench.uplink(0);
     for index in 0..object.k() {
-        let frame = object.frame(index, &key, lightday_wire::TagLen::Eight);
+        let frame = object.frame(index, &key, TagLen::Eight);
         bench.hear(&frame.unwrap());
-        while bench.parts.is_empty() && index + 1 == object.k() {
+        while index + 1 == object.k() && !is_done(bench) {
             bench.step();
         }
-        bench.step();
     }
-    assert_eq!(bench.reports.len(), reports + 1, "the verdict `Started`");
-    assert!(bench.parts.len() < usize::from(DumpRange::new(0, MAX_LEN).unwrap().parts()));
+}
+
+#[test]
+fn a_report_that_is_due_goes_before_the_parts_of_a_dump_that_are_left() {
+    let mut bench = Bench::launch();
+    bench.wait_s(10);
+    let object = bench.ground.command(dump(SLOT_A, 0, MAX_LEN));
+    deliver_until(&mut bench, &object, |bench| bench.parts.len() >= 3);
+    let reports = bench.reports.len();
+    let asked = bench.ground.command(Action::ReportRequest);
+    deliver_until(&mut bench, &asked, |bench| bench.reports.len() > reports);
+    assert_eq!(bench.report().command.number, asked.number());
+    assert!(bench.parts.len() <= 4, "{}", bench.parts.len());
+    bench.settle();
+    assert_eq!(bench.parts.len(), 16);
 }
 
 #[test]
@@ -212,15 +222,9 @@ fn a_reset_forgets_a_dump_and_the_ground_may_ask_again() {
     let mut bench = Bench::launch();
     // Before it was read: the verdict stays where it was.
     let object = bench.ground.command(dump(SLOT_A, 0, MAX_LEN));
-    let key = bench.uplink(0);
-    for index in 0..object.k() {
-        let frame = object.frame(index, &key, lightday_wire::TagLen::Eight);
-        bench.hear(&frame.unwrap());
-        let is_started = |bench: &Bench| verdict(bench).1 == Stage::Started;
-        while index + 1 == object.k() && !is_started(&bench) {
-            bench.step();
-        }
-    }
+    deliver_until(&mut bench, &object, |bench| {
+        verdict(bench).1 == Stage::Started
+    });
     bench.reset(ResetCause::Upset);
     bench.wait_s(3 * ROUND_S);
     assert_eq!(bench.parts, []);
@@ -228,13 +232,7 @@ fn a_reset_forgets_a_dump_and_the_ground_may_ask_again() {
     // In the middle of a round: what was sent was sent, and no more comes.
     let second = number(bench.ground.next[2]);
     let object = bench.ground.command(dump(SLOT_A, 0, MAX_LEN));
-    for index in 0..object.k() {
-        let frame = object.frame(index, &key, lightday_wire::TagLen::Eight);
-        bench.hear(&frame.unwrap());
-        while index + 1 == object.k() && bench.parts.len() < 5 {
-            bench.step();
-        }
-    }
+    deliver_until(&mut bench, &object, |bench| bench.parts.len() >= 5);
     bench.reset(ResetCause::PowerOn);
     bench.wait_s(3 * ROUND_S);
     assert_eq!(bench.parts.len(), 5);
