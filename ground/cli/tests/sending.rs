@@ -138,6 +138,14 @@ fn a_sending_in_two_parts_has_the_certificate_of_one() {
     );
     let surer = format!("uplink bundles/1.ldb --probability 0.99999 --at {START} --dry-run");
     mission.ok(&surer);
+    // Nor does one that is booked no more, or that an outage takes.
+    let mission_toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    let outage = "\n[[outages]]\nstart = \"2026-12-02T00:00:00Z\"\nend = \"2026-12-04T00:00:00Z\"\nwhy = \"works\"\n";
+    fs::write(mission.path("mission.toml"), mission_toml.clone() + outage).unwrap();
+    mission.ok(&format!(
+        "uplink bundles/1.ldb --best-effort --at {START} --dry-run"
+    ));
+    fs::write(mission.path("mission.toml"), mission_toml).unwrap();
     // A pass of which it is known that nobody sent anything brings nothing: a fourth one has to.
     mission.edit(
         "passes.csv",

@@ -179,6 +179,15 @@ impl Plan {
         ms as f64 / 3_600_000.0
     }
 
+    /// The least chance of all objects; 1 without any.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.objects
+            .iter()
+            .map(|o| o.probability)
+            .fold(1.0, f64::min)
+    }
+
     /// Whether the passes suffice for every object.
     #[must_use]
     pub fn is_enough(&self) -> bool {

@@ -84,7 +84,11 @@ pub fn plan_from(
         if plan.is_enough() {
             break;
         }
-        plan = lay((objects, starts), passes, link, (target, *share));
+        let surer = lay((objects, starts), passes, link, (target, *share));
+        // Frames that hardly help are not sent where nothing suffices.
+        if surer.is_enough() || surer.least() > plan.least() + 1e-3 {
+            plan = surer;
+        }
     }
     Ok(plan)
 }

@@ -83,7 +83,7 @@ pub fn answer(question: &Question<'_>) -> Result<Answer, PlanError> {
         false => Some(question.plan(&booked)?),
     };
     let (more_passes, most, longest) = match plan.as_ref().filter(|p| p.is_enough()) {
-        Some(plan) => (Some(Vec::new()), least(plan), None),
+        Some(plan) => (Some(Vec::new()), plan.least(), None),
         None => {
             let (more, most) = more(question, &booked, leaves_by_s)?;
             (more, most, longest(question, &booked)?)
@@ -96,14 +96,6 @@ pub fn answer(question: &Question<'_>) -> Result<Answer, PlanError> {
         most,
         longest,
     })
-}
-
-/// The least chance of all objects.
-fn least(plan: &Plan) -> f64 {
-    plan.objects
-        .iter()
-        .map(|o| o.probability)
-        .fold(1.0, f64::min)
 }
 
 impl Question<'_> {
@@ -139,7 +131,7 @@ fn more(
     }
     let all = question.plan(&with(free.len()))?;
     if !all.is_enough() {
-        return Ok((None, least(&all)));
+        return Ok((None, all.least()));
     }
     // The first few of them: with more passes the chance never falls.
     let (mut too_few, mut enough) = (0, free.len());
@@ -158,7 +150,7 @@ fn more(
         end_s: p.pass.start_s + p.air_time_ms.div_ceil(1000),
         ..p.pass.clone()
     });
-    Ok((Some(new.collect()), least(&all)))
+    Ok((Some(new.collect()), all.least()))
 }
 
 /// Passes that could be booked: one a day, apart from the booked ones and from what is blocked.

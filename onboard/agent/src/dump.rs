@@ -1,7 +1,9 @@
 //! A memory dump, asked for by command: bytes of flash, read once, and sent in parts. They are kept in RAM for as long as
-//! they are sent, so that each part says the same every time, whatever is written meanwhile. A reset forgets them.
+//! they are sent, so that each part says the same every time, whatever is written meanwhile. A reset forgets them. A part
+//! that an upset of the RAM changed is sent no more: two versions of one part are what a forger makes.
 
 use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::cells::CRC;
 use lightday_boot::{Elapsed, MemoryMap, Region as FlashRegion, flash};
 use lightday_wire::dump::{self, DumpRange, Part};
 use lightday_wire::{ObjectNumber, Refusal, Region, Stage, canon};
@@ -16,6 +18,8 @@ pub(crate) struct Dump {
     range: DumpRange,
     place: FlashRegion,
     bytes: [u8; dump::MAX_LEN as usize],
+    /// The CRC of each part as it was read.
+    sums: [u32; dump::MAX_PARTS as usize],
     /// A bit for each part that the flash did not give.
     unread: u32,
     is_read: bool,
@@ -41,6 +45,7 @@ impl Dump {
             range,
             place: find(map, region)?.part(offset, u32::from(len))?,
             bytes: [0; dump::MAX_LEN as usize],
+            sums: [0; dump::MAX_PARTS as usize],
             unread: 0,
             is_read: false,
             next: 0,
@@ -69,6 +74,10 @@ impl Dump {
             if !is_read {
                 self.unread |= bit(part);
             }
+            let sum = self.sum(part);
+            if let Some(kept) = self.sums.get_mut(usize::from(part)) {
+                *kept = sum;
+            }
         }
         self.is_read = true;
         self.due = now;
@@ -79,6 +88,23 @@ impl Dump {
         let (from, len) = self.range.part(part)?;
         let (start, end) = (usize::from(from), usize::from(from.checked_add(len)?));
         Some((u32::from(from), self.bytes.get_mut(start..end)?))
+    }
+
+    /// The CRC of a part, and of whose it is.
+    fn sum(&self, part: u8) -> u32 {
+        let mut digest = CRC.digest();
+        digest.update(&self.command.to_be_bytes());
+        digest.update(&[u8::from(self.unread & bit(part) == 0)]);
+        if let Some((from, len)) = self.range.part(part) {
+            let (start, end) = (usize::from(from), usize::from(from.saturating_add(len)));
+            digest.update(self.bytes.get(start..end).unwrap_or_default());
+        }
+        digest.finalize()
+    }
+
+    /// Whether the part that is due says what it said when it was read.
+    fn holds(&self) -> bool {
+        self.sums.get(usize::from(self.next)) == Some(&self.sum(self.next))
     }
 
     /// The part that is due.
@@ -127,11 +153,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn poll_dump(&mut self, now: Now, out: &mut [u8]) -> Option<usize> {
         let dump = self.dump.as_mut()?;
         let mut body = [0; dump::BODY_LEN];
-        let body = canon::encode(&dump.part(now.elapsed)?, &mut body).ok()?;
+        let part = dump.part(now.elapsed)?;
+        let holds = dump.holds();
+        let body = canon::encode(&part, &mut body).ok()?;
         let len = self.downlink.seal_part(body, out)?;
         if !dump.sent(now.elapsed) {
             self.dump = None;
         }
-        Some(len)
+        holds.then_some(len)
     }
 }

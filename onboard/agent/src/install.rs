@@ -103,6 +103,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// The log was scanned anew; solve, if every symbol still stands.
     fn rechecked<F: NorFlash>(&mut self, now: Now, flash: &mut F) -> Result<Install, Refusal> {
         if !self.staging.is_complete() {
+            // A symbol was lost that had been there: the ground should hear of it.
+            self.report_due = now.elapsed;
             return Ok(Install::Idle);
         }
         if !self.may_patch() {
@@ -148,7 +150,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         match solver.step(self.staging.order(), &mut self.work, &mut io) {
             Ok(Progress::Working) => Ok(Install::Solve(solver)),
             Ok(Progress::Done) => Ok(Install::Judge),
-            Err(_) => Err(Refusal::FlashFault),
+            Err(_) => {
+                if let Some(position) = io.unread {
+                    self.staging.pass_over(position);
+                }
+                Err(Refusal::FlashFault)
+            }
         }
     }
 

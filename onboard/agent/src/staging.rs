@@ -14,7 +14,8 @@
 //! The CRC covers the sequence of the naming cell, number, K, symbol length, index and symbol, so that a
 //! cell left over from another object is no cell of this one. An erase block is erased when the log
 //! first reaches it: one erase and one program for a frame at the most. A cell that was torn is marked
-//! in the list and passed over.
+//! in the list and passed over. So is one that passed the scan and could not be read to solve: cells that a
+//! power cut left unstable read well now and then, and another symbol takes its place.
 
 use embedded_storage::nor_flash::NorFlash;
 use heapless::Vec;
@@ -29,6 +30,10 @@ const NAME_KIND: u8 = 0x20;
 const CELL_HEADER: usize = 8;
 /// A symbol cell with the padding of the largest granule.
 const MAX_SYMBOL_CELL: usize = CELL_HEADER + MAX_SYMBOL_LEN + 256;
+/// How often a symbol is read before it counts as lost.
+const READS: u8 = 3;
+/// Cells that are remembered as unstable: power cuts that hit the log since the last reset are fewer.
+const MAX_UNSTABLE: usize = 8;
 
 /// The object in reception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub(crate) struct Staging<const N: usize> {
     generation: u32,
     /// The index of each logged symbol in order of arrival, or [`TORN`].
     order: Vec<u16, N>,
+    /// Positions of cells that passed a scan and could not be read to solve.
+    unstable: Vec<u16, MAX_UNSTABLE>,
     /// Offset in the symbol area up to which it was erased for this object.
     erased_to: u32,
     /// Whether the log was scanned since the reset.
@@ -82,6 +89,7 @@ impl<const N: usize> Staging<N> {
             named: None,
             generation: 0,
             order: Vec::new(),
+            unstable: Vec::new(),
             erased_to: 0,
             scanned: Some(0),
             is_closing: false,
@@ -227,6 +235,7 @@ impl<const N: usize> Staging<N> {
             }
         }
         self.forget();
+        self.unstable.clear();
         self.is_closing = false;
         self.generation = generation;
         self.named = Some(Named {
@@ -266,6 +275,8 @@ impl<const N: usize> Staging<N> {
             .zip(head.chain(symbol.iter().copied()))
             .for_each(|(to, from)| *to = from);
         let programmed = flash::program(flash, self.symbols(), start, cell);
+        let position = self.order.len();
+        self.unstable.retain(|old| usize::from(*old) != position);
         // A cell that failed is used up all the same: it must not be programmed again.
         let entry = if programmed.is_ok() { index } else { TORN };
         self.order.push(entry).map_err(|_| FlashError::OutOfRange)?;
@@ -287,7 +298,14 @@ impl<const N: usize> Staging<N> {
         }
     }
 
-    /// Reads part of the symbol at a position.
+    /// Relies no longer on the symbol at a position, which could not be read: the next scan passes it over. A reset
+    /// forgets that, and the symbol is tried once more. Beyond [`MAX_UNSTABLE`] of them nothing is remembered, and
+    /// the attempts run out.
+    pub(crate) fn pass_over(&mut self, position: u16) {
+        let _ = self.unstable.push(position);
+    }
+
+    /// Reads part of the symbol at a position, more than once if need be.
     pub(crate) fn read_symbol<F: NorFlash>(
         &self,
         flash: &mut F,
@@ -300,7 +318,14 @@ impl<const N: usize> Staging<N> {
         let at = start
             .saturating_add(CELL_HEADER as u32)
             .saturating_add(u32::from(offset));
-        flash::read(flash, self.symbols(), at, buf)
+        let mut read = Err(FlashError::OutOfRange);
+        for _ in 0..READS {
+            read = flash::read(flash, self.symbols(), at, buf);
+            if read.is_ok() {
+                break;
+            }
+        }
+        read
     }
 
     /// Whether the log still has to be scanned after a reset.
@@ -386,6 +411,10 @@ impl<const N: usize> Staging<N> {
         let Some(cell) = buffer.get_mut(..len) else {
             return false;
         };
+        let is_unstable = |old: &u16| u32::from(*old) == position;
+        if self.unstable.iter().any(is_unstable) {
+            return true;
+        }
         let read = flash::read(flash, self.symbols(), start, cell);
         let index = read.ok().and_then(|()| valid_index(named, cell));
         let Some(index) = index.filter(|index| self.is_new(*index)) else {
@@ -436,6 +465,7 @@ impl<const N: usize> Staging<N> {
         StagingIo {
             staging: self,
             flash,
+            unread: None,
         }
     }
 }
@@ -464,13 +494,19 @@ fn valid_index(named: Named, cell: &[u8]) -> Option<u16> {
 pub(crate) struct StagingIo<'s, F, const N: usize> {
     staging: &'s Staging<N>,
     flash: &'s mut F,
+    /// The position of a symbol that could not be read.
+    pub(crate) unread: Option<u16>,
 }
 
 impl<F: NorFlash, const N: usize> SymbolIo for StagingIo<'_, F, N> {
     type Error = FlashError;
 
     fn read_symbol(&mut self, at: u16, offset: u16, buf: &mut [u8]) -> Result<(), FlashError> {
-        self.staging.read_symbol(self.flash, at, offset, buf)
+        let read = self.staging.read_symbol(self.flash, at, offset, buf);
+        if read.is_err() {
+            self.unread = Some(at);
+        }
+        read
     }
 
     fn write_block(&mut self, index: u16, offset: u16, strip: &[u8]) -> Result<(), FlashError> {

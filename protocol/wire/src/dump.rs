@@ -22,8 +22,9 @@ pub const PART_LEN: u16 = 64;
 pub const MAX_PARTS: u8 = 16;
 /// How often the vehicle sends all parts of a dump.
 pub const ROUNDS: u8 = 8;
-/// Seconds from the end of one of these rounds to the begin of the next: eight of them touch two passes of a day.
-pub const ROUND_S: u64 = 6 * 3600;
+/// Seconds from the end of one of these rounds to the begin of the next. Seven hours go round the clock: eight rounds of
+/// them begin at most four hours apart by the hour of the day, so that a daily pass of five hours hears one, whenever it is.
+pub const ROUND_S: u64 = 7 * 3600;
 
 /// Bytes of the body.
 pub const BODY_LEN: usize = 74;

@@ -120,6 +120,11 @@ fn rows(path: &Path) -> Result<Vec<Cells>> {
             .has_headers(false)
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
+        if text.matches('"').count() % 2 != 0 {
+            return Err(Error::input(path, "a quote is not closed")
+                .line(line)
+                .hint("close it, or take it out: a row is one line"));
+        }
         let mut cells = StringRecord::new();
         reader
             .read_record(&mut cells)
@@ -281,6 +286,10 @@ mod tests {
             (passes.len(), passes[0].station.as_str()),
             (2, "Goldstone, 70 m")
         );
+        let error = read("start,end,station\n1,2,\"A,,0.9\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(":2: a quote is not closed"), "{error}");
         let error = read("start;end\n1;2\n").unwrap_err().to_string();
         assert!(
             error.contains(":1: field `heading`: `start;end` is no column"),

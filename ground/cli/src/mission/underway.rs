@@ -28,6 +28,7 @@ pub struct Underway {
     pub alarm: Option<Alarm>,
     passes: Vec<Pass>,
     link: LinkModel,
+    now_s: u64,
 }
 
 impl Underway {
@@ -35,7 +36,7 @@ impl Underway {
     ///
     /// # Errors
     /// One of them makes no sense, or a report does not prove itself any more.
-    pub fn read(mission: &Mission, ledger: &Ledger) -> Result<Self> {
+    pub fn read(mission: &Mission, ledger: &Ledger, now_s: u64) -> Result<Self> {
         let (last, alarm) = match ledger.reports()?.is_empty() {
             true => (None, None),
             false => {
@@ -49,6 +50,7 @@ impl Underway {
             alarm,
             passes: mission.passes()?,
             link: mission.config.link_model(),
+            now_s,
         })
     }
 
@@ -130,12 +132,16 @@ impl Underway {
         u32::try_from(u64::from(run.count) * left_s / of_s).unwrap_or(run.count)
     }
 
-    /// The chance that the pass of a run is lost, and when it begins and ends; of one that passes.csv names no more, what
-    /// the mission assumes.
+    /// The chance that the pass of a run is lost, and when it begins and ends. Of one that is over and that passes.csv
+    /// names no more, what the mission assumes; one that is still to come and is booked no more brings nothing.
     fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
         let within = |p: &&Pass| p.start_s <= run.starts_s && run.starts_s < p.end_s;
         let pass = self.passes.iter().find(within);
-        pass.map_or((self.link.lost_pass, run.starts_s, run.ends_s), |pass| {
+        let unbooked = match run.starts_s < self.now_s {
+            true => self.link.lost_pass,
+            false => 1.0,
+        };
+        pass.map_or((unbooked, run.starts_s, run.ends_s), |pass| {
             (self.link.lost(pass), pass.start_s, pass.end_s)
         })
     }

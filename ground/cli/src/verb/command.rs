@@ -253,12 +253,19 @@ fn length(region: Region, offset: u32, len: Option<u32>, mission: &Mission) -> R
         Region::Staging => memory.staging_size,
         // The map of the integrator knows these; mission.toml does not.
         Region::Trailer(_) | Region::Record(_) | Region::Floors => {
-            return len.ok_or_else(|| {
+            let len = len.ok_or_else(|| {
                 let what = format!("mission.toml does not say how long {name} is");
                 Error::new(Kind::Usage, what)
                     .field("len")
                     .hint("give --len; the memory map of the vehicle has its length")
-            });
+            })?;
+            if offset.checked_add(len).is_none() {
+                let what = format!("no flash is so long: {len} B from {offset} on");
+                return Err(Error::new(Kind::Refused, what)
+                    .field("offset, len")
+                    .hint("the memory map of the vehicle has the region's length"));
+            }
+            return Ok(len);
         }
     };
     let rest = size.checked_sub(offset).filter(|rest| *rest > 0);

@@ -60,6 +60,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         ));
     };
     check(&held.dump, args)?;
+    atomic::refuse_unplaceable(&args.file)?;
     if !args.dry_run {
         atomic::create(&args.file, &held.dump.bytes(), Access::Public)?;
     }

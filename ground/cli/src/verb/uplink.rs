@@ -95,7 +95,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     plan::distinct(&objects, &args.files)?;
-    let underway = Underway::read(&mission, &ledger)?;
+    let underway = Underway::read(&mission, &ledger, global.now_s())?;
     for (ready, file) in ready.iter().zip(&args.files) {
         sendable::check(&ledger, &underway.sent, ready, file)?;
     }

@@ -109,7 +109,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .map(|f| Ok(object(f, &mission, false)?.object))
         .collect::<Result<Vec<_>>>()?;
     distinct(&objects, &args.files)?;
-    let starts = starts(args, &mission, &objects)?;
+    let starts = starts(args, &mission, &objects, global)?;
     if let Some(by_s) = args.target {
         return by_then(args, &mission, (&objects, &starts), by_s, global);
     }
@@ -122,18 +122,27 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     show::show(&plan, &mission)?;
     enough(&plan)?;
     check(&args.files, &mission, &plan)?;
+    if plan.frames.is_empty() {
+        out::message("Nothing is to be sent: wait for the next report");
+        return Ok(());
+    }
     let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
     out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
     Ok(())
 }
 
 /// Where each object stands; nothing was sent where there is no ledger.
-fn starts(args: &Args, mission: &Mission, objects: &[UplinkObject]) -> Result<Vec<Start>> {
+fn starts(
+    args: &Args,
+    mission: &Mission,
+    objects: &[UplinkObject],
+    global: &Global,
+) -> Result<Vec<Start>> {
     if !mission.path("ledger.sqlite").is_file() {
         return Ok(objects.iter().map(Start::fresh).collect());
     }
     let ledger = mission.ledger_to_read()?;
-    let underway = Underway::read(mission, &ledger)?;
+    let underway = Underway::read(mission, &ledger, global.now_s())?;
     let latest = epochs::latest(&ledger)?;
     let objects = objects.iter().zip(&args.files);
     let objects = objects.map(|(object, file)| {
