@@ -163,3 +163,40 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         holds.then_some(len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_an_upset_changed_is_sent_no_more() {
+        let mut dump = Dump {
+            command: ObjectNumber::new(7).unwrap(),
+            range: DumpRange::new(0, 200).unwrap(),
+            place: FlashRegion { start: 0, len: 200 },
+            bytes: [3; dump::MAX_LEN as usize],
+            sums: [0; dump::MAX_PARTS as usize],
+            unread: bit(2),
+            is_read: true,
+            next: 0,
+            rounds: dump::ROUNDS,
+            due: Elapsed(0),
+        };
+        dump.sums = core::array::from_fn(|part| dump.sum(part as u8));
+        let whole: [bool; 4] = core::array::from_fn(|part| {
+            dump.next = part as u8;
+            dump.holds() && dump.part(Elapsed(0)).is_some()
+        });
+        assert_eq!(whole, [true; 4]);
+        dump.bytes[70] ^= 4;
+        dump.unread ^= bit(3);
+        let after: [bool; 4] = core::array::from_fn(|part| {
+            dump.next = part as u8;
+            dump.holds()
+        });
+        assert_eq!(after, [true, false, true, false]);
+        dump.command = ObjectNumber::new(6).unwrap();
+        dump.next = 0;
+        assert!(!dump.holds());
+    }
+}

@@ -2,7 +2,7 @@
 //! patches.
 
 use lightday_delta::encode::{
-    EncodeError, LinkerHints, ModelOptions, Progress, apply, model, model_watched,
+    EncodeError, LinkerHints, ModelOptions, Progress, apply, model, model_isa, model_watched,
 };
 use lightday_delta::{
     DecodeError, Decoder, Isa, Lengths, ModelDecoder, ModelState, SliceIo, model_ram,
@@ -458,4 +458,16 @@ fn a_small_fix_to_real_firmware_is_small() {
             patch.payload.len()
         );
     }
+}
+
+/// An old image that is empty leaves the instruction set to the new one.
+#[test]
+fn the_first_image_shows_its_instruction_set_by_itself() {
+    let new = fixture("orbiter-thumb-v2.bin");
+    let found = model(&[], &new, &quick(16384)).unwrap();
+    assert_eq!(model_isa(&found.payload), Ok(Isa::Thumb));
+    let mut plain = quick(16384);
+    plain.isa = Some(Isa::WordsLe);
+    let plain = model(&[], &new, &plain).unwrap();
+    assert!(found.payload.len() < plain.payload.len() * 95 / 100);
 }
