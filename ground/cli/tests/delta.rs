@@ -67,6 +67,14 @@ impl Bench {
     }
 }
 
+/// The bytes in the row of a name.
+fn bytes_of(rows: &serde_json::Value, key: &str, name: &str) -> f64 {
+    let mut rows = rows.as_array().unwrap().iter();
+    rows.find(|row| row[key] == name).unwrap()["bytes"]
+        .as_f64()
+        .unwrap()
+}
+
 #[test]
 fn a_patch_is_made_applied_inspected_and_explained() {
     let bench = Bench::new("delta");
@@ -105,15 +113,13 @@ fn a_patch_is_made_applied_inspected_and_explained() {
     let seen = bench.ok("inspect a.ldp --old old.bin --json").json();
     assert_eq!(seen["new"]["bytes"], bench.read("new.bin").len());
     assert!(seen["segments"].as_u64().unwrap() > 1);
-    let fields = seen["fields"].as_array().unwrap();
-    let bytes = |name: &str| {
-        let field = fields.iter().find(|f| f["field"] == name);
-        field.unwrap()["bytes"].as_f64().unwrap()
-    };
-    let parts = ["header", "map", "flags", "misses", "literals"].map(bytes);
-    assert!(parts.iter().all(|b| *b > 0.0) && bytes("header") < 40.0);
-    assert!((parts.iter().sum::<f64>() - bytes("= payload")).abs() < 0.5);
-    assert_eq!(bytes("= container") + bytes("= payload"), file.len() as f64);
+    let field = |name: &str| bytes_of(&seen["fields"], "field", name);
+    let total = |name: &str| bytes_of(&seen["totals"], "total", name);
+    let parts = ["header", "map", "flags", "misses", "literals"].map(field);
+    assert!(parts.iter().all(|b| *b > 0.0) && field("header") < 40.0);
+    assert!((parts.iter().sum::<f64>() - total("payload")).abs() < 0.5);
+    assert_eq!(total("container") + total("payload"), file.len() as f64);
+    assert_eq!(total("patch"), file.len() as f64);
     let text = bench.ok("inspect a.ldp --old old.bin").out;
     assert!(
         text.contains("128 B longer") && text.contains("misses"),

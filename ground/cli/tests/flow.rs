@@ -44,20 +44,18 @@ fn from_an_empty_directory_to_a_signed_bundle() {
     );
 
     let shown = mission.ok("inspect bundles/1.ldb --json").json();
-    let fields = shown["fields"].as_array().unwrap();
-    let bytes = |name: &str| {
-        fields.iter().find(|f| f["field"] == name).unwrap()["bytes"]
-            .as_u64()
-            .unwrap()
+    let bytes = |rows: &str, key: &str, name: &str| {
+        let rows = shown[rows].as_array().unwrap();
+        let row = rows.iter().find(|row| row[key] == name);
+        row.unwrap()["bytes"].as_u64().unwrap()
     };
-    let parts: u64 = fields
-        .iter()
-        .take_while(|f| f["field"] != "= envelope")
-        .map(|f| f["bytes"].as_u64().unwrap())
-        .sum();
-    assert_eq!(parts, bytes("= envelope"));
-    assert!(bytes("= envelope") <= 384);
-    assert_eq!(bytes("= object"), bytes("= envelope") + bytes("payload"));
+    let fields = shown["fields"].as_array().unwrap();
+    let all: u64 = fields.iter().map(|f| f["bytes"].as_u64().unwrap()).sum();
+    let envelope = bytes("totals", "total", "envelope");
+    let payload = bytes("fields", "field", "payload");
+    assert!(envelope <= 384);
+    assert_eq!(all, envelope + payload);
+    assert_eq!(bytes("totals", "total", "object"), all);
 
     mission.ok("ledger verify");
 }

@@ -15,8 +15,8 @@ use crate::mission::artifact::{Artifact, bad_file, kind_name, signature_files};
 use crate::mission::keys::bad_key;
 use crate::mission::reports::by_name;
 use crate::mission::{Mission, packets};
-use crate::out::{self, Table};
-use crate::verb::describe;
+use crate::out;
+use crate::verb::{describe, fields};
 
 /// Show what a bundle, document, file of frames or file of reports holds, and its bytes by field.
 ///
@@ -104,27 +104,21 @@ fn document(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
         };
         signatures.push(json!({ "file": name, "state": state }));
     }
-    let mut fields: Vec<(String, usize)> = artifact
-        .fields()
-        .into_iter()
-        .map(|(name, n)| (name.to_owned(), n))
-        .collect();
-    let envelope: usize = fields.iter().map(|(_, n)| n).sum();
-    fields.push(("= envelope".to_owned(), envelope));
+    let mut fields = artifact.fields();
+    let envelope: usize = fields.iter().map(|(_, bytes)| bytes).sum();
+    let mut totals = vec![("envelope", envelope)];
     if let Artifact::Bundle(bundle) = &artifact {
-        fields.push(("payload".to_owned(), bundle.payload().len()));
-        fields.push(("= object".to_owned(), envelope + bundle.payload().len()));
+        let payload = bundle.payload().len();
+        fields.push(("payload", payload));
+        totals.push(("object", envelope + payload));
     }
-    let fields: Vec<Value> = fields
-        .into_iter()
-        .map(|(f, n)| json!({ "field": f, "bytes": n }))
-        .collect();
     Ok(json!({
         "file": path.display().to_string(),
         "says": describe::says(&artifact),
         "text": match &artifact { Artifact::Bundle(b) => b.text().map(str::to_owned), _ => None },
         "signatures": signatures,
-        "fields": fields,
+        "fields": fields::parts(fields),
+        "totals": fields::totals(totals),
     }))
 }
 
@@ -188,15 +182,13 @@ fn frames(path: &Path, bytes: &[u8], global: &Global) -> Result<Value> {
         })
         .collect();
     let n = packets.len();
-    let fields = json!([
-        { "field": "headers", "bytes": n * HEADER_LEN },
-        { "field": "tags", "bytes": n * tag_len.get() },
-        { "field": "symbols", "bytes": total - n * (HEADER_LEN + tag_len.get()) },
-        { "field": "= frames", "bytes": total },
-    ]);
-    Ok(
-        json!({ "file": path.display().to_string(), "frames": n, "objects": objects, "fields": fields }),
-    )
+    let (headers, tags) = (n * HEADER_LEN, n * tag_len.get());
+    let symbols = total - headers - tags;
+    let fields = fields::parts([("headers", headers), ("tags", tags), ("symbols", symbols)]);
+    Ok(json!({
+        "file": path.display().to_string(), "frames": n, "objects": objects,
+        "fields": fields, "totals": fields::totals([("frames", total)]),
+    }))
 }
 
 /// What each report says, once it has proved itself; its place among the others is `lightday ingest`'s to find.
@@ -222,7 +214,8 @@ fn reports(path: &Path, packets: &[&[u8]], mission: Option<&Mission>) -> Result<
     Ok(json!({
         "file": path.display().to_string(),
         "reports": said.collect::<Vec<_>>(),
-        "fields": [{ "field": "= reports", "bytes": bytes }],
+        "fields": fields::parts([("reports", bytes)]),
+        "totals": fields::totals([("reports", bytes)]),
     }))
 }
 
@@ -277,12 +270,5 @@ fn show(value: &Value) -> Result<()> {
             object["parity_symbols"],
         ));
     }
-    let mut table = Table::headed(["field", "bytes"]);
-    for field in value["fields"].as_array().into_iter().flatten() {
-        table.row([
-            field["field"].as_str().unwrap_or_default().to_owned(),
-            field["bytes"].to_string(),
-        ]);
-    }
-    out::result(&format!("{text}\n{table}"))
+    out::result(&format!("{text}\n{}", fields::table(value)))
 }

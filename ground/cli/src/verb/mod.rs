@@ -9,6 +9,7 @@ mod delta;
 mod demo;
 pub mod describe;
 mod dump;
+mod fields;
 mod frames;
 mod import;
 mod ingest;

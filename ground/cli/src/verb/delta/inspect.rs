@@ -13,7 +13,8 @@ use super::files::{self, Loaded, of_patch};
 use super::options::{allowed_ram, isa_name};
 use crate::error::{Error, Result};
 use crate::mission::units::ByteSize;
-use crate::out::{self, Table};
+use crate::out;
+use crate::verb::fields;
 
 /// Show what a patch file holds.
 ///
@@ -122,20 +123,19 @@ fn describe(path: &Path, patch: &Patch, decoded: Option<&Decoded>) -> Result<Val
         },
         "segments": decoded.and_then(Decoded::traced).map(|t| t.segments.len()),
         "fields": fields(patch, decoded.and_then(Decoded::traced)),
+        "totals": totals(patch),
         "fields_error": decoded.and_then(Decoded::untraced).map(|e| e.to_string()),
     }))
 }
 
-/// Where the bytes of the file went.
+/// Where the bytes of the file went: parts that come to its length.
 fn fields(patch: &Patch, trace: Option<&Trace>) -> Value {
     let digests = if patch.base.is_some() { 8 } else { 4 };
-    let head = patch.head().len();
     let payload = patch.payload.len();
     let mut fields = vec![
         json!({ "field": "version, codec", "bytes": 1 }),
-        json!({ "field": "growth", "bytes": head - digests - 1 }),
+        json!({ "field": "growth", "bytes": patch.head().len() - digests - 1 }),
         json!({ "field": "digests", "bytes": digests }),
-        json!({ "field": "= container", "bytes": head }),
     ];
     if let Some(trace) = trace {
         let [_, parts @ ..] = trace.bits.map(|bits| bits / 8.0);
@@ -145,12 +145,20 @@ fn fields(patch: &Patch, trace: Option<&Trace>) -> Value {
         for (name, bytes) in ["map", "flags", "misses", "literals"].iter().zip(parts) {
             fields.push(json!({ "field": name, "bytes": tenths(bytes) }));
         }
-        fields.push(json!({ "field": "= payload", "bytes": payload }));
     } else {
         fields.push(json!({ "field": "payload", "bytes": payload }));
     }
-    fields.push(json!({ "field": "= patch", "bytes": head + payload }));
     Value::Array(fields)
+}
+
+/// What the fields come to.
+fn totals(patch: &Patch) -> Value {
+    let (container, payload) = (patch.head().len(), patch.payload.len());
+    fields::totals([
+        ("container", container),
+        ("payload", payload),
+        ("patch", container + payload),
+    ])
 }
 
 /// The note that the payload's bytes cannot be told apart, though it decodes.
@@ -215,14 +223,7 @@ fn show(value: &Value) -> Result<()> {
     if let Some(segments) = value["segments"].as_u64() {
         line("segments", segments.to_string());
     }
-    let mut table = Table::headed(["field", "bytes"]);
-    for field in value["fields"].as_array().into_iter().flatten() {
-        table.row([
-            field["field"].as_str().unwrap_or_default().to_owned(),
-            field["bytes"].to_string(),
-        ]);
-    }
-    out::result(&format!("{text}\n{table}"))
+    out::result(&format!("{text}\n{}", fields::table(value)))
 }
 
 #[cfg(test)]
