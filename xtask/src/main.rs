@@ -4,8 +4,8 @@
 //! they do not. It never edits a tracked file: `fmt` only checks, fuzzing leaves the committed corpus as it is.
 //!
 //! ```text
-//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> repro -> crash -> seeded -> firmware ->
-//!                    qemu -> fuzz
+//! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> golden -> repro -> crash -> seeded ->
+//!                    firmware -> qemu -> fuzz
 //! ```
 //!
 //! Each step is a verb of its own. A failure names its step and the one command that repeats it.
@@ -14,6 +14,7 @@
 mod crash;
 mod firmware;
 mod fuzz;
+mod golden;
 mod no_std;
 mod qemu;
 mod repro;
@@ -61,6 +62,8 @@ enum Verb {
     Unit,
     /// Run the examples in the documentation.
     Doctest,
+    /// Decode the golden patches on emulated processors of three kinds.
+    Golden,
     /// Fly the demonstration twice and compare the bytes.
     Repro,
     /// Cut the power at every operation of the flash, and flip every bit.
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         Verb::NoStd => steps::run_one(Step::NoStd),
         Verb::Unit => steps::run_one(Step::Unit),
         Verb::Doctest => steps::run_one(Step::Doctest),
+        Verb::Golden => steps::run_one(Step::Golden),
         Verb::Repro => steps::run_one(Step::Repro),
         Verb::Crash => steps::run_one(Step::Crash),
         Verb::Seeded { bugs } if bugs.is_empty() => steps::run_one(Step::Seeded),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo};
-use crate::{crash, firmware, fuzz, no_std, qemu, repro, seeded, unit};
+use crate::{crash, firmware, fuzz, golden, no_std, qemu, repro, seeded, unit};
 
 /// One check. Its name is its verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Step {
     Unit,
     /// Examples in the documentation.
     Doctest,
+    /// The golden patches on other processors.
+    Golden,
     /// The demonstration twice.
     Repro,
     /// Every power cut, every bit.
@@ -55,13 +57,14 @@ impl Outcome {
 
 impl Step {
     /// Every step, the cheap ones first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Fmt,
         Self::Clippy,
         Self::Doc,
         Self::NoStd,
         Self::Unit,
         Self::Doctest,
+        Self::Golden,
         Self::Repro,
         Self::Crash,
         Self::Seeded,
@@ -80,6 +83,7 @@ impl Step {
             Self::NoStd => "no-std",
             Self::Unit => "unit",
             Self::Doctest => "doctest",
+            Self::Golden => "golden",
             Self::Repro => "repro",
             Self::Crash => "crash",
             Self::Seeded => "seeded",
@@ -108,6 +112,7 @@ impl Step {
             Self::NoStd => no_std::run(),
             Self::Unit => unit::run(),
             Self::Doctest => doctest(),
+            Self::Golden => golden::run(),
             Self::Repro => repro::run(),
             Self::Crash => crash::run(),
             Self::Seeded => seeded::run(&[]),

@@ -341,7 +341,8 @@ fn what_the_linker_says_guides_the_alignment() {
 /// way, fewer where it finds nothing better.
 #[test]
 fn progress_counts_the_alignments() {
-    let (old, new) = golden::golden_pair();
+    let [golden, ..] = &golden::GOLDEN;
+    let (old, new) = (golden.old, golden.new);
     for effort in [1, 2, 9] {
         let heard = std::sync::Mutex::new(Vec::new());
         let options = ModelOptions {
@@ -349,8 +350,8 @@ fn progress_counts_the_alignments() {
             ..ModelOptions::new(16384)
         };
         let watch = |progress: Progress| heard.lock().unwrap().push(progress);
-        let patch = model_watched(&old, &new, &options, &watch).unwrap();
-        assert_eq!(patch, model(&old, &new, &options).unwrap());
+        let patch = model_watched(old, new, &options, &watch).unwrap();
+        assert_eq!(patch, model(old, new, &options).unwrap());
         let heard = heard.into_inner().unwrap();
         let most = heard[0].most;
         assert!(heard.iter().all(|p| p.most == most));
