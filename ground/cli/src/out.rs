@@ -107,10 +107,10 @@ pub fn encoding() -> (indicatif::ProgressBar, impl Fn(Heard) + Sync) {
                     ));
                 });
             }
-            Heard::StandsAside(codec) => {
+            Heard::StandsAside(codec, why) => {
                 return moved.suspend(|| {
                     message(format_args!(
-                        "note: {} stands aside: the RAM is too small for its decoder, or the images are too long for it",
+                        "note: {} stands aside: {why}",
                         codec_name(codec)
                     ));
                 });

@@ -180,7 +180,9 @@ impl CodecError {
     }
 }
 
-/// What one codec makes of the image; `None` if it cannot carry it on this vehicle.
+/// What one codec makes of the image, or why it cannot carry it to this vehicle.
+type Tried = Result<Result<Encoded, Aside>, CodecError>;
+
 fn encode_with(
     codec: CodecId,
     base: Option<&[u8]>,
@@ -188,9 +190,9 @@ fn encode_with(
     ram: u32,
     hints: &Hints,
     watch: Watch<'_>,
-) -> Result<Option<Encoded>, CodecError> {
+) -> Tried {
     match codec {
-        CodecId::Store => Ok(Some(Encoded {
+        CodecId::Store => Ok(Ok(Encoded {
             codec,
             params: Vec::new(),
             ram: StoreDecoder::RAM,
@@ -198,14 +200,14 @@ fn encode_with(
             payload: encode::store(new),
         })),
         CodecId::BsdiffZstd => match encode::bsdiff_zstd(base.unwrap_or_default(), new, ram) {
-            Ok(patch) => Ok(Some(Encoded {
+            Ok(patch) => Ok(Ok(Encoded {
                 codec,
                 params: Vec::new(),
                 ram: patch.ram_needed,
                 needs_base: base.is_some(),
                 payload: patch.payload,
             })),
-            Err(encode::EncodeError::RamTooSmall) => Ok(None),
+            Err(encode::EncodeError::RamTooSmall) => Ok(Err(Aside::RamTooSmall)),
             Err(error) => Err(CodecError::Encoder(codec, error)),
         },
         CodecId::Model => model(base, new, ram, hints, watch),
@@ -213,16 +215,10 @@ fn encode_with(
 }
 
 /// What `model` makes of the image.
-fn model(
-    base: Option<&[u8]>,
-    new: &[u8],
-    ram: u32,
-    hints: &Hints,
-    watch: Watch<'_>,
-) -> Result<Option<Encoded>, CodecError> {
+fn model(base: Option<&[u8]>, new: &[u8], ram: u32, hints: &Hints, watch: Watch<'_>) -> Tried {
     let old = base.unwrap_or_default();
     if old.len().max(new.len()) > MODEL_LIMIT {
-        return Ok(None);
+        return Ok(Err(Aside::TooLong));
     }
     let mut options = encode::ModelOptions::new(ram);
     options.isa = hints.isa;
@@ -239,11 +235,11 @@ fn model(
         Err(
             encode::EncodeError::RamTooSmall
             | encode::EncodeError::Refused(DecodeError::RamTooSmall),
-        ) => return Ok(None),
+        ) => return Ok(Err(Aside::RamTooSmall)),
         Err(error) => return Err(CodecError::Encoder(CodecId::Model, error)),
     };
     let ram = model_ram(&payload).map_err(|e| CodecError::Refused(CodecId::Model, e))?;
-    Ok(Some(Encoded {
+    Ok(Ok(Encoded {
         codec: CodecId::Model,
         params: Vec::new(),
         ram,
@@ -296,6 +292,29 @@ pub fn decode(
     }
 }
 
+/// Why a codec stands aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Aside {
+    /// Its decoder needs more RAM than the vehicle gives it.
+    RamTooSmall,
+    /// An image is longer than [`MODEL_LIMIT`].
+    TooLong,
+}
+
+impl fmt::Display for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RamTooSmall => f.write_str("the RAM is too small for its decoder"),
+            Self::TooLong => write!(
+                f,
+                "it is not tried on images above {} MiB",
+                MODEL_LIMIT >> 20
+            ),
+        }
+    }
+}
+
 /// What whoever waits for payloads is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -304,8 +323,8 @@ pub enum Heard {
     Progress(encode::Progress),
     /// A codec made a payload of so many bytes.
     Made(CodecId, usize),
-    /// A codec stands aside: its decoder does not fit the RAM, or the images are too long for it.
-    StandsAside(CodecId),
+    /// A codec stands aside, which is no failure.
+    StandsAside(CodecId, Aside),
     /// A codec failed, or made what its decoder does not take: it is left out.
     LeftOut(CodecError),
 }
@@ -328,9 +347,12 @@ pub fn candidates(
 ) -> Result<Vec<Encoded>, CodecError> {
     let new_len = u32::try_from(new.len()).unwrap_or(u32::MAX);
     let proven = |codec| {
-        let Some(encoded) = encode_with(codec, base, new, decoder.ram, hints, watch)? else {
-            watch(Heard::StandsAside(codec));
-            return Ok(None);
+        let encoded = match encode_with(codec, base, new, decoder.ram, hints, watch)? {
+            Ok(encoded) => encoded,
+            Err(why) => {
+                watch(Heard::StandsAside(codec, why));
+                return Ok(None);
+            }
         };
         let base = base.filter(|_| encoded.needs_base).unwrap_or_default();
         if decode(codec, encoded.ram, base, &encoded.payload, new_len)? != new {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lightday_delta::encode::model_isa;
-use lightday_station::codec::{self, CodecError, Encoded, MODEL_LIMIT};
+use lightday_station::codec::{self, CodecError, Encoded};
 use lightday_station::patch::Patch;
 use lightday_station::profile::{DecoderProfile, codec_name};
 use lightday_wire::CodecId;
@@ -113,16 +113,10 @@ pub fn candidates(
     all
 }
 
-/// Tells of what is allowed and hardly meant, and of what is not tried.
+/// Tells of what is allowed and hardly meant.
 fn warn(old: &Loaded, new: &Loaded) {
     if old.bytes() == new.bytes() {
         out::message("warning: both images are the same");
-    }
-    if old.bytes().len().max(new.bytes().len()) > MODEL_LIMIT {
-        out::message(format_args!(
-            "note: model is not tried on images above {} MiB",
-            MODEL_LIMIT >> 20
-        ));
     }
     if let (Some(a), Some(b)) = (old.image.arch, new.image.arch)
         && a != b
