@@ -60,6 +60,8 @@ pub enum Licence {
 pub enum Ask {
     /// The bundle of an image, with this licence.
     Bundle(Which, Licence),
+    /// Half of the bundle of an image.
+    Begin(Which),
     /// The authorization to arm it.
     Authorize(Which),
     /// The command that confirms it.
@@ -211,7 +213,11 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         let keys = self.crew.link_keys();
         let key = keys.frame_key(profile.vehicle, Direction::Up, epoch);
         let first = if object.k() > 3 { 2 } else { 0 };
-        (first..first + object.k())
+        let frames = match ask {
+            Ask::Begin(_) => object.k() / 2,
+            _ => object.k(),
+        };
+        (first..first + frames)
             .filter_map(|index| object.frame(index, &key, profile.link.tag_len))
             .collect()
     }
@@ -221,11 +227,8 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
         let next = |kind| record.next_number(kind);
         match ask {
             Ask::Wait => None,
-            Ask::Bundle(which, licence) => {
-                let bundle = self.bundles.get(&(which, licence))?;
-                let longest = profile.link.symbol_len_max;
-                bundle.to_object(longest, profile.granule()).ok()
-            }
+            Ask::Bundle(which, licence) => self.bundle_object(which, licence),
+            Ask::Begin(which) => self.bundle_object(which, Licence::Ordinary),
             Ask::Authorize(which) => {
                 let number = next(ObjectKind::Authorization);
                 let context = AuthorizationContext {
@@ -253,6 +256,13 @@ impl<const WRITE: usize, const ERASE: usize> People<WRITE, ERASE> {
             }
             _ => self.command(action(ask, self)?, record),
         }
+    }
+
+    fn bundle_object(&self, which: Which, licence: Licence) -> Option<UplinkObject> {
+        let bundle = self.bundles.get(&(which, licence))?;
+        let profile = &self.scenario.profile;
+        let longest = profile.link.symbol_len_max;
+        bundle.to_object(longest, profile.granule()).ok()
     }
 
     fn command(&self, action: Action, record: &Record) -> Option<UplinkObject> {
@@ -302,7 +312,9 @@ fn action<const W: usize, const E: usize>(ask: Ask, people: &People<W, E>) -> Op
             epoch,
             next: [ObjectNumber::from_be_bytes([0, 0, 9]); 4],
         },
-        Ask::Bundle(..) | Ask::Authorize(_) | Ask::Keys | Ask::Wait => return None,
+        Ask::Bundle(..) | Ask::Begin(_) | Ask::Authorize(_) | Ask::Keys | Ask::Wait => {
+            return None;
+        }
     })
 }
 

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use lightday_boot::SlotRecord;
 use lightday_trust::Direction;
 use lightday_wire::report::{ReportFrame, SlotReport};
-use lightday_wire::{ObjectKind, Report, SlotId, SlotState, canon};
+use lightday_wire::{Location, ObjectKind, Report, SlotId, SlotState, canon};
 
 use super::people::{Ask, Licence, People, Which};
 use super::scene::{Goal, Scene, View};
@@ -22,11 +22,9 @@ use crate::vehicle::{Happening, Vehicle};
 
 /// What is due within this time is done before anything is sent.
 const REST: Span = Span::from_secs(1);
-/// How often something is sent, or waited for, until a scene counts as stuck.
-const MAX_ROUNDS: u32 = 13;
-/// The same where the goals may be out of reach.
+/// How often something is sent, or waited for, where the goals may be out of reach.
 const FEW_ROUNDS: u32 = 5;
-/// The first wait; each is twice as long as the one before it: less than three days, over a lease of one, all in all.
+/// The first wait; each is twice as long as the one before it.
 const FIRST_WAIT: Span = Span::from_secs(30);
 /// The longest wait: over the end of a lease.
 const LONGEST_WAIT: Span = Span::from_hours(30);
@@ -85,6 +83,9 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         if scene.is_record_lost {
             wipe_record(&mut vehicle);
         }
+        if let Some(location) = scene.damaged {
+            damage(&mut vehicle, location);
+        }
         let checker = Checker::new(&vehicle, people.released()).allowing_only(people.at_launch());
         let mut rig = Self {
             people,
@@ -96,7 +97,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             alone_until: MissionTime::START,
             frames: VecDeque::new(),
             rounds: 0,
-            most_rounds: MAX_ROUNDS,
+            most_rounds: scene.patience,
             events: 0,
             heard: 0,
             latest: None,
@@ -126,7 +127,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             alone_until: self.now,
             frames: VecDeque::new(),
             rounds: 0,
-            most_rounds: MAX_ROUNDS,
+            most_rounds: self.scene.patience,
             events: 0,
             heard: 0,
             latest: None,
@@ -166,7 +167,7 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
             false => &[Goal::Held],
         };
         self.rounds = 0;
-        self.most_rounds = MAX_ROUNDS;
+        self.most_rounds = self.scene.patience;
         self.events = 0;
         self
     }
@@ -376,13 +377,29 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
 
 /// Every copy of the record is erased, as nothing in flight does at once.
 fn wipe_record<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>) {
-    let regions = vehicle.config().map.record;
-    for region in regions {
+    for region in vehicle.config().map.record {
         for start in (region.start..region.end()).step_by(E) {
-            let _ = vehicle
-                .flash_mut()
-                .redo(&crate::flash::Operation::Erase { address: start });
+            wipe_block(vehicle, start);
         }
     }
     vehicle.flash_mut().clear_counters();
+}
+
+/// The first block of an image, and of each copy of it, is erased.
+fn damage<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, location: Location) {
+    let map = vehicle.config().map.clone();
+    match location {
+        Location::Golden => {
+            for copy in map.golden {
+                wipe_block(vehicle, copy.image.start);
+            }
+        }
+        Location::Slot(slot) => wipe_block(vehicle, map.slots[slot.index()].image.start),
+    }
+    vehicle.flash_mut().clear_counters();
+}
+
+fn wipe_block<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, address: u32) {
+    let erase = crate::flash::Operation::Erase { address };
+    let _ = vehicle.flash_mut().redo(&erase);
 }

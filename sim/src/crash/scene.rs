@@ -16,10 +16,16 @@
 //! | `keys` | the new image is home | the next key set is in force, and its flight is obeyed |
 //! | `epoch` | launch | link epoch 1 is in force, and is obeyed |
 //! | `abort` | the new image is verified | it is in no slot |
+//! | `abort-early`, `abort-armed` | half of its bundle came; it is armed, and held | it is in no slot |
+//! | `abort-trial` | the new image is on trial | it is reverted |
+//! | `fall-back` | the new image is home, and dies on its third day | the old one runs, by itself |
+//! | `silence` | the new image is home | golden runs: no command came for longer than the vehicle waits |
+//! | `home-lost` | the image of the launch is damaged | golden runs, and is home |
+//! | `golden-lost` | golden is damaged | as `update` |
 //! | `resync` | every copy of the record is lost | golden, then epoch 1, then A is home again |
 
 use lightday_boot::Record;
-use lightday_wire::{Location, ObjectKind, Report, SlotState};
+use lightday_wire::{Location, ObjectKind, Report, SlotId, SlotState};
 
 use super::people::{Ask, Licence, People, Which, slot_of};
 use crate::vehicle::Behaviour;
@@ -43,6 +49,8 @@ pub enum Goal {
     Armed(Which),
     /// It runs on trial.
     Tried(Which),
+    /// Some symbols of its bundle are there, as a report says, and not all.
+    Begun(Which),
     /// All symbols of its bundle are there, as a report says: it waits.
     Waits(Which),
     /// It was tried and is reverted, and what was home before runs.
@@ -53,8 +61,14 @@ pub enum Goal {
     Home(Which),
     /// The same, by itself: the vehicle was asked for no more than a report.
     HomeByItself(Which),
+    /// It runs, and nobody asked for it: the vehicle was asked for no more than a report.
+    RunsByItself(Which),
+    /// It was on trial, was told to end it, and is reverted.
+    Ended(Which),
     /// Golden runs and is home.
     Golden,
+    /// The same, and nobody asked for it.
+    GoldenByItself,
     /// The bundle of an image is forgotten.
     Forgotten(Which),
     /// Activation is held: the vehicle obeyed a command.
@@ -73,12 +87,13 @@ impl Goal {
         match self {
             Self::Verified(which) | Self::Waits(which) => Ask::Bundle(which, Licence::Ordinary),
             Self::Armed(which) => Ask::Authorize(which),
-            Self::Tried(_) | Self::Reverted(_) => Ask::Wait,
+            Self::Begun(which) => Ask::Begin(which),
+            Self::Tried(_) | Self::Reverted(_) | Self::GoldenByItself => Ask::Wait,
             Self::Runs(which) => Ask::Rollback(which),
             Self::Home(which) => Ask::Confirm(which),
-            Self::HomeByItself(_) => Ask::Report,
+            Self::HomeByItself(_) | Self::RunsByItself(_) => Ask::Report,
             Self::Golden => Ask::BootGolden,
-            Self::Forgotten(which) => Ask::Abort(which),
+            Self::Forgotten(which) | Self::Ended(which) => Ask::Abort(which),
             Self::Held => Ask::Hold,
             Self::Released => Ask::Release,
             Self::NextKeys => Ask::Keys,
@@ -102,18 +117,25 @@ impl Goal {
             Self::Verified(which) => in_slot(which, &[Verified, Armed, Trial, Confirmed]),
             Self::Armed(which) => in_slot(which, &[Armed, Trial, Confirmed, Reverted]),
             Self::Tried(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
+            Self::Begun(which) => view.heard.is_some_and(|report| {
+                Some(report.bundle.number) == people.bundle(which) && report.symbols_needed > 0
+            }),
             Self::Waits(which) => view.heard.is_some_and(|report| {
                 Some(report.bundle.number) == people.bundle(which) && report.symbols_needed == 0
             }),
-            Self::Reverted(which) => {
+            Self::Reverted(which) | Self::Ended(which) => {
                 let is_home = view.running == record.home.0 && view.running != Location::Golden;
                 in_slot(which, &[Reverted]) && !runs(which) && is_home
             }
-            Self::Runs(which) => runs(which) && in_slot(which, &[Trial, Confirmed]),
+            Self::Runs(which) | Self::RunsByItself(which) => {
+                runs(which) && in_slot(which, &[Trial, Confirmed])
+            }
             Self::Home(which) | Self::HomeByItself(which) => {
                 runs(which) && in_slot(which, &[Confirmed]) && record.home.0 == view.running
             }
-            Self::Golden => view.running == Location::Golden && record.home.0 == Location::Golden,
+            Self::Golden | Self::GoldenByItself => {
+                view.running == Location::Golden && record.home.0 == Location::Golden
+            }
             Self::Forgotten(which) => {
                 let taken = record.next_number(ObjectKind::Bundle).get() > 1;
                 taken
@@ -139,6 +161,11 @@ pub struct Scene {
     pub behaviour: Behaviour,
     /// Whether every copy of the record is wiped before the vehicle is first switched on.
     pub is_record_lost: bool,
+    /// Where an image is damaged, all copies of it, before the vehicle is first switched on.
+    pub damaged: Option<Location>,
+    /// How often something is sent, or waited for, until the vehicle counts as stuck. The waits grow: twelve come to a
+    /// day and a half, over a lease of one, and each further one is as long as that.
+    pub patience: u32,
     /// How far the new image may go by itself.
     pub licence: Licence,
     /// What the vehicle has come to before the power fails.
@@ -148,8 +175,8 @@ pub struct Scene {
 }
 
 use Goal::{
-    Armed, Forgotten, Golden, Held, Home, HomeByItself, NextEpoch, NextKeys, Released, Reverted,
-    Runs, Tried, Verified, Waits,
+    Armed, Begun, Ended, Forgotten, Golden, GoldenByItself, Held, Home, HomeByItself, NextEpoch,
+    NextKeys, Released, Reverted, Runs, RunsByItself, Tried, Verified, Waits,
 };
 use Which::{New, Newest, Old, Spare};
 
@@ -161,6 +188,8 @@ const fn healthy(name: &'static str, before: &'static [Goal], goals: &'static [G
         name,
         behaviour: Behaviour::Healthy,
         is_record_lost: false,
+        damaged: None,
+        patience: 13,
         licence: Licence::Ordinary,
         before,
         goals,
@@ -176,7 +205,7 @@ const fn reverted(name: &'static str, behaviour: Behaviour) -> Scene {
 }
 
 /// All scenes.
-pub const SCENES: [Scene; 17] = [
+pub const SCENES: [Scene; 24] = [
     healthy("update", &[], UPDATE),
     healthy(
         "second-update",
@@ -219,6 +248,34 @@ pub const SCENES: [Scene; 17] = [
     healthy("keys", UPDATE, &[NextKeys, Held]),
     healthy("epoch", &[], &[NextEpoch, Held]),
     healthy("abort", &[Verified(New)], &[Forgotten(New), Held]),
+    healthy("abort-early", &[Begun(New)], &[Forgotten(New), Held]),
+    healthy(
+        "abort-armed",
+        &[Held, Verified(New), Armed(New)],
+        &[Forgotten(New), Released],
+    ),
+    healthy(
+        "abort-trial",
+        &[Verified(New), Armed(New), Tried(New)],
+        &[Ended(New), Held],
+    ),
+    Scene {
+        behaviour: Behaviour::DiesOnDay3,
+        patience: 17,
+        ..healthy("fall-back", UPDATE, &[RunsByItself(Old), Held])
+    },
+    Scene {
+        patience: 17,
+        ..healthy("silence", UPDATE, &[GoldenByItself, Held])
+    },
+    Scene {
+        damaged: Some(Location::Slot(SlotId::A)),
+        ..healthy("home-lost", &[], &[Golden, Held])
+    },
+    Scene {
+        damaged: Some(Location::Golden),
+        ..healthy("golden-lost", &[], UPDATE)
+    },
     Scene {
         is_record_lost: true,
         ..healthy("resync", &[], &[NextEpoch, Runs(Old), Home(Old)])
