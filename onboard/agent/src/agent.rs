@@ -152,8 +152,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         );
         loader::apply_floors(flash, &config.map, &mut record);
         let keys = lightday_boot::keys::load(flash, &config.map, record.key_set);
-        let [golden, _] = config.map.golden;
-        let golden = loader::golden_trailer(flash, golden);
+        // Both copies are one image: the papers of either tell what it is.
+        let mut copies = config.map.golden.into_iter();
+        let golden = copies.find_map(|copy| loader::golden_trailer(flash, copy));
         let vehicle = config.identity.vehicle;
         let uplink = config
             .link_keys
