@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::floors::{self, Floor};
-use lightday_tests::bench_ground::number;
+use lightday_tests::bench_ground::{LEASE_S, number};
 use lightday_tests::bench_staff::Staff;
 use lightday_tests::bench_vehicle::{Bench, IDENTITY, first_image, image};
 use lightday_trust::digest::sha256;
@@ -187,6 +187,38 @@ fn a_lost_record_boots_golden_which_accepts_nothing_but_a_root_signed_resync_und
         image: sha256(&first_image()),
     });
     assert_eq!(bench.running(), A);
+}
+
+/// Regression: root set the numbers below those of the papers on board, from an old ledger; a Confirm of long ago was
+/// then newer than a trial of today, and its second boot confirmed an image that had heard nothing.
+#[test]
+fn after_a_resync_from_an_old_ledger_no_confirm_of_before_ends_a_trial() {
+    let mut bench = Bench::launch();
+    bench.ground.next[2] = 40;
+    let second = bench.update(2, 2);
+    lose_record(&mut bench);
+    bench.ground.epoch = 1;
+    bench.ground.next[2] = 1;
+    bench.command(Action::Resync {
+        epoch: Epoch::new(1).unwrap(),
+        next: [number(1); 4],
+    });
+    // The numbers are those that the papers prove were used, and the ground is told.
+    assert_eq!(bench.record().next, [2, 2, 41, 1].map(number));
+    assert_eq!(bench.beacon().next, [2, 2, 41, 1].map(number));
+    bench.ground.next = [2, 2, 41, 1];
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.state(SlotId::B), SlotState::Trial);
+    bench.reset(ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.state(SlotId::B), SlotState::Trial);
+    bench.wait_s(u64::from(LEASE_S) + 10);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (Location::Golden, SlotState::Reverted)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lightday_boot::{Elapsed, Record, SlotRecord, succession};
 use lightday_trust::Direction;
 use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{
-    Envelope, Epoch, Location, ObjectKind, ObjectNumber, Refusal, RevertCause, SlotState,
+    Envelope, Epoch, Location, ObjectKind, ObjectNumber, Refusal, RevertCause, SlotId, SlotState,
 };
 
 use crate::agent::Agent;
@@ -71,7 +71,27 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         record.command_loss = Elapsed::NEVER;
         self.record = record;
         self.is_lost = false;
+        self.raise_to_papers(flash);
         Ok(())
+    }
+
+    /// The numbers that root set may be those of an old ledger. What lies in the trailers was sent, and must be newer
+    /// than nothing that is sent from now on: an old Confirm would end a new trial.
+    fn raise_to_papers<F: NorFlash>(&mut self, flash: &mut F) {
+        for slot in SlotId::ALL {
+            let facts = self.slot_facts(slot);
+            let bundle = facts.installed.filter(|i| i.is_signed).map(|i| i.bundle);
+            let authorized = self.read_armed(flash, slot).map(|a| a.number);
+            for (kind, used) in [
+                (ObjectKind::Bundle, bundle),
+                (ObjectKind::Authorization, authorized),
+                (ObjectKind::Command, facts.heard),
+            ] {
+                if let Some(number) = used {
+                    self.record.raise_next(kind, number);
+                }
+            }
+        }
     }
 
     /// The next key set. It waits in flash for the loader, which verifies it again and alone writes key

@@ -113,7 +113,7 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
     };
     bound(&mut record.trial, &installed.trial, wake);
     if !record.trial.started {
-        start(record, &installed.trial, wake);
+        start(record, facts, &installed.trial, wake);
         return Verdict::Boot;
     }
     let floor = record.trial.command_floor;
@@ -167,9 +167,13 @@ fn bound(trial: &mut Trial, policy: &TrialPolicy, wake: Wake) {
     }
 }
 
-/// The first boot of a trial: from here on its numbers only count down.
-fn start(record: &mut Record, policy: &TrialPolicy, wake: Wake) {
+/// The first boot of a trial: from here on its numbers only count down. What lies in the trailer already is older,
+/// whatever the record says: one that was put back, or set anew, may say less.
+fn start(record: &mut Record, facts: &SlotFacts, policy: &TrialPolicy, wake: Wake) {
     let lease_s = u64::from(policy.lease_s);
+    if let Some(heard) = facts.heard {
+        record.raise_next(ObjectKind::Command, heard);
+    }
     let floor = record.next_number(ObjectKind::Command);
     let trial = &mut record.trial;
     trial.started = true;

@@ -411,6 +411,28 @@ fn a_forged_record_gives_a_trial_no_more_than_its_signed_manifest() {
     );
 }
 
+/// Regression: where the record's numbers were below those of the papers, a Confirm of long ago ended a trial of today
+/// at its second boot, and a command of long ago extended its lease.
+#[test]
+fn what_lay_in_the_trailer_before_the_trial_proves_nothing() {
+    let facts = confirmed(papers(), 40);
+    let start = select(&at_trial(), &facts, wake(ResetCause::Software, HOUR_MS));
+    assert_eq!(start.boot, Location::Slot(SlotId::B));
+    assert_eq!(start.record.trial.command_floor, number(41));
+    assert_eq!(start.record.next_number(ObjectKind::Command), number(41));
+    let again = select(&start.record, &facts, wake(ResetCause::Upset, 2 * HOUR_MS));
+    assert_eq!(again.record.slot(SlotId::B).state, SlotState::Trial);
+    let end = wake(ResetCause::Deadline, HOUR_MS + LEASE_MS);
+    assert_reverted(
+        &select(&again.record, &facts, end),
+        RevertCause::LeaseExpired,
+    );
+    // What comes now counts.
+    let facts = confirmed(papers(), 41);
+    let proven = select(&again.record, &facts, wake(ResetCause::Upset, 3 * HOUR_MS));
+    assert_eq!(proven.record.home, HomeCode(Location::Slot(SlotId::B)));
+}
+
 #[test]
 fn a_record_forged_without_papers_boots_nothing_of_it() {
     for state in [SlotState::Confirmed, SlotState::Trial] {
