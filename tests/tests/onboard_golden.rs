@@ -1,7 +1,43 @@
-//! Golden with bad bits: what is left of it serves.
+//! Golden with bad bits: what is left of it serves, and where nothing is left a vehicle that runs a slot in its
+//! stead still takes updates and finds a home.
 
+use lightday_agent::Health;
+use lightday_boot::SlotMap;
+use lightday_tests::bench_ground::{Built, LEASE_S};
 use lightday_tests::bench_vehicle::{Bench, describe, image};
-use lightday_wire::{ResetCause, SlotId, SlotState};
+use lightday_wire::{Action, Location, Refusal, ResetCause, SlotId, SlotState, TagLen};
+
+const A: Location = Location::Slot(SlotId::A);
+const B: Location = Location::Slot(SlotId::B);
+
+/// One bit of each copy's image is wrong.
+fn kill_golden(bench: &mut Bench) {
+    for SlotMap { image, .. } in bench.map().golden {
+        bench.corrupt(image.start + 3000);
+    }
+}
+
+/// Home is golden by command, golden is dead, and B, which was confirmed last, runs in its stead.
+fn in_golden_s_stead() -> (Bench, Built) {
+    let mut bench = Bench::launch();
+    let second = bench.update(2, 2);
+    kill_golden(&mut bench);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), B);
+    assert_eq!(bench.record().home.0, Location::Golden);
+    (bench, second)
+}
+
+/// A third image is delivered, tried in A and confirmed.
+fn updates(bench: &mut Bench) {
+    let third = bench.try_out(3, 3);
+    assert_eq!((bench.running(), bench.state(SlotId::A)), (A, SlotState::Trial));
+    bench.command(Action::Confirm {
+        image: third.image.digest,
+    });
+    assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
+    assert_eq!(bench.record().home.0, A);
+}
 
 /// Regression: the agent read the papers of golden's first copy alone.
 #[test]
@@ -19,5 +55,120 @@ fn golden_is_known_and_serves_as_base_whichever_of_its_papers_are_broken() {
             .bundle_with(&image(2, 3000), 2, Some(golden), |_| {});
         bench.deliver_all(&built.object);
         assert_eq!(bench.state(SlotId::B), SlotState::Verified, "copy {copy}");
+    }
+}
+
+/// Regression: home was golden, which no copy could be booted of; nothing was ever patched or activated again.
+#[test]
+fn with_golden_dead_the_slot_that_runs_in_its_stead_takes_a_whole_update() {
+    let (mut bench, _) = in_golden_s_stead();
+    updates(&mut bench);
+    bench.reset(ResetCause::PowerOn);
+    bench.settle();
+    assert_eq!(bench.running(), A);
+}
+
+/// The same where both slots crashed too often: B runs as `Reverted`.
+#[test]
+fn with_golden_dead_a_vehicle_whose_slots_both_crashed_takes_a_whole_update() {
+    let mut bench = Bench::launch();
+    bench.update(2, 2);
+    kill_golden(&mut bench);
+    for _ in 0..8 {
+        bench.reset(ResetCause::Fault);
+    }
+    bench.settle();
+    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Reverted));
+    assert_eq!(bench.record().home.0, Location::Golden);
+    updates(&mut bench);
+}
+
+/// A bundle that was cut off while A was patched from golden, before golden died.
+#[test]
+fn with_golden_dead_a_slot_that_is_half_patched_is_patched_to_its_end() {
+    let mut bench = Bench::launch();
+    bench.update(2, 2);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), Location::Golden);
+    let third = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver(&third.object, 0..third.object.k() - 1);
+    let last = third.object.k() - 1;
+    let frame = third
+        .object
+        .frame(last, &bench.uplink(0), TagLen::Eight);
+    bench.hear(&frame.unwrap());
+    while bench.state(SlotId::A) != SlotState::Patching {
+        bench.step();
+    }
+    for _ in 0..3 {
+        bench.step();
+    }
+    kill_golden(&mut bench);
+    bench.reset(ResetCause::BrownOut);
+    bench.settle();
+    assert_eq!((bench.running(), bench.state(SlotId::A)), (B, SlotState::Verified));
+    let authorization = bench.ground.authorization(&third);
+    bench.deliver_all(&authorization);
+    assert_eq!((bench.running(), bench.state(SlotId::A)), (A, SlotState::Trial));
+}
+
+/// The image on trial fails; the one before it runs in golden's stead as before, and the next bundle is taken.
+#[test]
+fn with_golden_dead_a_trial_that_fails_ends_in_the_slot_before() {
+    let (mut bench, _) = in_golden_s_stead();
+    bench.application.health = Health::Failing;
+    bench.try_out(3, 3);
+    assert_eq!((bench.running(), bench.state(SlotId::A)), (B, SlotState::Reverted));
+    bench.application.health = Health::Healthy;
+    let fourth = bench.try_out(4, 4);
+    bench.command(Action::Confirm {
+        image: fourth.image.digest,
+    });
+    assert_eq!(bench.record().home.0, A);
+}
+
+/// Regression: a rollback to what ran was refused, and a Confirm said `Done` and changed nothing: nothing made a home
+/// of the slot that ran in golden's stead.
+#[test]
+fn with_golden_dead_a_rollback_to_the_slot_that_runs_makes_it_home_again() {
+    let (mut bench, second) = in_golden_s_stead();
+    let image = second.image.digest;
+    bench.command(Action::Rollback { image });
+    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Trial));
+    bench.command(Action::Confirm { image });
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    assert_eq!(bench.record().home.0, B);
+    // What is home, and runs, is nothing to roll back to.
+    bench.command(Action::Rollback { image });
+    assert_eq!(bench.report().command.refusal, Refusal::UnknownImage);
+}
+
+/// A trial of what runs in golden's stead is a trial as any other.
+#[test]
+fn with_golden_dead_a_rollback_to_the_slot_that_runs_needs_its_confirm() {
+    let (mut bench, second) = in_golden_s_stead();
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    bench.wait_s(u64::from(LEASE_S) + 10);
+    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Reverted));
+    assert_eq!(bench.record().home.0, Location::Golden);
+}
+
+/// Regression: where two slots could run in golden's stead, one that crashes at each boot did so for ever.
+#[test]
+fn with_golden_dead_two_slots_take_turns_where_they_crash() {
+    let (mut bench, _) = in_golden_s_stead();
+    let mut boots = Vec::new();
+    for _ in 0..12 {
+        bench.reset(ResetCause::Watchdog);
+        boots.push(bench.running());
+    }
+    assert_eq!(boots, [B, B, B, A, A, A, A, B, B, B, B, A]);
+    // An hour of health forgives, and power that fails is no crash.
+    bench.wait_s(2 * 3600 + 10);
+    for _ in 0..9 {
+        bench.reset(ResetCause::PowerOn);
+        assert_eq!(bench.running(), B);
     }
 }

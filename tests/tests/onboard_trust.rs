@@ -92,6 +92,25 @@ fn the_next_key_set_but_one_needs_the_running_image_confirmed_under_the_present_
     assert_eq!(bench.record().key_set, 3);
 }
 
+/// Regression: where golden is home and dead, two rotations left the vehicle with nothing that boots.
+#[test]
+fn what_runs_in_golden_s_stead_is_confirmed_anew_before_the_next_key_set_but_one() {
+    let mut bench = Bench::launch();
+    for copy in bench.map().golden {
+        bench.corrupt(copy.image.start + 5);
+    }
+    bench.command(Action::BootGolden);
+    assert_eq!((bench.running(), bench.record().home.0), (A, Location::Golden));
+    assert_eq!(rotate(&mut bench, Staff::new(2, 2), true), Refusal::None);
+    let early = rotate(&mut bench, Staff::new(3, 3), true);
+    assert_eq!(early, Refusal::ReconfirmFirst);
+    reconfirm(&mut bench);
+    assert_eq!(rotate(&mut bench, Staff::new(3, 3), true), Refusal::None);
+    bench.reset(ResetCause::PowerOn);
+    bench.settle();
+    assert_eq!(bench.running(), A);
+}
+
 #[test]
 fn a_confirm_that_proves_nothing_new_takes_no_cell() {
     let mut bench = Bench::launch();

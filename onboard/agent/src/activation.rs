@@ -239,7 +239,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.record.held || !application.may_activate() {
             return Err(Refusal::Interlock);
         }
-        if self.running != self.record.home.0 {
+        if self.running != self.home() {
             return Err(Refusal::SlotBusy);
         }
         Ok(())

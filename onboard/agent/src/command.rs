@@ -359,7 +359,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// The older version boots on trial, by the policy of its own manifest.
+    /// The older version boots on trial, by the policy of its own manifest; or what runs in golden's stead, to be
+    /// home again.
     fn rollback<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -371,7 +372,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         let fit = |slot: SlotId| {
             let facts = self.slot_facts(slot);
-            let is_fit = self.running != Location::Slot(slot)
+            let at = Location::Slot(slot);
+            let is_fit = (self.running != at || self.record.home.0 != at)
                 && self.record.slot(slot).image == image
                 && facts.may_be_home();
             let installed = facts.installed.filter(|i| is_fit && i.is_signed)?;

@@ -250,12 +250,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// The inactive slot may be erased only while the active one is confirmed and nothing is armed or
-    /// on trial.
+    /// on trial. What runs in golden's stead was confirmed once, whatever became of it since.
     pub(crate) fn may_patch(&self) -> bool {
         self.record.trial_slot().is_none()
             && self.record_armed_slot().is_none()
-            && self.running == self.record.home.0
-            && match self.running {
+            && self.running == self.home()
+            && match self.record.home.0 {
                 Location::Slot(slot) => self.record.slot(slot).state == SlotState::Confirmed,
                 Location::Golden => true,
             }

@@ -136,7 +136,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn check_reconfirmed<F: NorFlash>(&self, flash: &mut F) -> Result<(), Refusal> {
         let config = &self.config;
         let current = self.keys.current.as_ref().ok_or(Refusal::UnknownKey)?;
-        if succession::is_reconfirmed(flash, &config.map, config.identity, &self.record, current) {
+        if succession::is_reconfirmed(flash, &config.map, config.identity, self.home(), current) {
             Ok(())
         } else {
             Err(Refusal::ReconfirmFirst)

@@ -3,7 +3,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::{Elapsed, Supervisor};
-use lightday_wire::{RevertCause, SlotId};
+use lightday_wire::{Location, RevertCause, SlotId};
 
 use crate::agent::Agent;
 use crate::platform::{Application, DecoderRam, Health, Now, Platform};
@@ -71,6 +71,15 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.record.trial.healthy && is_proven && facts.may_self_confirm()
     }
 
+    /// Home as the record has it. Where that is golden and the loader found no copy of it to boot, the slot that runs
+    /// in its stead, which was confirmed once: else a vehicle without golden would take no update ever again.
+    pub(crate) fn home(&self) -> Location {
+        match self.record.home.0 {
+            Location::Golden if self.record.trial_slot().is_none() => self.running,
+            home => home,
+        }
+    }
+
     fn check_home<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         if !self.is_healthy || self.is_lost {
             self.healthy_since = None;
@@ -79,7 +88,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let since = *self.healthy_since.get_or_insert(now.elapsed);
         let is_stable = now.elapsed.since_s(since) >= HOUR_S;
         let has_counts = self.record.crashes != 0 || self.record.environment != 0;
-        if is_stable && has_counts && self.running == self.record.home.0 {
+        if is_stable && has_counts && self.running == self.home() {
             self.record.crashes = 0;
             self.record.environment = 0;
             let _ = self.commit(flash);

@@ -15,12 +15,15 @@ use crate::floors::{self, Floor};
 use crate::judge::{self, Installed, SlotFacts};
 use crate::keys::{self, KeyRing};
 use crate::map::{Identity, MemoryMap, SlotMap};
-use crate::record::{HomeCode, Record, SlotRecord};
+use crate::record::{CRASH_LIMIT, HomeCode, Record, SlotRecord};
 use crate::select::{Deadline, Decision, Wake, select};
 use crate::store::{RecordStore, Stored};
 use crate::succession;
 use crate::supervisor::{Elapsed, Supervisor};
 use crate::trailer::Trailer;
+
+/// Crashes after which the other slot runs in dead golden's stead.
+const TURN: u8 = CRASH_LIMIT + 1;
 
 /// What the loader jumps to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,9 +249,10 @@ fn golden_or_proven<F: NorFlash>(
     apply_floors(flash, map, &mut numbers);
     let keys = keys::load(flash, map, numbers.key_set);
     let facts = slot_facts(flash, map, identity, &keys);
-    // The image that was confirmed last comes first.
+    // The image that was confirmed last comes first; the other one once it crashed too often, and so in turns.
     let [a, b] = &facts;
-    let order = if b.confirmed > a.confirmed {
+    let turns = numbers.crashes / TURN;
+    let order = if (b.confirmed > a.confirmed) == turns.is_multiple_of(2) {
         [SlotId::B, SlotId::A]
     } else {
         SlotId::ALL

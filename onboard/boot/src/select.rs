@@ -243,6 +243,10 @@ fn revert(record: &mut Record, slot: SlotId, cause: RevertCause) {
 /// What boots where nothing is on trial: home, else the other confirmed slot, else golden.
 fn home(record: &mut Record, facts: &[SlotFacts; 2], wake: Wake, is_trial_over: bool) -> Location {
     let HomeCode(Location::Slot(slot)) = record.home else {
+        if matches!(wake.cause, ResetCause::Watchdog | ResetCause::Fault) {
+            // Bounds nothing, golden boots always; where it is dead, those in its stead take turns by it.
+            record.crashes = record.crashes.wrapping_add(1);
+        }
         return Location::Golden;
     };
     if wake.elapsed >= record.command_loss {

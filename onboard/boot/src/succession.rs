@@ -42,16 +42,16 @@ pub fn keep<F: NorFlash>(
     log(map).append(flash, KIND, number.get(), envelope)
 }
 
-/// Whether home is provable under `current` alone. Two key sets are kept: what is home must be provable
+/// Whether `home` is provable under `current` alone. Two key sets are kept: what is home must be provable
 /// under the one that stays, or the next change but one would leave it without a proof.
 pub fn is_reconfirmed<F: NorFlash>(
     flash: &mut F,
     map: &MemoryMap,
     identity: Identity,
-    record: &Record,
+    home: Location,
     current: &KeySet,
 ) -> bool {
-    let Location::Slot(home) = record.home.0 else {
+    let Location::Slot(home) = home else {
         return true;
     };
     let only = KeyRing {
@@ -114,7 +114,7 @@ fn install<F: NorFlash>(
     if record.slots.iter().any(|entry| is_busy(entry.state)) {
         return Err(Refusal::SlotBusy);
     }
-    if !is_reconfirmed(flash, map, identity, record, &current) {
+    if !is_reconfirmed(flash, map, identity, record.home.0, &current) {
         return Err(Refusal::ReconfirmFirst);
     }
     keys::store(flash, map, &next).map_err(|_| Refusal::FlashFault)?;

@@ -101,10 +101,10 @@ pub const BUGS: [Bug; 19] = [
             },
             Edit {
                 file: "onboard/agent/src/install.rs",
-                line: "&& self.running == self.record.home.0
-            && match self.running {",
-                instead: "&& (BUG || self.running == self.record.home.0)
-            && match self.running {
+                line: "&& self.running == self.home()
+            && match self.record.home.0 {",
+                instead: "&& (BUG || self.running == self.home())
+            && match self.record.home.0 {
                 _ if BUG => true,",
             },
         ],
