@@ -111,6 +111,57 @@ fn what_runs_in_golden_s_stead_is_confirmed_anew_before_the_next_key_set_but_one
     assert_eq!(bench.running(), A);
 }
 
+/// Regression: the manifest verified under neither key set any more, and a rollback to the image that home's renewed
+/// Confirm proves was refused as unknown; the loader would have reverted it.
+#[test]
+fn home_that_was_confirmed_anew_comes_back_from_golden_after_two_rotations() {
+    let mut bench = Bench::launch();
+    let image = sha256(&first_image());
+    for version in [2, 3] {
+        let next = Staff::new(u8::try_from(version).unwrap(), version);
+        assert_eq!(rotate(&mut bench, next, true), Refusal::None);
+        reconfirm(&mut bench);
+    }
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), Location::Golden);
+    bench.command(Action::Rollback { image });
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (A, SlotState::Trial)
+    );
+    // It is a trial: a boot later it still is one, and only a new Confirm ends it.
+    bench.reset(ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.state(SlotId::A), SlotState::Trial);
+    bench.command(Action::Confirm { image });
+    assert_eq!(bench.state(SlotId::A), SlotState::Confirmed);
+    assert_eq!(bench.record().home.0, A);
+}
+
+/// What nobody on board vouches for any more stays where it is: the other slot's Confirm was not renewed.
+#[test]
+fn an_image_that_was_not_confirmed_anew_is_no_way_back_after_two_rotations() {
+    let mut bench = Bench::launch();
+    let second = bench.update(2, 2);
+    let confirm = Action::Confirm {
+        image: second.image.digest,
+    };
+    for version in [2, 3] {
+        let next = Staff::new(u8::try_from(version).unwrap(), version);
+        assert_eq!(rotate(&mut bench, next, true), Refusal::None);
+        bench.command(confirm);
+    }
+    bench.command(Action::Rollback {
+        image: sha256(&first_image()),
+    });
+    assert_eq!(bench.report().command.refusal, Refusal::UnknownImage);
+    bench.command(Action::BootGolden);
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.running(), Location::Slot(SlotId::B));
+}
+
 #[test]
 fn a_confirm_that_proves_nothing_new_takes_no_cell() {
     let mut bench = Bench::launch();

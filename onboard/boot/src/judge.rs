@@ -14,6 +14,10 @@ use crate::keys::KeyRing;
 use crate::map::Identity;
 use crate::trailer::{Entry, Trailer};
 
+/// The longest lease, in seconds, by a manifest that no key set on board verifies any more: whoever writes flash could
+/// have written it, and every trial ends.
+const MAX_UNSIGNED_LEASE_S: u32 = 30 * 86_400;
+
 /// What is installed in a slot, as its manifest says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installed {
@@ -64,10 +68,12 @@ impl SlotFacts {
             .is_some_and(|i| i.is_signed && i.trial.self_confirm)
     }
 
-    /// Whether it may boot on trial.
+    /// Whether it may boot on trial. Release's signature goes with its key set; a Confirm that is renewed says of the
+    /// same digest that it ran well.
     #[must_use]
     pub fn may_be_tried(&self) -> bool {
-        self.is_intact && self.is_armed && self.installed.is_some_and(|i| i.is_signed)
+        let is_vouched = |i: Installed| i.is_signed || self.confirmed.is_some();
+        self.is_intact && self.is_armed && self.installed.is_some_and(is_vouched)
     }
 }
 
@@ -145,15 +151,20 @@ fn installed(
         number,
         base,
     };
+    let is_signed = manifest.component == identity.component
+        && verify::<Manifest>(keys, envelope, &context).is_some();
+    let mut trial = manifest.trial;
+    if !is_signed {
+        trial.lease_s = trial.lease_s.min(MAX_UNSIGNED_LEASE_S);
+    }
     Some(Installed {
         bundle: number,
         image: manifest.image,
         load_address: manifest.load_address,
         security_counter: manifest.security_counter,
-        trial: manifest.trial,
+        trial,
         load_and_go: manifest.activation == Activation::LoadAndGo,
-        is_signed: manifest.component == identity.component
-            && verify::<Manifest>(keys, envelope, &context).is_some(),
+        is_signed,
     })
 }
 

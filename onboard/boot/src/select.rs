@@ -219,7 +219,9 @@ fn confirm(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) {
     record.command_loss = record.command_loss.max(wake.elapsed.plus_s(lease_s));
     if let Some(installed) = facts.installed {
         record.unbar(&installed.image.digest);
-        record.security_counter = record.security_counter.max(installed.security_counter);
+        if installed.is_signed {
+            record.security_counter = record.security_counter.max(installed.security_counter);
+        }
     }
     let mut verdict = record.verdict(ObjectKind::Command);
     if Some(verdict.number) == facts.confirmed && verdict.stage == Stage::Started {
