@@ -40,6 +40,70 @@ fn a_rollback_is_a_trial_of_the_older_version_and_no_security_counter_stands_in_
     assert_eq!(bench.record().security_counter, 7);
 }
 
+/// Regression: the agent said `Started`, and the loader reverted the image as below the counter and barred it, since
+/// no Confirm lay in its trailer.
+#[test]
+fn an_image_that_confirmed_itself_is_exempt_from_the_security_counter_too() {
+    let mut bench = Bench::launch();
+    let second = bench.ground.bundle_with(&image(2, 3000), 2, None, |m| {
+        m.security_counter = 1;
+        m.trial.self_confirm = true;
+    });
+    bench.deliver_all(&second.object);
+    let authorization = bench.ground.authorization(&second);
+    bench.deliver_all(&authorization);
+    bench.command(Action::ReportRequest);
+    bench.wait_s(61);
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    let third = bench
+        .ground
+        .bundle_with(&image(3, 3000), 3, None, |m| m.security_counter = 2);
+    bench.deliver_all(&third.object);
+    let authorization = bench.ground.authorization(&third);
+    bench.deliver_all(&authorization);
+    bench.command(confirm(&third));
+    assert_eq!((bench.running(), bench.record().security_counter), (A, 2));
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (B, SlotState::Trial)
+    );
+    // What was heard long ago confirms nothing now.
+    bench.reset(ResetCause::Upset);
+    bench.settle();
+    assert_eq!(bench.state(SlotId::B), SlotState::Trial);
+    bench.command(confirm(&second));
+    assert_eq!(bench.record().home.0, B);
+    assert_eq!(bench.record().security_counter, 2);
+}
+
+/// Below the counter, heard and healthy no more: it was never confirmed, and neither agent nor loader takes it for
+/// what was.
+#[test]
+fn an_image_that_only_heard_the_ground_is_no_way_back() {
+    let mut bench = Bench::launch();
+    let second = bench
+        .ground
+        .bundle_with(&image(2, 3000), 2, None, |m| m.trial.self_confirm = true);
+    bench.deliver_all(&second.object);
+    let authorization = bench.ground.authorization(&second);
+    bench.application.health = Health::Starting;
+    bench.deliver_all(&authorization);
+    bench.command(Action::ReportRequest);
+    bench.application.health = Health::Failing;
+    bench.wait_s(61);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (A, SlotState::Reverted)
+    );
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.report().command.refusal, Refusal::UnknownImage);
+}
+
 #[test]
 fn a_rollback_that_does_not_prove_itself_is_reverted_to_the_newer_version() {
     let mut bench = Bench::launch();

@@ -1,6 +1,7 @@
 //! Key sets, the lost record, and the ways out of both.
 
 use embedded_storage::nor_flash::NorFlash;
+use lightday_agent::Health;
 use lightday_boot::floors::{self, Floor};
 use lightday_tests::bench_ground::{LEASE_S, number};
 use lightday_tests::bench_staff::Staff;
@@ -289,6 +290,45 @@ fn after_a_resync_from_an_old_ledger_no_confirm_of_before_ends_a_trial() {
         (bench.running(), bench.state(SlotId::B)),
         (Location::Golden, SlotState::Reverted)
     );
+}
+
+/// Regression: an image that may confirm itself, heard a command and was reverted for its health came back from a
+/// resynchronisation as `Confirmed`.
+#[test]
+fn an_image_that_was_reverted_for_its_health_is_not_confirmed_by_a_resync() {
+    for is_healthy in [false, true] {
+        let mut bench = Bench::launch();
+        bench.application.health = Health::Starting;
+        let built = bench
+            .ground
+            .bundle_with(&image(2, 3000), 2, None, |m| m.trial.self_confirm = true);
+        bench.deliver_all(&built.object);
+        let authorization = bench.ground.authorization(&built);
+        bench.deliver_all(&authorization);
+        bench.command(Action::ReportRequest);
+        bench.application.health = match is_healthy {
+            true => Health::Healthy,
+            false => Health::Failing,
+        };
+        bench.wait_s(61);
+        let ended = match is_healthy {
+            true => SlotState::Confirmed,
+            false => SlotState::Reverted,
+        };
+        assert_eq!(bench.state(SlotId::B), ended);
+        lose_record(&mut bench);
+        bench.ground.epoch = 1;
+        bench.command(Action::Resync {
+            epoch: Epoch::new(1).unwrap(),
+            next: [number(9); 4],
+        });
+        let told = match is_healthy {
+            true => SlotState::Confirmed,
+            false => SlotState::Empty,
+        };
+        assert_eq!(bench.state(SlotId::B), told, "healthy: {is_healthy}");
+        assert_eq!(bench.beacon().slots[1].state, told);
+    }
 }
 
 #[test]

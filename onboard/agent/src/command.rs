@@ -375,7 +375,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             let at = Location::Slot(slot);
             let is_fit = (self.running != at || self.record.home.0 != at)
                 && self.record.slot(slot).image == image
-                && facts.may_be_home();
+                && facts.was_confirmed();
             let installed = facts.installed.filter(|_| is_fit)?;
             Some((slot, installed))
         };

@@ -53,7 +53,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.switch_epoch(epoch, under)?;
         self.refresh_facts(flash);
         let slots = self.facts.map(|facts| match facts.installed {
-            Some(installed) if facts.may_be_home() => SlotRecord {
+            Some(installed) if facts.was_confirmed() => SlotRecord {
                 state: SlotState::Confirmed,
                 bundle: installed.bundle,
                 image: installed.image.digest,

@@ -51,6 +51,8 @@ pub struct SlotFacts {
     pub confirmed: Option<ObjectNumber>,
     /// The newest signed command that was heard while it ran.
     pub heard: Option<ObjectNumber>,
+    /// The loader wrote down that it confirmed it without a Confirm. Nobody signed this.
+    pub has_self_confirmed: bool,
 }
 
 impl SlotFacts {
@@ -59,6 +61,13 @@ impl SlotFacts {
     pub fn may_be_home(&self) -> bool {
         let by_itself = self.may_self_confirm() && self.heard.is_some();
         self.installed.is_some() && self.is_intact && (self.confirmed.is_some() || by_itself)
+    }
+
+    /// Whether it was confirmed at any time: by a Confirm, or by itself, as the loader wrote down. That it may confirm
+    /// itself and heard a command is not enough: it may have been reverted for its health.
+    #[must_use]
+    pub fn was_confirmed(&self) -> bool {
+        self.may_be_home() && (self.confirmed.is_some() || self.has_self_confirmed)
     }
 
     /// Whether release and flight let it confirm itself once it has heard a signed command.
@@ -119,6 +128,7 @@ pub fn read<F: ReadNorFlash>(
                 });
             }
         }
+        Entry::SelfConfirmed { .. } => facts.has_self_confirmed = true,
         Entry::Commanded { number, envelope } => {
             let context = CommandContext {
                 vehicle: identity.vehicle,

@@ -8,7 +8,7 @@
 //! ```
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_wire::{Location, ResetCause, RevertCause, SlotId};
+use lightday_wire::{Location, ResetCause, RevertCause, SlotId, SlotState};
 
 use crate::flash::Region;
 use crate::floors::{self, Floor};
@@ -20,7 +20,7 @@ use crate::select::{Deadline, Decision, Wake, select};
 use crate::store::{RecordStore, Stored};
 use crate::succession;
 use crate::supervisor::{Elapsed, Supervisor};
-use crate::trailer::Trailer;
+use crate::trailer::{Entry, Trailer};
 
 /// Crashes after which the other slot runs in dead golden's stead.
 const TURN: u8 = CRASH_LIMIT + 1;
@@ -94,6 +94,8 @@ fn prepare<F: NorFlash, S: Supervisor>(
     let sequence = stored.sequence.saturating_add(1);
     if store.save(flash, sequence, &decision.record).is_err() {
         decision = without_record(flash, map, &record, &mut facts, wake);
+    } else if let Location::Slot(slot) = decision.boot {
+        write_down_confirmed(flash, map, decision.record.slot(slot).state, slot, &facts);
     }
     // Later than the record: a cut in between leaves a floor low, and the next boot raises it.
     raise_floors(flash, map, &decision.record, &facts, &keys);
@@ -161,6 +163,23 @@ pub fn raise_floors<F: NorFlash>(
     }
 }
 
+/// Leaves in its trailer that an image confirmed itself. The record says so already, and may be lost; a command that
+/// was heard does not tell it from one that was reverted. The last cell is a Confirm's. Best effort, at each boot.
+fn write_down_confirmed<F: NorFlash>(
+    flash: &mut F,
+    map: &MemoryMap,
+    state: SlotState,
+    slot: SlotId,
+    facts: &[SlotFacts; 2],
+) {
+    let facts = fact(facts, slot);
+    let trailer = Trailer::new(map.slot(slot).trailer);
+    let Some(number) = facts.heard else { return };
+    if state == SlotState::Confirmed && !facts.was_confirmed() && trailer.free(flash) > 1 {
+        let _ = trailer.append(flash, Entry::SelfConfirmed { number });
+    }
+}
+
 /// What the trailers of both slots prove.
 #[must_use]
 pub fn slot_facts<F: NorFlash>(
@@ -222,7 +241,7 @@ fn without_record<F: NorFlash>(
 ) -> Decision {
     let mut record = record.clone();
     if let Some(slot) = record.trial_slot() {
-        record.slot_mut(slot).state = lightday_wire::SlotState::Reverted;
+        record.slot_mut(slot).state = SlotState::Reverted;
         record.revert_cause = RevertCause::RecordLost;
     } else if !wake.cause.is_environment() && wake.cause != ResetCause::Unknown {
         record.home = HomeCode(Location::Golden);

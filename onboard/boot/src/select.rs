@@ -148,7 +148,7 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
 /// counter forbid it. An image that was confirmed before is exempt from the counter: that is a rollback.
 fn may_try(record: &Record, facts: &SlotFacts, slot: SlotId, installed: &Installed) -> bool {
     let image = &installed.image.digest;
-    let is_rollback = facts.confirmed.is_some();
+    let is_rollback = facts.was_confirmed();
     facts.may_be_tried()
         && *image == record.slot(slot).image
         && !record.is_barred(image)

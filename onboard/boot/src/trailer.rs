@@ -5,6 +5,7 @@
 //! cell 0    Installed    bundle number (3 B) | base in full (1 or 41 B) | envelope of the manifest
 //! cell 1..  Authorized   number (3 B) | envelope of the authorization
 //!           Commanded    number (3 B) | envelope of a command: Confirm, Rollback, or one that was heard
+//!           SelfConfirmed  number (3 B) of the command that was heard: the loader confirmed it by its policy
 //! ```
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -39,11 +40,17 @@ pub enum Entry<'a> {
         /// Its envelope.
         envelope: &'a [u8],
     },
+    /// That the loader confirmed the image without a Confirm, as its manifest lets it.
+    SelfConfirmed {
+        /// The command that was heard.
+        number: ObjectNumber,
+    },
 }
 
 const INSTALLED: u8 = 0x10;
 const AUTHORIZED: u8 = 0x11;
 const COMMANDED: u8 = 0x12;
+const SELF_CONFIRMED: u8 = 0x13;
 
 /// A slot's trailer.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +111,7 @@ fn encode<'b>(entry: Entry<'_>, buffer: &'b mut [u8; MAX_CELL]) -> Option<(u8, &
         } => (INSTALLED, number, Some(base), envelope),
         Entry::Authorized { number, envelope } => (AUTHORIZED, number, None, envelope),
         Entry::Commanded { number, envelope } => (COMMANDED, number, None, envelope),
+        Entry::SelfConfirmed { number } => (SELF_CONFIRMED, number, None, &[][..]),
     };
     let (head, rest) = buffer.split_first_chunk_mut::<3>()?;
     *head = number.to_be_bytes();
@@ -140,6 +148,7 @@ fn decode(kind: u8, data: &[u8]) -> Option<Entry<'_>> {
             number,
             envelope: rest,
         }),
+        SELF_CONFIRMED => Some(Entry::SelfConfirmed { number }),
         _ => None,
     }
 }

@@ -37,6 +37,7 @@ prop_compose! {
         is_armed in prop::bool::weighted(0.9),
         confirmed in prop::option::of(any_number()),
         heard in prop::option::of(any_number()),
+        has_self_confirmed: bool,
     ) -> SlotFacts {
         let mut installed = installed(image, security_counter);
         installed.is_signed = is_signed;
@@ -47,6 +48,7 @@ prop_compose! {
             is_armed,
             confirmed,
             heard,
+            has_self_confirmed,
         }
     }
 }

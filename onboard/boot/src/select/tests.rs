@@ -66,6 +66,7 @@ pub(super) fn papers() -> [SlotFacts; 2] {
         is_armed: true,
         confirmed: Some(number(3)),
         heard: Some(number(3)),
+        has_self_confirmed: false,
     };
     let new = SlotFacts {
         installed: Some(installed(NEW, 6)),
@@ -73,6 +74,7 @@ pub(super) fn papers() -> [SlotFacts; 2] {
         is_armed: true,
         confirmed: None,
         heard: None,
+        has_self_confirmed: false,
     };
     [home, new]
 }
