@@ -126,6 +126,8 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     /// A reset was asked for: nothing more is done.
     pub(crate) is_resetting: bool,
     pub(crate) time_s: Option<u64>,
+    /// The CRC of the record as the last call left it.
+    pub(crate) record_sum: u32,
 }
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
@@ -142,15 +144,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     ) -> Result<Self, StartError> {
         let flash = &mut *platform.flash;
         config.map.check(flash).map_err(StartError::Map)?;
-        let stored = RecordStore::new(config.map.record).load(flash);
-        let is_lost = stored.is_none();
-        let sequence = stored.as_ref().map_or(0, |stored| stored.sequence);
-        let nothing = [lightday_boot::SlotRecord::EMPTY; 2];
-        let mut record = stored.map_or_else(
-            || Record::at_launch(nothing, Location::Golden, 0),
-            |stored| stored.record,
-        );
-        loader::apply_floors(flash, &config.map, &mut record);
+        let (record, sequence, is_lost) = upkeep::read_record(flash, &config.map);
         let keys = lightday_boot::keys::load(flash, &config.map, record.key_set);
         // Both copies are one image: the papers of either tell what it is.
         let mut copies = config.map.golden.into_iter();
@@ -205,14 +199,21 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             hold: Refusal::None,
             is_resetting: false,
             time_s: now.time_s,
+            record_sum: 0,
         };
         agent.refresh_facts(platform.flash);
+        agent.seal();
         Ok(agent)
     }
 
     /// Takes a frame as it came from the radio. Touches no flash: what is authentic waits for
     /// [`Self::handle_timeout`]. A frame that comes while another waits is dropped, as a lost one is.
     pub fn handle_frame(&mut self, now: Now, bytes: &[u8]) {
+        if self.is_upset() {
+            // Nothing is judged by such a record. This frame is lost; the next step mends it.
+            self.record_due = Elapsed(0);
+            return;
+        }
         self.time_s = now.time_s;
         if self.is_resetting || self.accept(bytes).is_some() {
             return;
@@ -367,7 +368,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.is_resetting {
             return;
         }
-        self.step(now, platform);
+        if self.is_upset() {
+            self.reload_record(now, platform.flash);
+        } else {
+            self.step(now, platform);
+        }
+        self.seal();
     }
 
     /// When to call [`Self::handle_timeout`] next; an instant in the past means now.

@@ -77,7 +77,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// What follows from a record that was changed by a document.
-    fn take_effect<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+    pub(crate) fn take_effect<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         let version = self.keys.current.as_ref().map(|set| set.version);
         if version != Some(self.record.key_set) {
             self.keys = keys::load(flash, &self.config.map, self.record.key_set);

@@ -32,6 +32,9 @@
     )
 )]
 
+#[cfg(test)]
+extern crate std;
+
 mod activation;
 mod admission;
 mod agent;

@@ -1,5 +1,6 @@
 //! Reports: what the vehicle proves about itself, on every change and as a beacon. Never asks for anything.
 
+use lightday_boot::Elapsed;
 use lightday_trust::Digester;
 use lightday_wire::report::{RunningCode, SlotReport, Verdict, flags};
 use lightday_wire::{Digest, ObjectKind, Refusal, Report, SlotState, Stage, canon};
@@ -29,6 +30,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if now.elapsed < self.report_due || self.staging.is_scanning() {
             return self.poll_dump(now, out);
         }
+        if self.is_upset() {
+            // What it would say is not so.
+            self.record_due = Elapsed(0);
+            return None;
+        }
         let report = self.report(now);
         let body = canon::encode(&report, &mut body).ok()?;
         let len = self.downlink.seal_report(body, out)?;
@@ -37,6 +43,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             // As if after a reset, so that the sequence never falls back; committed in the next step.
             self.record.resets = self.record.resets.wrapping_add(1);
             self.commit_due = true;
+            self.seal();
         }
         self.report_due = now.elapsed.plus_s(self.config.beacon_s.max(1));
         Some(len)

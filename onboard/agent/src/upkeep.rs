@@ -1,14 +1,33 @@
-//! Upkeep: once a day the agent looks at its record in flash. Between two commits nobody else would, and the
-//! loader, which would find it lost, boots golden.
+//! Upkeep of the record. Once a day the agent looks at it in flash: between two commits nobody else would, and the
+//! loader, which would find it lost, boots golden. And before each step it holds what RAM has of it against a CRC: a
+//! commit writes all of it, and an upset of a number that only goes up would be so for ever.
 
 use embedded_storage::nor_flash::NorFlash;
+use lightday_boot::cells::{CRC, RECORD_CELL};
 use lightday_boot::store::RecordStore;
+use lightday_boot::{MemoryMap, Record, SlotRecord, loader};
+use lightday_wire::{Location, canon};
 
 use crate::agent::Agent;
+use crate::install::Install;
 use crate::platform::{DecoderRam, Now};
+use crate::small::SmallReceptions;
 
 /// Seconds between two looks.
 pub(crate) const LOOK_S: u64 = 86_400;
+
+/// The record as flash and floors have it, its sequence, and whether it is lost.
+pub(crate) fn read_record<F: NorFlash>(flash: &mut F, map: &MemoryMap) -> (Record, u32, bool) {
+    let stored = RecordStore::new(map.record).load(flash);
+    let is_lost = stored.is_none();
+    let sequence = stored.as_ref().map_or(0, |stored| stored.sequence);
+    let mut record = stored.map_or_else(
+        || Record::at_launch([SlotRecord::EMPTY; 2], Location::Golden, 0),
+        |stored| stored.record,
+    );
+    loader::apply_floors(flash, map, &mut record);
+    (record, sequence, is_lost)
+}
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Reads the three copies. Where they are not in step, or not what was committed last, the record is
@@ -26,4 +45,40 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             let _ = self.commit(flash);
         }
     }
+
+    /// The CRC of the record in RAM.
+    fn sum(&self) -> u32 {
+        let mut buffer = [0u8; RECORD_CELL as usize];
+        let mut digest = CRC.digest();
+        digest.update(canon::encode(&self.record, &mut buffer).unwrap_or(&[]));
+        digest.update(&self.sequence.to_be_bytes());
+        digest.update(&[u8::from(self.is_lost)]);
+        digest.finalize()
+    }
+
+    /// What RAM holds of the record now is what it should hold until the next call.
+    pub(crate) fn seal(&mut self) {
+        self.record_sum = self.sum();
+    }
+
+    /// Whether RAM holds another record than the last call left.
+    pub(crate) fn is_upset(&self) -> bool {
+        self.record_sum != self.sum()
+    }
+
+    /// Takes the record from flash again, as after a reset, and begins anew what rested on it. What was not committed
+    /// is forgotten.
+    pub(crate) fn reload_record<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+        (self.record, self.sequence, self.is_lost) = read_record(flash, &self.config.map);
+        self.small = SmallReceptions::default();
+        self.inbox = None;
+        self.install = Install::Idle;
+        self.staging.rescan();
+        self.take_effect(now, flash);
+        self.record_due = now.elapsed.plus_s(LOOK_S);
+        self.report_due = now.elapsed;
+    }
 }
+
+#[cfg(test)]
+mod tests;

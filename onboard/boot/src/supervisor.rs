@@ -44,7 +44,8 @@ impl Elapsed {
 /// - From [`lock`](Self::lock) to the next reset, golden, key sets and floors
 ///   ([`MemoryMap::locked`](crate::MemoryMap::locked)) take neither program nor erase, whatever the
 ///   application does: a block lock of the flash, or a write-protect pin, that nothing but the reset
-///   opens. All that the loader believes without a signature lies there.
+///   opens. All that the loader believes without a signature lies there, but for the record: it only counts, and
+///   its link epoch alone becomes a floor on its word.
 ///
 /// A board without such hardware implements the trait as well as it can and answers
 /// [`is_cooperative`](Self::is_cooperative) with `true`: reports say so, and the ground shows it.

@@ -77,6 +77,7 @@ pub const BUGS: [Bug; 19] = [
         if BUG && self.record.trial.started {
             self.record.trial.deadline = now.elapsed.plus_s(self.record.trial.lease_s.into());
             self.commit_due = true;
+            self.seal();
         }
         if self.is_resetting || self.accept(bytes)",
         }],
