@@ -13,8 +13,12 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read,
     check_write,
 };
-use lightday_firmware_board::map::{ERASE_LEN, FLASH_BASE, FLASH_LEN, WORD_LEN};
+use lightday_firmware_board::map::{
+    ERASE_LEN, FLASH_BASE, FLASH_LEN, TIMER_HZ, WATCHDOG_MS, WORD_LEN,
+};
 use lightday_firmware_board::mmio;
+
+use crate::clock;
 
 /// A command to both chips.
 const fn both(command: u32) -> u32 {
@@ -29,8 +33,10 @@ const CLEAR_STATUS: u32 = both(0x50);
 const READY: u32 = both(0x80);
 /// Erase failed, program failed, voltage low, block locked.
 const FAILED: u32 = both(0x3a);
-/// How often the status is asked before an operation is given up: far longer than an erase takes.
-const PATIENCE: u32 = 20_000_000;
+/// Ticks of the timer after which an operation is given up, all words of a program together: longer than an erase
+/// takes. Interrupts are off in a call, and neither watchdog nor deadline bites before it ends.
+const PATIENCE: u64 = 4 * TIMER_HZ;
+const _: () = assert!(PATIENCE < WATCHDOG_MS * (TIMER_HZ / 1000));
 
 /// Why the flash did not do as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,11 +83,16 @@ impl Cfi {
         unsafe { mmio::read_u32(FLASH_BASE + offset as usize) }
     }
 
-    /// Waits for both chips and says how it ended.
-    fn ended(&mut self, offset: u32) -> Result<(), CfiError> {
-        for _ in 0..PATIENCE {
+    /// Waits for both chips, until so long after `since`, and says how it ended. The chips are asked once more when the
+    /// time is over: a host that was busy elsewhere is no fault of theirs.
+    fn ended(&mut self, offset: u32, since: u64) -> Result<(), CfiError> {
+        loop {
+            let is_late = clock::ticks().saturating_sub(since) > PATIENCE;
             let status = self.word(offset);
             if status & READY != READY {
+                if is_late {
+                    return Err(CfiError::Timeout);
+                }
                 continue;
             }
             if status & FAILED == 0 {
@@ -90,13 +101,12 @@ impl Cfi {
             self.command(offset, CLEAR_STATUS);
             return Err(CfiError::Failed);
         }
-        Err(CfiError::Timeout)
     }
 
-    fn program_word(&mut self, offset: u32, value: u32) -> Result<(), CfiError> {
+    fn program_word(&mut self, offset: u32, value: u32, since: u64) -> Result<(), CfiError> {
         self.command(offset, PROGRAM);
         self.command(offset, value);
-        self.ended(offset)
+        self.ended(offset, since)
     }
 
     /// Programs words that lie on one die.
@@ -111,9 +121,10 @@ impl Cfi {
         if sets_bits {
             return Err(CfiError::ReadBack);
         }
+        let since = clock::ticks();
         let (mut at, mut result) = (offset, Ok(()));
         for word in words {
-            result = self.program_word(at, u32::from_le_bytes(*word));
+            result = self.program_word(at, u32::from_le_bytes(*word), since);
             if result.is_err() {
                 break;
             }
@@ -132,9 +143,10 @@ impl Cfi {
     }
 
     fn erase_block(&mut self, offset: u32) -> Result<(), CfiError> {
+        let since = clock::ticks();
         self.command(offset, ERASE);
         self.command(offset, CONFIRM);
-        let result = self.ended(offset);
+        let result = self.ended(offset, since);
         self.command(offset, READ_ARRAY);
         result?;
         for at in (offset..offset.wrapping_add(ERASE_LEN)).step_by(WORD_LEN as usize) {
