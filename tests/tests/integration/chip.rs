@@ -1,10 +1,9 @@
 //! A serial NOR flash chip on a mocked bus: the commands of the W25Q32JV's data sheet (rev. G, section 8) that its
 //! driver uses, with write enable, busy and pages that wrap.
 
-use std::convert::Infallible;
+use std::ops::Range;
 
-use embedded_hal::digital::{self, OutputPin};
-use embedded_hal::spi::{self, ErrorKind, Operation, SpiDevice};
+use embedded_hal::spi::{self, ErrorKind, Operation};
 
 const PAGE: usize = 256;
 const SECTOR: usize = 4096;
@@ -19,6 +18,8 @@ pub struct Chip {
     pub is_dead: bool,
     /// Erases so far.
     pub erases: u32,
+    /// Addresses that take no program and no erase: what is asked for there is dropped without a word.
+    pub locked: Vec<Range<usize>>,
     may_write: bool,
     busy: u8,
 }
@@ -40,6 +41,7 @@ impl Chip {
             cells,
             is_dead: false,
             erases: 0,
+            locked: Vec::new(),
             may_write: false,
             busy: 0,
         }
@@ -66,6 +68,9 @@ impl Chip {
             }
             0x02 if self.may_write => {
                 let at = address(heard);
+                if self.is_locked(at) {
+                    return self.done();
+                }
                 for (place, byte) in heard[4..].iter().enumerate() {
                     let within = (at + place) % PAGE;
                     self.cells[at / PAGE * PAGE + within] &= byte;
@@ -74,6 +79,9 @@ impl Chip {
             }
             0x20 if self.may_write => {
                 let sector = address(heard) / SECTOR * SECTOR;
+                if self.is_locked(sector) {
+                    return self.done();
+                }
                 self.cells[sector..sector + SECTOR].fill(0xff);
                 self.erases += 1;
                 self.done();
@@ -82,18 +90,17 @@ impl Chip {
         }
     }
 
+    fn is_locked(&self, address: usize) -> bool {
+        self.locked.iter().any(|range| range.contains(&address))
+    }
+
     const fn done(&mut self) {
         self.may_write = false;
         self.busy = BUSY;
     }
-}
 
-impl spi::ErrorType for &mut Chip {
-    type Error = BusError;
-}
-
-impl SpiDevice for &mut Chip {
-    fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), BusError> {
+    /// One transaction of the bus.
+    pub fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), BusError> {
         if self.is_dead {
             return Err(BusError);
         }
@@ -115,23 +122,6 @@ impl SpiDevice for &mut Chip {
         if heard[0] != 0x03 {
             self.select(&heard, &mut []);
         }
-        Ok(())
-    }
-}
-
-/// A pin that goes nowhere: hold and write protect are tied on the board.
-pub struct Tied;
-
-impl digital::ErrorType for Tied {
-    type Error = Infallible;
-}
-
-impl OutputPin for Tied {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
 }
