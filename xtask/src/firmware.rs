@@ -169,6 +169,14 @@ impl Bare {
         })
     }
 
+    /// Whether it is the one that the repository pins, by which the places of panics are argued.
+    fn is_pinned(&self) -> bool {
+        matches!(
+            self,
+            Self::Installed | Self::Source(no_std::Compiler::Active)
+        )
+    }
+
     fn label(&self) -> &'static str {
         match self {
             Self::Installed => "the active toolchain",
@@ -229,5 +237,5 @@ fn loaded(path: &Path) -> Result<usize, Failure> {
         fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let parts = elf::loaded(&bytes);
     let parts = parts.ok_or_else(|| format!("{} is no ELF file of 32 bits", path.display()))?;
-    Ok(parts.iter().map(|part| part.len()).sum())
+    Ok(parts.iter().map(|(_, part)| part.len()).sum())
 }

@@ -1,7 +1,8 @@
 //! What an ELF file loads and takes, read by hand: this crate imports nothing of ours.
 
-/// The bytes of each load segment of an ELF file (32 bits, little-endian).
-pub fn loaded(elf: &[u8]) -> Option<Vec<&[u8]>> {
+/// The bytes of each load segment of an ELF file (32 bits, little-endian), and the address at which they are when the
+/// program runs.
+pub fn loaded(elf: &[u8]) -> Option<Vec<(u32, &[u8])>> {
     const LOAD: u32 = 1;
     let half = |at: usize| Some(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?));
     let word = |at: usize| Some(u32::from_le_bytes(*elf.get(at..)?.first_chunk()?));
@@ -12,7 +13,7 @@ pub fn loaded(elf: &[u8]) -> Option<Vec<&[u8]>> {
         if word(at)? == LOAD {
             let start = usize::try_from(word(at + 4)?).ok()?;
             let len = usize::try_from(word(at + 16)?).ok()?;
-            parts.push(elf.get(start..start.checked_add(len)?)?);
+            parts.push((word(at + 8)?, elf.get(start..start.checked_add(len)?)?));
         }
     }
     elf.starts_with(b"\x7fELF\x01\x01").then_some(parts)
@@ -105,11 +106,12 @@ mod tests {
         elf[44] = 2;
         elf[52] = 1;
         elf[52 + 4] = 116;
+        elf[52 + 8] = 77;
         elf[52 + 16] = 3;
         elf[84] = 4;
         elf[84 + 16] = 99;
         elf[116..].copy_from_slice(b"run");
-        assert_eq!(loaded(&elf), Some(vec![&b"run"[..]]));
+        assert_eq!(loaded(&elf), Some(vec![(77, &b"run"[..])]));
         assert_eq!(loaded(&elf[..60]), None);
         elf[52 + 16] = 4;
         assert_eq!(loaded(&elf), None, "it ends beyond the file");
