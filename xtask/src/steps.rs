@@ -44,8 +44,20 @@ pub enum Step {
 pub enum Outcome {
     /// Everything that it checks holds; the note stands in the summary.
     Passed(String),
-    /// It could not be run on this machine, and why.
-    Skipped(String),
+    /// What was checked holds, and something was left out, which the last line of the summary says.
+    Partly {
+        /// As of what passed.
+        note: String,
+        /// What this machine could not check, and what brings it.
+        left_out: String,
+    },
+    /// It could not be run on this machine.
+    Skipped {
+        /// Why, and what brings it.
+        why: String,
+        /// Whether CI goes on without it.
+        may_in_ci: bool,
+    },
 }
 
 impl Outcome {
@@ -138,8 +150,11 @@ pub fn run_one(step: Step) -> Result<(), Failure> {
 pub fn run_all(steps: &[Step]) -> Result<(), Failure> {
     let started = Instant::now();
     let mut table = Vec::new();
+    let mut unchecked = Vec::new();
     for &step in steps {
-        table.push(timed(step)?);
+        let done = timed(step)?;
+        unchecked.extend(done.unchecked);
+        table.push(done.row);
     }
     println!(
         "\nxtask: {} steps in {:.1} s",
@@ -149,24 +164,64 @@ pub fn run_all(steps: &[Step]) -> Result<(), Failure> {
     for row in table {
         println!("{row}");
     }
+    println!("{}", last_line(&unchecked));
     Ok(())
 }
 
-fn timed(step: Step) -> Result<String, Failure> {
+/// How a step ended, for the summary.
+struct Done {
+    /// Its row in the table.
+    row: String,
+    /// What it did not check, and what brings that.
+    unchecked: Option<String>,
+}
+
+/// What nobody should overlook.
+fn last_line(unchecked: &[String]) -> String {
+    match unchecked {
+        [] => "xtask: everything was checked".to_owned(),
+        all => format!("xtask: NOT CHECKED: {}", all.join("; ")),
+    }
+}
+
+/// Whether this runs in CI, as the variable says that every CI sets: there nothing is skipped that need not be.
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !["", "0", "false"].map(Into::into).contains(&value))
+}
+
+fn timed(step: Step) -> Result<Done, Failure> {
     println!("==> {}", step.name());
     let started = Instant::now();
     let result = step.run();
     let seconds = started.elapsed().as_secs_f64();
-    let row = match result {
-        Ok(Outcome::Passed(note)) => {
-            format!("{:<8} ok       {seconds:>7.1} s  {note}", step.name())
+    let done = result.and_then(|outcome| summed_up(step, seconds, outcome, is_ci()));
+    let done = done.map_err(|failure| report_failure(step, seconds, &failure))?;
+    println!("<== {}", done.row);
+    Ok(done)
+}
+
+/// A step's row, and what it left unchecked.
+///
+/// # Errors
+/// It was skipped, in CI, where it must not be.
+fn summed_up(step: Step, seconds: f64, outcome: Outcome, is_ci: bool) -> Result<Done, Failure> {
+    let name = step.name();
+    let (how, note, unchecked) = match outcome {
+        Outcome::Passed(note) => ("ok", note, None),
+        Outcome::Partly { note, left_out } => {
+            let note = format!("{note}; NOT CHECKED: {left_out}");
+            ("partly", note, Some(left_out))
         }
-        Ok(Outcome::Skipped(why)) => format!("{:<8} skipped  {seconds:>7.1} s  {why}", step.name()),
-        Err(failure) => return Err(report_failure(step, seconds, &failure)),
+        Outcome::Skipped { why, may_in_ci } if is_ci && !may_in_ci => {
+            return Err(Failure(format!("CI skips nothing, and this {why}")));
+        }
+        Outcome::Skipped { why, .. } => ("skipped", why.clone(), Some(why)),
     };
-    let row = row.trim_end().to_owned();
-    println!("<== {row}");
-    Ok(row)
+    let row = format!("{name:<8} {how:<8} {seconds:>7.1} s  {note}");
+    Ok(Done {
+        row: row.trim_end().to_owned(),
+        unchecked: unchecked.map(|what| format!("{name}: {what}")),
+    })
 }
 
 fn report_failure(step: Step, seconds: f64, failure: &Failure) -> Failure {
@@ -241,6 +296,41 @@ mod tests {
         let text =
             report_failure(Step::Fuzz { seconds: 5 }, 1.0, &Failure(String::new())).to_string();
         assert!(text.ends_with("cargo xtask fuzz --seconds 5"), "{text}");
+    }
+
+    fn skipped(may_in_ci: bool) -> Outcome {
+        let why = "needs a thing: install it".to_owned();
+        Outcome::Skipped { why, may_in_ci }
+    }
+
+    #[test]
+    fn in_ci_a_step_that_is_skipped_fails_unless_it_is_excused() {
+        let step = Step::Fuzz { seconds: 5 };
+        let failure = summed_up(step, 1.0, skipped(false), true).err();
+        let text = failure.map(|failure| failure.to_string());
+        assert!(text.is_some_and(|text| text.contains("needs a thing")));
+        assert!(summed_up(step, 1.0, skipped(true), true).is_ok());
+        assert!(summed_up(step, 1.0, skipped(false), false).is_ok());
+    }
+
+    #[test]
+    fn what_was_not_checked_stands_in_the_last_line() {
+        let done = |step, outcome| summed_up(step, 1.0, outcome, false).map(|done| done.unchecked);
+        let partly = Outcome::Partly {
+            note: "linked".to_owned(),
+            left_out: "lints".to_owned(),
+        };
+        let unchecked: Vec<String> = [
+            done(Step::Fmt, Outcome::passed()),
+            done(Step::Firmware, partly),
+            done(Step::Fuzz { seconds: 5 }, skipped(true)),
+        ]
+        .into_iter()
+        .filter_map(|unchecked| unchecked.ok()?)
+        .collect();
+        let said = "xtask: NOT CHECKED: firmware: lints; fuzz: needs a thing: install it";
+        assert_eq!(last_line(&unchecked), said);
+        assert_eq!(last_line(&[]), "xtask: everything was checked");
     }
 
     #[test]
