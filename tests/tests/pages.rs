@@ -94,6 +94,47 @@ fn every_lesson_has_its_test_and_every_test_its_lesson() {
     assert_eq!(named.len(), lessons.len(), "a test is named twice");
 }
 
+/// The names of the bugs that are put into a copy of the onboard code, in their order.
+fn seeded() -> Vec<String> {
+    let source = read("xtask/src/seeded/bugs.rs");
+    let names = source.split("name: \"").skip(1);
+    let names = names.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()));
+    names.collect()
+}
+
+#[test]
+fn every_bug_that_a_lesson_names_is_the_one_that_is_seeded() {
+    let (page, seeded) = (read("docs/LESSONS.md"), seeded());
+    assert!(seeded.len() >= 12, "{seeded:?}");
+    let mut told = BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        match cells[..] {
+            [number, name] if number.parse::<usize>().is_ok() => {
+                let place = number.parse::<usize>().unwrap() - 1;
+                assert_eq!(seeded.get(place).map(String::as_str), Some(name), "{row}");
+                assert!(told.insert(number.to_owned()), "twice: {row}");
+            }
+            _ => {}
+        }
+    }
+    let rows = page
+        .lines()
+        .filter(|l| l.starts_with("| ") && l.ends_with("` |"));
+    let bugs = rows.map(|row| {
+        row.trim_end_matches([' ', '|'])
+            .rsplit(" | ")
+            .nth(1)
+            .unwrap()
+    });
+    let named: BTreeSet<String> = bugs
+        .filter(|bugs| *bugs != "-")
+        .flat_map(|bugs| bugs.split(", ").map(str::to_owned))
+        .collect();
+    assert!(named.len() > 5, "{named:?}");
+    assert_eq!(named, told, "what stands in the rows, and what is told of");
+}
+
 #[test]
 fn every_threat_has_its_tests_and_every_test_its_threat() {
     held("docs/THREATS.md", &all_tests(), &tests_of(&THREATS));
