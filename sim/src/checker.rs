@@ -11,8 +11,9 @@
 //! | no number goes down | record and floors against what they were |
 //! | the way back is left alone | no cell of the image that is home changes |
 //! | the lock is closed | key sets, floors and golden are locked when the loader jumps |
-//! | ground is told no success that is not so | what the tracker proves against the record's history |
+//! | ground is told no success that is not so | what the tracker proves against the record's history; what a report calls done or confirmed against the cells |
 
+mod told;
 mod violation;
 
 use std::collections::BTreeSet;
@@ -222,16 +223,6 @@ impl Checker {
         has_record_changed
     }
 
-    /// Ground was told that an image is confirmed.
-    pub fn told_confirmed(&mut self, at: MissionTime, image: [u8; 4]) {
-        let is_so = |known: &Digest| known.prefix().short() == image;
-        if !self.confirmed.iter().any(is_so) {
-            let mut padded = [0; 32];
-            padded[..4].copy_from_slice(&image);
-            self.report(at, Violation::FalseSuccess(Digest(padded)));
-        }
-    }
-
     fn look_at_golden<const W: usize, const E: usize>(
         &mut self,
         at: MissionTime,
@@ -293,18 +284,6 @@ impl Checker {
                     .peek(region.start..region.start + size)
                     .is_some_and(|bytes| sha256(bytes) == entry.image)
         })
-    }
-
-    /// A report said that a slot holds a confirmed image.
-    pub fn told_of_slot<const W: usize, const E: usize>(
-        &mut self,
-        at: MissionTime,
-        flash: &SimFlash<W, E>,
-        slot: SlotId,
-    ) {
-        if !self.tolerates_damage && !self.is_confirmed_and_intact(flash, slot) {
-            self.report(at, Violation::FalseReport(slot));
-        }
     }
 
     fn look_at_stats<const W: usize, const E: usize>(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lightday_wire::{Digest, SlotId};
+use lightday_wire::{Digest, ObjectKind, SlotId};
 
 /// Which invariant was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum Violation {
     Unasked(Digest),
     /// A report says of what runs, or of a slot, what is not so.
     WrongReport,
+    /// Ground was told that the latest object of a kind is done, and flash does not say so.
+    FalseDone(ObjectKind),
     /// The vehicle did not answer at the end.
     Silent,
     /// Code that flies panicked.
@@ -94,6 +96,10 @@ impl fmt::Display for Violation {
             ),
             Self::Unasked(image) => write!(f, "nobody let {image} run, or confirmed it"),
             Self::WrongReport => f.write_str("a report says what is not so"),
+            Self::FalseDone(kind) => write!(
+                f,
+                "ground was told that the latest {kind:?} is done, and flash does not say so"
+            ),
             Self::Silent => f.write_str("the vehicle did not answer at the end"),
             Self::Panicked => f.write_str("code that flies panicked"),
             Self::NotLocked => f.write_str("an application ran, and nothing was locked"),

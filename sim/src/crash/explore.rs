@@ -45,6 +45,9 @@ struct Explorer<'e> {
     /// What the life without a cut takes.
     nominal: Cost,
     tally: Mutex<Tally>,
+    /// After how many cuts the code that flies panics, so that a test sees what is made of it.
+    #[cfg(test)]
+    panics_after: Option<usize>,
 }
 
 /// Explores a scene.
@@ -90,6 +93,8 @@ impl<'e> Explorer<'e> {
             ecc,
             nominal: Cost::of(&plain),
             tally: Mutex::default(),
+            #[cfg(test)]
+            panics_after: None,
         };
         explorer.finish(&plain, &[], Ok(()));
         Ok(explorer)
@@ -125,12 +130,7 @@ impl<'e> Explorer<'e> {
             };
             let Ok(point) = point else { return };
             if !self.has_enough() {
-                let trail = point.trail.clone();
-                let life = || {
-                    self.explore(point);
-                    Vec::new()
-                };
-                self.note::<W, E>(&trail, caught(life));
+                self.survey(point);
             }
         }
     }
@@ -141,6 +141,16 @@ impl<'e> Explorer<'e> {
         tally.is_ok_and(|tally| tally.findings.len() >= self.settings.most_findings)
     }
 
+    /// Explores a point. A panic is a finding of this very point, with all the cuts that led to it.
+    fn survey<const W: usize, const E: usize>(&self, point: Point<'_, W, E>) {
+        let trail = point.trail.clone();
+        let life = || {
+            self.explore(point);
+            Vec::new()
+        };
+        self.note::<W, E>(&trail, caught(life));
+    }
+
     /// From a cut to the end of the scene, and from every point on the way that is to be explored.
     fn explore<const W: usize, const E: usize>(&self, point: Point<'_, W, E>) {
         let Point {
@@ -149,6 +159,8 @@ impl<'e> Explorer<'e> {
             is_sampled,
         } = point;
         self.count(|tally| tally.cut(trail.len(), is_sampled));
+        #[cfg(test)]
+        assert_ne!(self.panics_after, Some(trail.len()), "as the test wants");
         let is_forking = trail.len() < self.settings.depth && !is_sampled;
         let is_commit = |cut: &Cut| is_on_commit_path(&rig, cut.address);
         let mut is_recovering = is_forking && trail.last().is_some_and(is_commit);
@@ -168,7 +180,7 @@ impl<'e> Explorer<'e> {
                         });
                     }
                 });
-                points.into_iter().for_each(|point| self.explore(point));
+                points.into_iter().for_each(|point| self.survey(point));
                 is_recovering &= !rig.is_at_rest();
                 act
             } else {
@@ -342,3 +354,6 @@ pub(super) fn follow<const W: usize, const E: usize>(
     let story = rig.story.take().unwrap_or_default();
     Ok((story, explorer.tally.into_inner().unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,8 @@ impl Unstable {
         disturbed.into_iter().find(|_| rng.below(2) == 0)
     }
 
-    fn overlaps(&self, range: &Range<usize>) -> bool {
+    /// Whether any of them lies in `range`.
+    pub(super) fn overlaps(&self, range: &Range<usize>) -> bool {
         self.start < range.end && range.start < self.start + self.mask.len()
     }
 }

@@ -272,10 +272,11 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.bytes.get(range.start as usize..range.end as usize)
     }
 
-    /// Whether every cell reads the same each time.
+    /// Whether every cell of `range` reads the same each time.
     #[must_use]
-    pub const fn is_stable(&self) -> bool {
-        self.unstable.is_empty()
+    pub fn is_stable(&self, range: Range<u32>) -> bool {
+        let range = range.start as usize..range.end as usize;
+        !self.unstable.iter().any(|cells| cells.overlaps(&range))
     }
 
     /// Whether the byte at `address` was programmed since its last erase.
