@@ -49,18 +49,19 @@
 //!
 //! The session is serialisable (by a self-describing format such as JSON) and holds no key.
 
+mod queued;
+
 use lightday_trust::FrameKey;
 use lightday_wire::report::{REPORT_LEN, Report};
-use lightday_wire::{ObjectKind, ObjectNumber, Stage, TagLen, Verdict};
+use lightday_wire::{ObjectKind, ObjectNumber, TagLen};
 use serde::{Deserialize, Serialize};
 
-use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 pub use crate::outcome::Outcome;
-use crate::outcome::{is_past, outcome, verdict};
-use crate::plan::{InFlight, Plan, PlanError, Start, plan_from};
+use crate::plan::{Plan, PlanError, Start, plan_from};
 use crate::queue::Mixer;
+use crate::session::queued::Queued;
 
 /// What goes on once all planned frames of an object were sent and nothing was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,113 +86,6 @@ pub struct Transmit {
     pub index: u16,
     /// When it has left the antenna, in Unix milliseconds.
     pub end_ms: u64,
-}
-
-/// A frame that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Sent {
-    end_ms: u64,
-    pass: usize,
-}
-
-/// An object on its way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Queued {
-    object: UplinkObject,
-    outcome: Outcome,
-    /// Frames sent so far; modulo the number of symbols, the next symbol.
-    next: u32,
-    /// Frames still to be sent, by pass.
-    budget: Vec<u32>,
-    /// The last pass for which frames were planned.
-    planned_to: usize,
-    /// Symbols that the vehicle needed when it was last heard, and what it had not received by then.
-    needed: u32,
-    unheard: Vec<Sent>,
-    /// Frames of the first plan: when so many had been sent, it called the object on board.
-    enough: u32,
-    /// A verdict on this number that ours cannot have brought about; it stands until another is given.
-    foreign: Option<Verdict>,
-}
-
-impl Queued {
-    fn is_sending(&self) -> bool {
-        self.outcome == Outcome::Sending
-    }
-
-    /// Frames of ours that may be on board, of what was heard last.
-    fn arrived(&self) -> u32 {
-        let unheard = u32::try_from(self.unheard.len()).unwrap_or(u32::MAX);
-        self.next.saturating_sub(unheard)
-    }
-
-    /// What a report says about it; a verdict on a forgery of its number says nothing.
-    fn judge(&mut self, report: &Report) -> Outcome {
-        let (kind, number) = (self.object.kind(), self.object.number());
-        let said = outcome(report, kind, number);
-        // Who uses a number up has signed for it: that verdict stands, whoever sent the bytes.
-        if is_past(report, kind, number)
-            || !matches!(said, Outcome::Refused(_) | Outcome::Failed(_))
-        {
-            return said;
-        }
-        let verdict = verdict(report, kind);
-        // A bundle is refused for its shape by its first frame; all else takes the whole object.
-        let is_early = kind == ObjectKind::Bundle && matches!(said, Outcome::Refused(_));
-        let least = if is_early {
-            1
-        } else {
-            u32::from(self.object.k())
-        };
-        let arrived = self.arrived();
-        if arrived < least {
-            self.foreign = verdict;
-        }
-        // A foreign verdict goes on to stand in reports where ours got lost. But ours may be refused for
-        // the same reason: once the plan calls it on board, it is taken for that.
-        let still_stands = self.foreign == verdict && arrived < self.enough;
-        if arrived < least || still_stands {
-            return Outcome::Sending;
-        }
-        said
-    }
-
-    fn wants(&self, pass: usize, persistence: Persistence) -> bool {
-        let persists = persistence == Persistence::UntilReport
-            && pass > self.planned_to
-            && self.budget.iter().all(|frames| *frames == 0);
-        self.is_sending() && (self.budget.get(pass).is_some_and(|n| *n > 0) || persists)
-    }
-
-    /// Where it stands.
-    fn start(&self, passes: &[Pass], link: &LinkModel, light: &LightTime) -> Start {
-        let mut in_flight: Vec<InFlight> = Vec::new();
-        let mut last = None;
-        // What is not being sent any more needs nothing.
-        let unheard = self.unheard.iter().filter(|_| self.is_sending());
-        for sent in unheard {
-            let left_s = sent.end_ms.div_ceil(1000);
-            let arrives_s = left_s.saturating_add(light.at(left_s));
-            match (in_flight.last_mut(), passes.get(sent.pass)) {
-                (Some(run), _) if last == Some(sent.pass) => {
-                    (run.frames, run.arrives_s) = (run.frames + 1, arrives_s);
-                }
-                (_, pass) => in_flight.push(InFlight {
-                    frames: 1,
-                    lost: pass.map_or(link.lost_pass, |p| link.lost(p)),
-                    pass_start_s: pass.map_or(left_s, |p| p.start_s),
-                    pass_end_s: pass.map_or(left_s, |p| p.end_s),
-                    arrives_s,
-                }),
-            }
-            last = Some(sent.pass);
-        }
-        Start {
-            needed: if self.is_sending() { self.needed } else { 0 },
-            in_flight,
-            next: self.next.min(MAX_SYMBOLS),
-        }
-    }
 }
 
 /// The state of an object, as people want to see it.
@@ -259,17 +153,7 @@ impl UplinkSession {
             |q: &Queued| (q.object.kind(), q.object.number()) == (object.kind(), object.number());
         let is_new = !self.objects.iter().any(is_same);
         if is_new {
-            self.objects.push(Queued {
-                needed: u32::from(object.k()),
-                object,
-                outcome: Outcome::Sending,
-                next: 0,
-                budget: Vec::new(),
-                planned_to: 0,
-                unheard: Vec::new(),
-                enough: 0,
-                foreign: None,
-            });
+            self.objects.push(Queued::new(object));
         }
         let plan = self.replan(now_ms).inspect_err(|_| {
             if is_new {
@@ -277,7 +161,7 @@ impl UplinkSession {
             }
         })?;
         if let (true, Some(queued)) = (is_new, self.objects.last_mut()) {
-            queued.enough = queued.budget.iter().sum();
+            queued.plan_is_enough();
         }
         Ok(plan)
     }
@@ -314,15 +198,8 @@ impl UplinkSession {
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
         let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
         for (queued, planned) in self.objects.iter_mut().zip(&plan.objects) {
-            queued.budget = vec![0; self.passes.len()];
-            for (place, frames) in places.iter().zip(&planned.frames_by_pass) {
-                if let Some(budget) = queued.budget.get_mut(*place) {
-                    *budget = *frames;
-                }
-                if *frames > 0 {
-                    queued.planned_to = *place;
-                }
-            }
+            let frames = places.iter().zip(&planned.frames_by_pass);
+            queued.take_budget(self.passes.len(), frames);
         }
         Ok(plan)
     }
@@ -386,14 +263,7 @@ impl UplinkSession {
         let queued = self.objects.get_mut(chosen)?;
         let index = u16::try_from(queued.next % MAX_SYMBOLS).ok()?;
         let bytes = frame(&queued.object, index)?;
-        queued.next += 1;
-        queued.unheard.push(Sent {
-            end_ms,
-            pass: place,
-        });
-        if let Some(budget) = queued.budget.get_mut(place) {
-            *budget = budget.saturating_sub(1);
-        }
+        queued.sent(end_ms, place);
         let (kind, number) = (queued.object.kind(), queued.object.number());
         (self.mixer, self.mixer_pass) = (mixer, Some(place));
         self.busy_until_ms = end_ms;
@@ -438,23 +308,8 @@ impl UplinkSession {
         let heard_ms = made_ms.saturating_sub(light_ms(made_ms.saturating_sub(light_ms(made_ms))));
         let mut changed = false;
         for queued in self.objects.iter_mut().filter(|q| q.is_sending()) {
-            queued.unheard.retain(|sent| sent.end_ms > heard_ms);
-            queued.outcome = queued.judge(report);
+            queued.hear(report, heard_ms);
             changed |= !queued.is_sending();
-            let is_it = queued.object.kind() == ObjectKind::Bundle
-                && report.bundle.number == queued.object.number()
-                && matches!(
-                    report.bundle.stage,
-                    Stage::Receiving | Stage::Accepted | Stage::Started
-                );
-            let k = u32::from(queued.object.k());
-            queued.needed = if is_it {
-                // A forgery in reception under our number may need fewer than ours does.
-                let missing = k.saturating_sub(queued.arrived());
-                u32::from(report.symbols_needed).clamp(missing, k)
-            } else {
-                k
-            };
         }
         if self.objects.iter().any(Queued::is_sending) {
             self.replan(received_ms)?;
@@ -464,19 +319,7 @@ impl UplinkSession {
 
     /// Every object and what became of it.
     pub fn progress(&self) -> impl Iterator<Item = Progress> {
-        self.objects.iter().map(|q| Progress {
-            kind: q.object.kind(),
-            number: q.object.number(),
-            outcome: q.outcome,
-            k: q.object.k(),
-            sent: q.next,
-            planned: if q.is_sending() {
-                q.budget.iter().sum()
-            } else {
-                0
-            },
-            needed: q.needed,
-        })
+        self.objects.iter().map(Queued::progress)
     }
 
     /// Whether nothing is being sent any more.

@@ -5,7 +5,7 @@ use crate::link::Loss;
 use crate::link::tests::model;
 use crate::tracker::tests::report;
 use lightday_trust::{Direction, LinkKey, LinkKeys};
-use lightday_wire::{Epoch, Frame, Refusal, VehicleId};
+use lightday_wire::{Epoch, Frame, Refusal, Stage, VehicleId, Verdict};
 use std::collections::BTreeSet;
 
 const DAY: u64 = 86_400;
