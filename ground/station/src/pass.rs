@@ -33,6 +33,14 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Whether its numbers can be computed with, whatever the passes around it are.
+    ///
+    /// # Errors
+    /// The number that makes no sense, as `passes: NAME`.
+    pub fn check(&self) -> Result<(), LinkError> {
+        check_fields(self)
+    }
+
     /// When it begins, and the light time that it states for then.
     #[must_use]
     pub fn light_time(&self) -> Option<(u64, u64)> {
@@ -68,7 +76,7 @@ pub(crate) fn check(passes: &[Pass]) -> Result<(), PassError> {
             return Err(PassError::Order(place));
         }
         free_s = pass.end_s;
-        check_fields(pass)?;
+        check_fields(pass).map_err(PassError::Field)?;
         let now = pass.light_time();
         must(
             light
@@ -76,13 +84,14 @@ pub(crate) fn check(passes: &[Pass]) -> Result<(), PassError> {
                 .is_none_or(|(from, to)| is_possible(from, to)),
             "passes: light_time",
             "change by at most a second in 100 s: nothing flies so fast",
-        )?;
+        )
+        .map_err(PassError::Field)?;
         light = now.or(light);
     }
     Ok(())
 }
 
-fn check_fields(pass: &Pass) -> Result<(), PassError> {
+fn check_fields(pass: &Pass) -> Result<(), LinkError> {
     must(
         pass.end_s <= LATEST_S,
         "passes: end_s",
@@ -101,11 +110,11 @@ fn check_fields(pass: &Pass) -> Result<(), PassError> {
     )
 }
 
-fn must(holds: bool, field: &'static str, must: &'static str) -> Result<(), PassError> {
-    if holds {
-        return Ok(());
+fn must(holds: bool, field: &'static str, must: &'static str) -> Result<(), LinkError> {
+    match holds {
+        true => Ok(()),
+        false => Err(LinkError { field, must }),
     }
-    Err(PassError::Field(LinkError { field, must }))
 }
 
 #[cfg(test)]

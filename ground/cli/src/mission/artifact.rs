@@ -32,7 +32,7 @@ use crate::ledger::SignatureRow;
 use super::Mission;
 
 /// Longest file of ours: a bundle of an image of 64 MiB.
-const MAX_FILE_LEN: u64 = 80 << 20;
+pub const MAX_FILE_LEN: u64 = 80 << 20;
 
 /// A document in its file.
 // One lives at a time: its size does not matter.
@@ -161,15 +161,29 @@ impl Artifact {
         names: &[NamedKey],
     ) -> Result<(Self, Vec<SignatureRow>)> {
         let mut artifact = Self::load(path)?;
+        let rows = artifact.take_signatures(path, keys, names)?;
+        Ok((artifact, rows))
+    }
+
+    /// Takes every signature that lies beside the file that it was read from.
+    ///
+    /// # Errors
+    /// A signature file makes no sense, or its signature does not hold.
+    pub fn take_signatures(
+        &mut self,
+        path: &Path,
+        keys: &KeySet,
+        names: &[NamedKey],
+    ) -> Result<Vec<SignatureRow>> {
         let mut rows = Vec::new();
         for file in signature_files(path)? {
-            let row = artifact.take_signature(&file, keys, names)?;
+            let row = self.take_signature(&file, keys, names)?;
             // One key that signed in two files signed once.
             if rows.iter().all(|r: &SignatureRow| r.key != row.key) {
                 rows.push(row);
             }
         }
-        Ok((artifact, rows))
+        Ok(rows)
     }
 
     /// Takes the signature of one file. Who signed is what `names` say of the key: the file's own words only

@@ -237,7 +237,7 @@ impl<'a> Row<'a> {
         let lost_hint = "write the chance that the whole pass is lost, such as 0.05, or leave it empty for loss.passes";
         let light_hint =
             "write the light time one way as the pass begins, such as 79210s, or leave it empty";
-        Ok(Pass {
+        let pass = Pass {
             start_s,
             end_s,
             station: self.cells[2].to_owned(),
@@ -246,7 +246,13 @@ impl<'a> Row<'a> {
             light_time_s: self
                 .cell(5, light_hint, time::parse_duration_ms)?
                 .map(|ms| ms / 1000),
-        })
+        };
+        pass.check().map_err(|e| {
+            let column = e.field.strip_prefix("passes: ").unwrap_or(e.field);
+            self.bad(column, &format!("must {}", e.must))
+                .hint("mend this cell, or its unit")
+        })?;
+        Ok(pass)
     }
 }
 
@@ -342,6 +348,10 @@ mod tests {
             (
                 "start,end,light_time\n1,5,22\n".to_owned(),
                 ":2: field `light_time`",
+            ),
+            (
+                "start,end,light_time\n1,5,22h\n1000,2000,400000d\n".to_owned(),
+                ":3: field `light_time`: must be at most 1000 years",
             ),
             (
                 "start,end,light_time\n1,5,22h\n1000,2000,22min\n".to_owned(),

@@ -12,10 +12,10 @@ use crate::Global;
 use crate::atomic::{self, Access, Pending};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, ObjectRow};
+use crate::mission::Mission;
 use crate::mission::artifact::{self, Artifact};
 use crate::mission::keys::bad_key;
 use crate::mission::recover::{self, Files};
-use crate::mission::{Mission, images};
 use crate::out;
 use crate::verb::{describe, plan};
 
@@ -42,7 +42,10 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let file = &args.file;
-    let Artifact::Bundle(bundle) = Artifact::load(file)? else {
+    // Read once: what is checked is what is taken over, whoever writes to the file meanwhile.
+    let bytes = atomic::read(file, artifact::MAX_FILE_LEN)?;
+    let read = Artifact::parse(&bytes).map_err(|e| artifact::bad_file(file, &e))?;
+    let Artifact::Bundle(bundle) = read else {
         return Err(Error::new(Kind::Usage, "not a bundle")
             .file(file)
             .hint("give a .ldb file; documents are for one vehicle and are drafted here"));
@@ -53,7 +56,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let path = mission.path(format!("bundles/{}.ldb", bundle.number()));
     atomic::refuse_existing(&path)?;
     if !args.dry_run {
-        write(&mission, &mut ledger, (&bundle, file, &path), global)?;
+        let of = (&bundle, bytes.as_slice());
+        write(&mission, &mut ledger, of, (file, &path), global)?;
     }
     out::result(&format!("{}\n", path.display()))?;
     let artifact = Artifact::Bundle(bundle);
@@ -85,7 +89,8 @@ fn check(bundle: &Bundle, file: &Path, mission: &Mission) -> Result<()> {
     let keys = keys
         .key_set()
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let (signed, _) = Artifact::load_signed(file, &keys, &artifact::names(mission)?)?;
+    let mut signed = artifact;
+    signed.take_signatures(file, &keys, &artifact::names(mission)?)?;
     signed
         .verify(&keys)
         .map_err(|e| artifact::untrusted(file, &e))
@@ -155,16 +160,16 @@ fn free(bundle: &Bundle, file: &Path, ledger: &Ledger) -> Result<()> {
 fn write(
     mission: &Mission,
     ledger: &mut Ledger,
-    (bundle, file, path): (&Bundle, &Path, &Path),
+    (bundle, bytes): (&Bundle, &[u8]),
+    (file, path): (&Path, &Path),
     global: &Global,
 ) -> Result<()> {
-    let bytes = atomic::read(file, images::MAX_FILE_LEN)?;
     let number = bundle.number();
     let row = ObjectRow {
         kind: ObjectKind::Bundle,
         number,
         file: mission.relative(path),
-        sha256: sha256(&bytes).0,
+        sha256: sha256(bytes).0,
         made_s: global.now_s(),
     };
     let mut signatures = Files::new();
@@ -178,7 +183,7 @@ fn write(
         let to = mission.path(format!("bundles/{number}.ldb{signer}"));
         signatures.add(mission, &to, atomic::read_text(&beside)?.as_bytes(), false)?;
     }
-    let pending = Pending::write(path, &bytes, Access::Public)?;
+    let pending = Pending::write(path, bytes, Access::Public)?;
     let base = bundle.context().base.map(|b| b.digest.0);
     let mut what = describe::says(&Artifact::Bundle(bundle.clone()));
     what["file"] = json!(row.file);
@@ -187,11 +192,11 @@ fn write(
         step.raise_number(ObjectKind::Bundle, number)?;
         step.expect_number(ObjectKind::Bundle, number)?;
         atomic::refuse_existing(path)?;
-        step.add_object(&row, &bytes)?;
+        step.add_object(&row, bytes)?;
         step.add_bundle(number, bundle.manifest(), base)?;
         signatures.keep(step)?;
         Ok(((), what))
     })?;
-    recover::name_kept(pending, &bytes)?;
+    recover::name_kept(pending, bytes)?;
     signatures.name(ledger)
 }

@@ -37,24 +37,13 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     let answer_s = c.link.light_time.seconds().saturating_mul(2);
     let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
     let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
-    let rules: [(bool, &str, String, &str); 9] = [
+    outages(path, text, c)?;
+    let rules: [(bool, &str, String, &str); 7] = [
         (
             c.format == 1,
             "format",
             format!("format {} is unknown", c.format),
             "this lightday reads format 1",
-        ),
-        (
-            c.outages.iter().all(|o| o.start_s < o.end_s),
-            "outages.end",
-            "an outage ends before it begins".to_owned(),
-            "swap start and end, or mend the date",
-        ),
-        (
-            c.outages.iter().all(|o| !o.why.trim().is_empty()),
-            "outages.why",
-            "is empty".to_owned(),
-            "say why nobody is heard then, such as \"solar conjunction\"",
         ),
         (
             !c.vehicle.name.is_empty(),
@@ -99,6 +88,35 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     }
 }
 
+/// Refuses an outage that is none, at its own line.
+fn outages(path: &Path, text: &str, c: &Config) -> Result<()> {
+    for (place, outage) in c.outages.iter().enumerate() {
+        let (key, what, hint) = if outage.start_s >= outage.end_s {
+            (
+                "end",
+                "an outage ends before it begins",
+                "swap start and end, or mend the date",
+            )
+        } else if outage.why.trim().is_empty() {
+            (
+                "why",
+                "is empty",
+                "say why nobody is heard then, such as \"solar conjunction\"",
+            )
+        } else {
+            continue;
+        };
+        let error = Error::input(path, what)
+            .field(format!("outages.{key}"))
+            .hint(hint);
+        return Err(match line_within(text, "outages", place, key) {
+            Some(line) => error.line(line),
+            None => error,
+        });
+    }
+    Ok(())
+}
+
 /// An error at a field of mission.toml.
 pub fn at_field(path: &Path, text: &str, field: &str, what: impl std::fmt::Display) -> Error {
     let error = Error::input(path, what).field(field);
@@ -111,11 +129,21 @@ pub fn at_field(path: &Path, text: &str, field: &str, what: impl std::fmt::Displ
 /// The line, from 1, on which `table.key` stands.
 fn line_of(text: &str, field: &str) -> Option<usize> {
     let (table, key) = field.rsplit_once('.').unwrap_or(("", field));
-    let mut current = "";
+    line_within(text, table, 0, key)
+}
+
+/// The line, from 1, on which the key of a table stands, of which there may be several: the one of this place, from 0.
+fn line_within(text: &str, table: &str, place: usize, key: &str) -> Option<usize> {
+    // What stands before all headings is a table without a name.
+    let (mut current, mut seen) = ("", usize::from(table.is_empty()));
     for (n, line) in text.lines().enumerate() {
         if let Some(name) = heading(line) {
             current = name;
-        } else if current == table && line.split('=').next().is_some_and(|k| k.trim() == key) {
+            seen += usize::from(name == table);
+        } else if current == table
+            && seen == place + 1
+            && line.split('=').next().is_some_and(|k| k.trim() == key)
+        {
             return Some(n + 1);
         }
     }
@@ -149,4 +177,31 @@ fn heading(line: &str) -> Option<&str> {
             .and_then(|n| n.strip_suffix(']'))
             .unwrap_or(name),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_named_by_its_own_line() {
+        let outage = |end: &str, why: &str| {
+            format!(
+                "[[outages]]\nstart = \"2026-12-01T00:00:00Z\"\nend = \"{end}\"\nwhy = \"{why}\"\n"
+            )
+        };
+        let good = outage("2026-12-02T00:00:00Z", "works");
+        let template = include_str!("../template/mission.toml");
+        let before = template.lines().count() + good.lines().count();
+        for (bad, field, at) in [
+            (outage("2026-12-01T00:00:00Z", "works"), "outages.end", 3),
+            (outage("2026-12-03T00:00:00Z", " "), "outages.why", 4),
+        ] {
+            let text = format!("{template}{good}{bad}{good}");
+            let error = super::super::parse(Path::new("mission.toml"), &text);
+            let error = error.unwrap_err().to_string();
+            let says = format!("mission.toml:{}: field `{field}`: ", before + at);
+            assert!(error.starts_with(&says), "{says}: {error}");
+        }
+    }
 }
