@@ -188,6 +188,13 @@ impl Plan {
             .fold(1.0, f64::min)
     }
 
+    /// The place of the pass that a frame of it goes up in.
+    #[must_use]
+    pub fn pass_of(&self, frame: &PlannedFrame) -> Option<usize> {
+        let begun = |p: &&PassPlan| p.pass.start_s <= frame.start_ms / 1000;
+        self.passes.iter().filter(begun).count().checked_sub(1)
+    }
+
     /// Whether the passes suffice for every object.
     #[must_use]
     pub fn is_enough(&self) -> bool {

@@ -79,27 +79,70 @@ pub fn plan_from(
     target: f64,
 ) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
-    let mut plan = lay((objects, starts), passes, link, (target, SHARES[0]));
+    Ok(whole((objects, starts), passes, link, target).0)
+}
+
+/// As [`plan_from`], of which only the first `frames` go up: the same frames in the same order, and the chances and
+/// instants that they alone reach.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn plan_part(
+    objects: &[UplinkObject],
+    starts: &[Start],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+    frames: usize,
+) -> Result<Plan, PlanError> {
+    check(objects, passes, link, target)?;
+    let (plan, share) = whole((objects, starts), passes, link, target);
+    if plan.frames.len() <= frames {
+        return Ok(plan);
+    }
+    let within = (target, share, frames);
+    Ok(lay((objects, starts), passes, link, within))
+}
+
+/// What is on its way already, and nothing more: no pass, no frame.
+pub(crate) fn on_its_way(
+    objects: &[UplinkObject],
+    starts: &[Start],
+    link: &LinkModel,
+    target: f64,
+) -> Plan {
+    lay((objects, starts), &[], link, (target, SHARES[0], 0))
+}
+
+/// The plan, and the share with which it was laid.
+fn whole(
+    of: (&[UplinkObject], &[Start]),
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> (Plan, f64) {
+    let laid = |share| lay(of, passes, link, (target, share, usize::MAX));
+    let (mut plan, mut with) = (laid(SHARES[0]), SHARES[0]);
     for share in &SHARES[1..] {
         if plan.is_enough() {
             break;
         }
-        let surer = lay((objects, starts), passes, link, (target, *share));
+        let surer = laid(*share);
         // Frames that hardly help are not sent where nothing suffices.
         if surer.is_enough() || surer.least() > plan.least() + 1e-3 {
-            plan = surer;
+            (plan, with) = (surer, *share);
         }
     }
-    Ok(plan)
+    (plan, with)
 }
 
-/// Lays all that is needed into the passes, each of which may fail an object with this share of the chance that the
-/// whole plan may.
+/// Lays all that is needed into the passes, `most` frames at the most. Each pass may fail an object with this share of
+/// the chance that the whole plan may.
 fn lay(
     (objects, starts): (&[UplinkObject], &[Start]),
     passes: &[Pass],
     link: &LinkModel,
-    (target, share): (f64, f64),
+    (target, share, most): (f64, f64, usize),
 ) -> Plan {
     let of = || objects.iter().zip(starts);
     let goal = 1.0 - (1.0 - target) * share;
@@ -122,7 +165,7 @@ fn lay(
             &mut progress,
             objects,
             (passes, place, &light),
-            link,
+            (link, most),
         );
     }
     let known = |s| known_by(s, passes, &light, link);
@@ -187,7 +230,7 @@ fn fill_pass(
     progress: &mut [Progress],
     objects: &[UplinkObject],
     (passes, place, light): (&[Pass], usize, &LightTime),
-    link: &LinkModel,
+    (link, most): (&LinkModel, usize),
 ) {
     let Some(pass) = passes.get(place) else {
         return;
@@ -200,7 +243,7 @@ fn fill_pass(
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
     let (mut slot, mut bytes) = (0, 0);
-    loop {
+    while plan.frames.len() < most {
         let fits = |o: &UplinkObject| now_ms + link.air_time_ms(o.symbol_len(), pass) <= end_ms;
         let wanting = objects
             .iter()
@@ -243,13 +286,10 @@ fn fill_pass(
 }
 
 /// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.
-/// A vehicle without an open pass sends again: the report is at hand when the next pass begins.
-pub(crate) fn known_by(
-    sent_s: u64,
-    passes: &[Pass],
-    light: &LightTime,
-    link: &LinkModel,
-) -> Option<u64> {
+/// A vehicle without an open pass sends again: the report is at hand when the next pass begins. `None`: no pass of
+/// these hears it.
+#[must_use]
+pub fn known_by(sent_s: u64, passes: &[Pass], light: &LightTime, link: &LinkModel) -> Option<u64> {
     let rate = u64::from(link.rate_down_bps.max(1));
     let air_s = (REPORT_LEN as u64 * 8).div_ceil(rate);
     let heard_s = sent_s + light.at(sent_s);

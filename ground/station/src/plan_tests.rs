@@ -62,6 +62,33 @@ fn a_clear_link_takes_k_frames_and_the_times_add_up() {
 }
 
 #[test]
+fn a_part_of_a_plan_is_its_begin_and_has_the_chance_of_its_frames() {
+    let link = model(Loss::Random { p: 0.1 });
+    let objects = [object(ObjectKind::Bundle, 2_000, 200)];
+    let starts = objects.each_ref().map(Start::fresh);
+    let passes = daily(2);
+    let whole = plan(&objects, &passes, &link, 0.999).unwrap();
+    assert!(whole.frames.len() > 14);
+    // The chance that 10 or more of n frames arrive, each with 0.9.
+    let chance = |n: i32| -> f64 {
+        let choose = |k: i32| (0..k).fold(1.0, |c, i| c * f64::from(n - i) / f64::from(i + 1));
+        let exactly = |k: i32| choose(k) * 0.9f64.powi(k) * 0.1f64.powi(n - k);
+        (10..=n).map(exactly).sum()
+    };
+    for n in [0, 9, 10, 12, 14] {
+        let frames = usize::try_from(n).unwrap();
+        let part = plan_part(&objects, &starts, &passes, &link, 0.999, frames).unwrap();
+        assert_eq!(part.frames, whole.frames[..frames]);
+        let of = &part.objects[0];
+        assert!((of.probability - chance(n)).abs() < 1e-12, "{n}: {of:?}");
+        assert_eq!((of.frames, of.enough), (u32::try_from(n).unwrap(), false));
+        assert_eq!(part.bytes.total(), 224 * u64::try_from(n).unwrap());
+    }
+    let all = plan_part(&objects, &starts, &passes, &link, 0.999, 9_999).unwrap();
+    assert_eq!(all, whole);
+}
+
+#[test]
 fn every_milestone_on_board_has_its_own_instant_on_the_ground() {
     let mut link = bursts();
     link.lost_pass = 0.05;

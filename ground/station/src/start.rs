@@ -47,6 +47,17 @@ impl Start {
         }
     }
 
+    /// As it is with what of the frames on their way has arrived by an instant, in Unix seconds on board: those of a pass
+    /// count if all of them have.
+    #[must_use]
+    pub fn by(&self, instant_s: u64) -> Self {
+        let arrived = self.in_flight.iter().copied();
+        Self {
+            in_flight: arrived.filter(|run| run.arrives_s <= instant_s).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Frames that are on their way.
     #[must_use]
     pub fn frames_in_flight(&self) -> u32 {

@@ -11,7 +11,7 @@
 
 use crate::link::{LinkModel, Pass};
 use crate::object::UplinkObject;
-use crate::plan::{Plan, PlanError, Start, plan_from};
+use crate::plan::{Plan, PlanError, Start, on_its_way, plan_from};
 use lightday_wire::ObjectKind;
 
 /// Passes that are tried beside the booked ones, at the most.
@@ -50,7 +50,8 @@ pub struct Question<'a> {
 pub struct Answer {
     /// The last instant at which a bit can leave to be there in time, in Unix seconds.
     pub leaves_by_s: u64,
-    /// The plan in what of the booked passes arrives in time; `None` if nothing of them does.
+    /// The plan in what of the booked passes arrives in time; without any pass if what is on its way does by itself.
+    /// `None` if nothing of either does. What is on its way counts if all that goes up of it in a pass is there by then.
     pub plan: Option<Plan>,
     /// Passes that would do if they were booked beside these, each no longer than it is used; `None` if one of
     /// [`PASS_S`] every day does not suffice. Empty if nothing is lacking.
@@ -78,8 +79,23 @@ pub fn answer(question: &Question<'_>) -> Result<Answer, PlanError> {
     let light = question.link.light_time(question.passes);
     let leaves_by_s = light.leaves_by(question.by_s);
     let booked = until(question.passes, leaves_by_s);
+    let starts: Vec<Start> = question
+        .starts
+        .iter()
+        .map(|s| s.by(question.by_s))
+        .collect();
+    let question = &Question {
+        starts: &starts,
+        ..*question
+    };
     let plan = match booked.is_empty() {
-        true => None,
+        true => Some(on_its_way(
+            question.objects,
+            question.starts,
+            question.link,
+            question.target,
+        ))
+        .filter(Plan::is_enough),
         false => Some(question.plan(&booked)?),
     };
     let (more_passes, most, longest) = match plan.as_ref().filter(|p| p.is_enough()) {
@@ -221,6 +237,7 @@ mod tests {
     use super::*;
     use crate::link::Loss;
     use crate::link::tests::model;
+    use crate::plan::InFlight;
     use lightday_wire::ObjectNumber;
 
     const DAY: u64 = 86_400;
@@ -329,6 +346,44 @@ mod tests {
                 .collect();
             passes.sort_by_key(|p| p.start_s);
             assert!(ask(&passes, by_s, lost).is_yes(), "{count} {lost} {days}");
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_counts_once_all_of_it_is_there() {
+        let link = model(Loss::Random { p: 0.0 });
+        let objects = bundle();
+        let arrives_s = DAY + 1792 + LIGHT;
+        let starts = [Start {
+            needed: 100,
+            in_flight: vec![InFlight {
+                frames: 100,
+                lost: 0.0,
+                pass_start_s: DAY,
+                pass_end_s: DAY + 3600,
+                arrives_s,
+            }],
+            next: 100,
+        }];
+        let by = |passes: &[Pass], by_s| {
+            let question = Question {
+                objects: &objects,
+                starts: &starts,
+                passes,
+                link: &link,
+                target: 0.99,
+                from_s: DAY + 1792,
+                by_s,
+                blocked: &[],
+            };
+            answer(&question).unwrap()
+        };
+        // With a pass that is still free, and with none.
+        for passes in [&[pass(DAY + 1792, DAY + 1800)][..], &[]] {
+            let yes = by(passes, arrives_s);
+            assert!(yes.is_yes(), "{yes:?}");
+            assert_eq!(yes.plan.unwrap().frames, []);
+            assert!(!by(passes, arrives_s - 1).is_yes());
         }
     }
 
