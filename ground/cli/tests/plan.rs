@@ -215,13 +215,34 @@ fn what_would_be_activated_outside_its_window_is_refused() {
         "field `closes`: the activation window closes at 2026-12-02T03:00:00Z",
     );
     assert!(
-        error.contains("by this plan all is on board only at 2026-12-02T04:0"),
+        error.contains("by this plan all is on board with 0.999")
+            && error.contains(" only at 2026-12-02T04:0")
+            && error.contains("; with 0.99: 2026-12-02T04:0")
+            && error.contains("; if no frame is lost: 2026-12-02T04:0"),
         "{error}"
     );
     let uplink = format!("uplink {BOTH} --at {START}");
     mission.fails(&uplink, 5, "field `closes`");
     assert!(!mission.path("uplink/1.frames").exists());
     mission.ok(&format!("{uplink} --best-effort"));
+}
+
+#[test]
+fn a_window_that_most_cases_meet_is_told_from_one_that_is_missed() {
+    // A pass in six is lost: p99 takes two of them, 0.999 that is asked for takes three or four.
+    let window = "--opens 2026-12-01T00:00:00Z --closes 2026-12-04T00:00:00Z";
+    let mission = mission("plan-window-p99", window);
+    mission.edit("mission.toml", "passes = 0.0", "passes = 0.08");
+    let plan = |p: &str| format!("plan {BOTH} --at {START} --probability {p}");
+    let error = mission.fails(&plan("0.999"), 5, "field `closes`");
+    assert!(
+        error.contains("; with 0.99: 2026-12-03T04:0")
+            && error.contains("; if no frame is lost: 2026-12-02T04:0")
+            && error.contains("--probability 0.99 is in time"),
+        "{error}"
+    );
+    // As it says.
+    mission.ok(&plan("0.99"));
 }
 
 #[test]
@@ -317,9 +338,35 @@ fn the_certificate_of_an_uplink_is_kept_in_the_ledger() {
         let chance = |of: &serde_json::Value| of["probability"].as_f64().unwrap();
         assert!((chance(object) - chance(kept)).abs() < 1e-12 && chance(kept) > 0.999);
     }
-    // A part of a plan promises nothing.
-    mission.ok(&format!("uplink {BOTH} --afresh --at {START} --frames 1"));
-    assert_eq!(certificate(&mission), serde_json::Value::Null);
+}
+
+#[test]
+fn a_part_of_a_plan_has_the_certificate_of_its_frames() {
+    let mission = mission("plan-part", "");
+    let whole = mission
+        .ok(&format!("plan bundles/1.ldb --at {START} --json"))
+        .json()["objects"][0]
+        .clone();
+    let number = |of: &serde_json::Value, field: &str| of[field].as_f64().unwrap();
+    let (k, all) = (number(&whole, "k"), number(&whole, "frames"));
+    let certified = |frames: f64| {
+        let line = format!("uplink bundles/1.ldb --at {START} --frames {frames} --dry-run --json");
+        let certificate = mission.ok(&line).json()["certificate"][0].clone();
+        assert_eq!(number(&certificate, "frames"), frames);
+        number(&certificate, "probability")
+    };
+    // Any K frames do, and each arrives with the same chance: 0.95, and what errors of bits leave of it.
+    let bare = certified(k);
+    let each = bare.powf(1.0 / k);
+    assert!((0.9..=0.95).contains(&each), "{each}");
+    for (frames, chance) in [
+        (k - 1.0, 0.0),
+        (k + 1.0, bare * (1.0 + k * (1.0 - each))),
+        (all, number(&whole, "probability")),
+    ] {
+        let is = certified(frames);
+        assert!((is - chance).abs() < 1e-9, "{frames}: {is} {chance}");
+    }
 }
 
 #[test]

@@ -163,6 +163,50 @@ fn a_sending_in_two_parts_has_the_certificate_of_one() {
 }
 
 #[test]
+fn what_is_on_its_way_is_said_to_do_by_an_instant() {
+    let mission = mission("sending-target");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    let by = |at: &str, by: &str| format!("plan bundles/1.ldb --at {at} --target {by}");
+    let said = mission.ok(&by(START, "2026-12-10T00:00:00Z")).out;
+    let sent = symbols(&mission).len();
+    for words in [
+        "By 2026-12-10T00:00:00Z: yes. bundle 1 is on board with 0.999".to_owned(),
+        format!("nothing more has to go up, {sent} frames of it went up already.\n"),
+    ] {
+        assert!(said.contains(&words), "no `{words}` in:\n{said}");
+    }
+    // Nor when no pass is left.
+    let late = mission
+        .ok(&by("2026-12-04T15:00:00Z", "2026-12-10T00:00:00Z"))
+        .out;
+    assert!(late.contains("nothing more has to go up"), "{late}");
+    // What arrives later does nothing by then.
+    mission.fails(
+        &by(START, "2026-12-02T04:00:20Z"),
+        6,
+        "2026-12-02T04:00:20Z",
+    );
+}
+
+#[test]
+fn an_abort_never_goes_up_beside_what_it_gives_up() {
+    let mission = mission("sending-beside");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 3 --at {START}"));
+    mission.ok("command abort bundle 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    let error = mission.fails(
+        &format!("uplink documents/cmd-1.ldd bundles/1.ldb --at {START}"),
+        5,
+        "bundles/1.ldb: field `number`: bundle 1 is given up by command 1",
+    );
+    assert!(error.contains("documents/cmd-1.ldd"), "{error}");
+    // Its replacement does, in one call.
+    mission.ok(&format!(
+        "uplink documents/cmd-1.ldd bundles/2.ldb --at {START}"
+    ));
+}
+
+#[test]
 fn frames_of_an_epoch_that_is_left_are_not_counted() {
     let mission = mission("sending-epoch");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));

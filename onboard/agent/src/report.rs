@@ -86,8 +86,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// The bundle in reception, or else the latest one's end.
-    fn bundle_verdict(&self) -> Verdict {
+    /// The verdict on the bundle in reception, or else on the latest one, as the report tells it.
+    #[must_use]
+    pub fn bundle_verdict(&self) -> Verdict {
         let Some(number) = self.receiving() else {
             return self.verdict(ObjectKind::Bundle);
         };

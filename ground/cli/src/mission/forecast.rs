@@ -1,45 +1,62 @@
-//! What the twin makes of a document before anybody signs or sends it.
+//! What the twin makes of what is to go up, before anybody signs or sends it.
 //!
 //! ```text
-//! all that the ledger sent, signed by stand-ins --> twin --> what it reports before
-//! the draft, signed by stand-ins, at its time   --> twin --> verdict, and what it reports after
+//! all that the ledger sent                  --> twin --> what it reports before
+//! the frames that are to go up, at their time --> twin --> verdicts with their instants, and what it reports after
 //! ```
 //! It is the real agent and the real loader that answer, as in [`twin`](super::twin); and it is a forecast all the
-//! same: of a vehicle that got every frame that was sent, and whose application allows everything.
+//! same: of a vehicle that got every frame that was sent, and whose application allows everything. What nobody has
+//! signed yet is signed by [stand-ins](super::stand_in), and so is all that was sent before.
 
 use lightday_sim::time::Calendar;
 use lightday_sim::twin::Twin;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::object::UplinkObject;
+use lightday_station::plan::known_by;
 use lightday_station::tracker::Tracker;
-use lightday_trust::KeySet;
 use lightday_wire::report::Verdict;
-use lightday_wire::{Epoch, Report};
+use lightday_wire::{Epoch, ObjectKind, ObjectNumber, Refusal, Report, Stage};
 
+use super::Mission;
 use super::answers::Reply;
-use super::artifact::Artifact;
 use super::config::TwinConfig;
 use super::twin::{Hands, frames, launched, on_flash_of, reported};
-use super::{Mission, stand_in};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 
-/// How long the twin has for what follows from a document: resets, the loader, the digest of a slot.
-const SETTLE_S: u64 = 3600;
+/// How long the twin has for what follows from an object: resets, the loader, a patch, the digest of a slot.
+const SETTLE_MS: u64 = 3_600_000;
+/// Between two looks at the twin.
+const LOOK_MS: u64 = 10_000;
 
-/// A draft on its way.
-#[derive(Clone, Copy, Debug)]
-pub struct Coming<'a> {
-    /// The draft.
-    pub artifact: &'a Artifact,
-    /// The key set under which it will be signed.
-    pub keys: &'a KeySet,
-    /// The object that goes up: its number of symbols and their length.
-    pub object: &'a UplinkObject,
+/// An object that is to go up.
+#[derive(Clone, Debug)]
+pub struct Coming {
+    /// The object, as the twin hears it: signed by the hands that it knows.
+    pub object: UplinkObject,
     /// The link epoch of its frames.
     pub epoch: Epoch,
-    /// When its last needed frame has left the antenna, in Unix seconds.
-    pub sent_s: u64,
+    /// Its frames: when the last bit of each has left the antenna, in Unix milliseconds, and which symbol it is.
+    pub frames: Vec<(u64, u16)>,
+    /// Whether they complete it, with what is on its way.
+    pub is_whole: bool,
+}
+
+/// What becomes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its number.
+    pub number: ObjectNumber,
+    /// The verdict on it. The report carries none on key sets; this is the agent's own.
+    pub verdict: Verdict,
+    /// When the verdict has come, in Unix seconds on board, to ten seconds; `None`: there is none.
+    pub at_s: Option<u64>,
+    /// When a report of it can be on the ground, by the passes that are booked.
+    pub known_s: Option<u64>,
+    /// Whether what goes up completes it.
+    pub is_whole: bool,
 }
 
 /// What the twin expects.
@@ -47,10 +64,12 @@ pub struct Coming<'a> {
 pub struct Forecast {
     /// What it had reported just before; `None` if it has not reported yet.
     pub before: Option<Report>,
-    /// What it reports an hour after.
+    /// What it reports an hour after the last frame.
     pub after: Report,
-    /// The verdict on the document. The report carries none on key sets; this is the agent's own.
-    pub verdict: Verdict,
+    /// When it reports that, in Unix seconds on board.
+    pub after_s: u64,
+    /// What becomes of each object, in their order.
+    pub outcomes: Vec<Outcome>,
     /// What it replies with, where something was asked for: a digest, or the parts of a dump.
     pub replies: Vec<Reply>,
 }
@@ -58,97 +77,165 @@ pub struct Forecast {
 /// Asks the twin; `None` if mission.toml states no twin, or it was not launched by then.
 ///
 /// # Errors
-/// A file of the twin, or of what was sent, is missing or does not go with the mission.
-pub fn ask(mission: &Mission, ledger: &Ledger, coming: Coming<'_>) -> Result<Option<Forecast>> {
+/// Not a frame is to go up; a file of the twin, or of what was sent, is missing or does not go with the mission.
+pub fn ask(
+    mission: &Mission,
+    ledger: &Ledger,
+    coming: &[Coming],
+    hands: Hands,
+) -> Result<Option<Forecast>> {
     let Some(config) = &mission.config.twin else {
         return Ok(None);
     };
-    if coming.sent_s <= config.launched_s {
+    let sent = coming.iter().flat_map(|c| &c.frames);
+    let last_ms = sent.map(|(ms, _)| *ms).max();
+    let last_ms = last_ms.ok_or_else(|| Error::new(Kind::Plan, "no frame is to go up"))?;
+    if last_ms / 1000 <= config.launched_s {
         return Ok(None);
     }
-    on_flash_of!(mission, live(mission, config, ledger, coming))
+    on_flash_of!(
+        mission,
+        live(mission, config, ledger, (coming, hands, last_ms))
+    )
 }
 
 fn live<const W: usize, const E: usize>(
     mission: &Mission,
     config: &TwinConfig,
     ledger: &Ledger,
-    coming: Coming<'_>,
+    (coming, hands, last_ms): (&[Coming], Hands, u64),
 ) -> Result<Option<Forecast>> {
     let link_keys = HeldKeys::from(&mission.held_link_keys()?.padded());
     let calendar = Calendar {
         start_unix_s: config.launched_s,
     };
-    let light = &mission.light_time;
-    let vehicle = launched::<W, E>(mission, config, &link_keys, Hands::StandIn)?;
+    let arrives = |sent_ms: u64| sent_ms + mission.light_time.at(sent_ms / 1000) * 1000;
+    let vehicle = launched::<W, E>(mission, config, &link_keys, hands)?;
     let mut twin = Twin::new(vehicle);
-    let mut sent = frames(mission, ledger, &link_keys, (coming.sent_s, Hands::StandIn))?;
-    sent.extend(own_frames(mission, &link_keys, coming)?);
-    sent.sort_by_key(|(sent_ms, _)| *sent_ms);
-    for (sent_ms, frame) in &sent {
-        let arrives_ms = sent_ms + light.at(sent_ms / 1000) * 1000;
-        twin.expect(calendar.instant_ms(arrives_ms), frame);
+    let own = own_frames(mission, &link_keys, coming)?;
+    let mut instants: Vec<u64> = own.iter().map(|(sent_ms, _)| arrives(*sent_ms)).collect();
+    instants.sort_unstable();
+    let mut all = frames(mission, ledger, &link_keys, (last_ms.div_ceil(1000), hands))?;
+    all.extend(own);
+    all.sort_by_key(|(sent_ms, _)| arrives(*sent_ms));
+    for (sent_ms, frame) in &all {
+        twin.expect(calendar.instant_ms(arrives(*sent_ms)), frame);
     }
-    let arrives_s = coming.sent_s.saturating_add(light.at(coming.sent_s));
-    twin.advance(calendar.instant(arrives_s.saturating_sub(1)));
+    let first_ms = instants.first().copied().unwrap_or(last_ms);
+    twin.advance(calendar.instant_ms(first_ms.saturating_sub(1000)));
     let before = reported(&twin, mission, &link_keys, calendar).map(|(report, _)| report);
-    twin.advance(calendar.instant(arrives_s.saturating_add(SETTLE_S)));
-    let kind = coming.artifact.kind();
-    let verdict = twin.vehicle().agent().map(|agent| agent.verdict(kind));
-    let after = reported(&twin, mission, &link_keys, calendar);
-    let (Some(verdict), Some((after, _))) = (verdict, after) else {
+    let mut outcomes: Vec<Outcome> = coming.iter().map(Outcome::none_yet).collect();
+    watch(&mut twin, calendar, &instants, &mut outcomes);
+    let Some((after, after_s)) = reported(&twin, mission, &link_keys, calendar) else {
         return Err(silent());
     };
-    let number = coming.artifact.number();
+    let (passes, link) = (mission.passes()?, mission.config.link_model());
+    for outcome in &mut outcomes {
+        let known = |at_s| known_by(at_s, &passes, &mission.light_time, &link);
+        outcome.known_s = outcome.at_s.and_then(known);
+    }
     Ok(Some(Forecast {
         before,
         after,
-        verdict: if verdict.number == number {
-            verdict
-        } else {
-            Verdict::IDLE
-        },
+        after_s,
+        outcomes,
         replies: replies(&twin, mission, &link_keys, coming),
     }))
 }
 
-/// What the twin replies to this very command.
+impl Outcome {
+    fn none_yet(coming: &Coming) -> Self {
+        Self {
+            kind: coming.object.kind(),
+            number: coming.object.number(),
+            verdict: Verdict::IDLE,
+            at_s: None,
+            known_s: None,
+            is_whole: coming.is_whole,
+        }
+    }
+}
+
+/// Lets the twin hear what arrives at these instants, and an hour more, and notes when verdicts come. A verdict of
+/// another number takes none back: a report carries but the latest of each kind.
+fn watch<const W: usize, const E: usize>(
+    twin: &mut Twin<W, E>,
+    calendar: Calendar,
+    instants: &[u64],
+    outcomes: &mut [Outcome],
+) {
+    let next = instants.iter().skip(1).copied().chain([u64::MAX]);
+    for (at_ms, next_ms) in instants.iter().zip(next) {
+        let until_ms = next_ms.min(at_ms.saturating_add(SETTLE_MS));
+        let mut now_ms = *at_ms;
+        while now_ms < until_ms {
+            look(twin, calendar, now_ms, outcomes);
+            now_ms = now_ms.saturating_add(LOOK_MS);
+        }
+    }
+    let last_ms = instants.last().copied().unwrap_or(0);
+    look(twin, calendar, last_ms.saturating_add(SETTLE_MS), outcomes);
+}
+
+fn look<const W: usize, const E: usize>(
+    twin: &mut Twin<W, E>,
+    calendar: Calendar,
+    now_ms: u64,
+    outcomes: &mut [Outcome],
+) {
+    twin.advance(calendar.instant_ms(now_ms));
+    let Some(agent) = twin.vehicle().agent() else {
+        return;
+    };
+    for outcome in outcomes {
+        let verdict = match outcome.kind {
+            ObjectKind::Bundle => agent.bundle_verdict(),
+            kind => agent.verdict(kind),
+        };
+        if verdict.number != outcome.number || verdict == outcome.verdict {
+            continue;
+        }
+        outcome.verdict = verdict;
+        let is_word = verdict.stage != Stage::Receiving || verdict.refusal != Refusal::None;
+        outcome.at_s = is_word.then(|| now_ms.div_ceil(1000));
+    }
+}
+
+/// What the twin replies to these very commands.
 fn replies<const W: usize, const E: usize>(
     twin: &Twin<W, E>,
     mission: &Mission,
     link_keys: &HeldKeys,
-    coming: Coming<'_>,
+    coming: &[Coming],
 ) -> Vec<Reply> {
     let tracker = Tracker::new(mission.profile.vehicle, mission.light_time.clone());
     let packets = twin.replies().iter();
     let replies = packets.filter_map(|packet| Reply::open(&tracker, link_keys, packet).ok());
-    let is_ours = |reply: &Reply| reply.command() == coming.artifact.number();
+    let is_ours = |reply: &Reply| {
+        let mut commands = coming
+            .iter()
+            .filter(|c| c.object.kind() == ObjectKind::Command);
+        commands.any(|c| c.object.number() == reply.command())
+    };
     replies.filter(is_ours).collect()
 }
 
-/// The source frames of the draft, the last of which ends when it is sent, with the millisecond of their last bit.
+/// The frames that are to go up, with the millisecond of their last bit.
 fn own_frames(
     mission: &Mission,
     link_keys: &HeldKeys,
-    coming: Coming<'_>,
+    coming: &[Coming],
 ) -> Result<Vec<(u64, Vec<u8>)>> {
-    let stood = stand_in::signed(coming.artifact, coming.keys)?;
-    let (object, link) = (coming.object, &mission.profile.link);
-    let object = UplinkObject::new(
-        object.kind(),
-        object.number(),
-        &stood.object_bytes(),
-        object.symbol_len(),
-    )
-    .map_err(|e| Error::new(Kind::Internal, e))?;
-    let key = mission.uplink_key(link_keys, coming.epoch)?;
-    let air_ms = object.frame_len(link.tag_len) as u64 * 8000 / u64::from(link.rate_up_bps.max(1));
-    let frame = |index: u16| {
-        let behind = u64::from(object.k() - 1 - index);
-        let sent_ms = (coming.sent_s * 1000).saturating_sub(behind * air_ms);
-        Some((sent_ms, object.frame(index, &key, link.tag_len)?))
-    };
-    Ok((0..object.k()).filter_map(frame).collect())
+    let tag_len = mission.profile.link.tag_len;
+    let mut frames = Vec::new();
+    for one in coming {
+        let key = mission.uplink_key(link_keys, one.epoch)?;
+        let sealed = one.frames.iter().filter_map(|(sent_ms, index)| {
+            Some((*sent_ms, one.object.frame(*index, &key, tag_len)?))
+        });
+        frames.extend(sealed);
+    }
+    Ok(frames)
 }
 
 fn silent() -> Error {

@@ -122,7 +122,7 @@ pub fn expected(
 
 /// Who signs what the twin hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hands {
+pub enum Hands {
     /// Those who signed it: the twin has the vehicle's own key set.
     Real,
     /// Their [stand-ins](stand_in), so that it can be asked about drafts.

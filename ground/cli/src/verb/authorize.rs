@@ -49,6 +49,9 @@ pub struct Args {
     /// Say what would be drafted, write nothing and take no number.
     #[arg(long)]
     dry_run: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the verb.
@@ -113,13 +116,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !args.dry_run {
         draft.write(&mission, &mut ledger, "authorize", global)?;
     }
-    out::result(&format!("{}\n", draft.path(&mission).display()))?;
-    describe::artifact(&artifact).iter().for_each(out::message);
-    preview::say(&artifact, &mission, &ledger, global)?;
-    if !args.dry_run {
-        describe::say_next(&artifact, &draft.path(&mission), &mission)?;
-    }
-    Ok(())
+    let how = preview::How {
+        dry_run: args.dry_run,
+        json: args.json,
+    };
+    let file = draft.path(&mission);
+    preview::show(&artifact, &file, (&mission, &ledger, global), how)
 }
 
 /// Tells if the bundle has an authorization already: the vehicle takes the later one.

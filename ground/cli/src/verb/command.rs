@@ -34,6 +34,9 @@ pub struct Args {
     /// Say what would be drafted, write nothing and take no number.
     #[arg(long, global = true)]
     dry_run: bool,
+    /// One JSON object.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -169,13 +172,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !args.dry_run {
         draft.write(&mission, &mut ledger, "command", global)?;
     }
-    out::result(&format!("{}\n", draft.path(&mission).display()))?;
-    describe::artifact(&artifact).iter().for_each(out::message);
-    preview::say(&artifact, &mission, &ledger, global)?;
-    if !args.dry_run {
-        describe::say_next(&artifact, &draft.path(&mission), &mission)?;
-    }
-    Ok(())
+    let how = preview::How {
+        dry_run: args.dry_run,
+        json: args.json,
+    };
+    let file = draft.path(&mission);
+    preview::show(&artifact, &file, (&mission, &ledger, global), how)
 }
 
 fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) -> Result<Action> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lightday_station::plan::{Plan, PlannedFrame};
+use lightday_station::plan::Plan;
 use lightday_trust::FrameKey;
 use lightday_wire::TagLen;
 
@@ -15,8 +15,8 @@ use crate::time::show_instant;
 use crate::verb::describe;
 use crate::verb::plan::Ready;
 
-/// The frames of the plan, or the first so many of them.
-pub fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
+/// How many frames of the plan go up: all, or so many as are asked for.
+pub fn count(plan: &Plan, frames: Option<u32>) -> Result<usize> {
     let most = plan.frames.len();
     let n = frames.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
     if n > most {
@@ -25,7 +25,7 @@ pub fn cut(plan: &Plan, frames: Option<u32>) -> Result<Vec<PlannedFrame>> {
             "--frames {most} is the most here; a higher --probability plans for more, and --afresh for all that it takes if nothing arrived"
         )));
     }
-    Ok(plan.frames.iter().copied().take(n).collect())
+    Ok(n)
 }
 
 /// An object on its way up.
@@ -55,22 +55,16 @@ pub struct Written {
 }
 
 /// Writes the frames of a plan, and their schedule.
-pub fn write(
-    plan: &Plan,
-    frames: &[PlannedFrame],
-    going: &[Going],
-    mission: &Mission,
-) -> Result<Written> {
+pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written> {
     let link = mission.config.link_model();
     let mut bytes = Vec::new();
     let mut schedule = "start_utc,start_ms,kind,number,index,bytes\n".to_owned();
     // What was sent is remembered pass by pass, so that later plans know when the antenna is busy.
     let mut runs: BTreeMap<(usize, u16), SentRow> = BTreeMap::new();
-    let bar = out::progress(frames.len() as u64, "frames");
-    for planned in frames {
+    let bar = out::progress(plan.frames.len() as u64, "frames");
+    for planned in &plan.frames {
         let start_s = planned.start_ms / 1000;
-        let begun = plan.passes.iter().filter(|p| p.pass.start_s <= start_s);
-        let place = begun.count().saturating_sub(1);
+        let place = plan.pass_of(planned).unwrap_or(0);
         let going = going.get(usize::from(planned.object));
         let (Some(going), Some(pass)) = (going, plan.passes.get(place)) else {
             return Err(Error::new(

@@ -17,7 +17,7 @@ use crate::mission::Mission;
 use crate::mission::keys::{bad_key, entropy, signing_key as read_key};
 use crate::mission::recover::Files;
 use crate::out;
-use crate::verb::{link_keys, successor};
+use crate::verb::{link_keys, preview, successor};
 
 /// Make a signing key, the link keys, or the key set.
 ///
@@ -29,7 +29,7 @@ use crate::verb::{link_keys, successor};
 ///   lightday keygen flight dan --out ~/lightday-keys
 ///   lightday keygen link && mv keys/link.key /media/vault
 ///   lightday keygen keyset --threshold root=2 --threshold flight=2
-///   lightday keygen successor && lightday sign documents/keyset-1.ldd --key keys/root-ann.key
+///   lightday keygen successor --threshold root=2 --dry-run
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -56,7 +56,7 @@ enum What {
     Keyset(FirstSet),
     /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
     /// both sets sign. Example: lightday keygen successor
-    Successor(Keyset),
+    Successor(NextSet),
     /// Take a successor into use, once a report shows that the vehicle has. Example: lightday keygen adopt 1
     Adopt(Adopt),
 }
@@ -93,6 +93,15 @@ struct FirstSet {
 }
 
 #[derive(clap::Args)]
+struct NextSet {
+    #[command(flatten)]
+    keyset: Keyset,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
 struct Keyset {
     /// How many keys of a role must sign, such as flight=2; one by default.
     #[arg(long, value_name = "ROLE=N", value_parser = threshold)]
@@ -120,7 +129,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Link(args) => link_keys::make(args, global),
         What::LinkEpoch(args) => link_keys::take(args, global),
         What::Keyset(first) => key_set(&first.keyset, first.replace, global),
-        What::Successor(keyset) => successor::draft(&keyset.threshold, keyset.dry_run, global),
+        What::Successor(next) => {
+            let how = preview::How {
+                dry_run: next.keyset.dry_run,
+                json: next.json,
+            };
+            successor::draft(&next.keyset.threshold, how, global)
+        }
         What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a file may go up: it is what its number was given to, no other than before, and not given up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
 use lightday_trust::digest::sha256;
@@ -9,7 +9,7 @@ use lightday_wire::{Action, ObjectKind};
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
-use crate::mission::artifact::kind_name;
+use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::claims::action_of;
 use crate::verb::plan::Ready;
 
@@ -21,6 +21,37 @@ pub fn check(ledger: &Ledger, sent: &[SentRow], ready: &Ready, file: &Path) -> R
     made_here(ledger, &ready.object, file)?;
     same_as_before(sent, ready, file)?;
     not_aborted(ledger, sent, &ready.object, file)
+}
+
+/// Refuses an abort beside what it gives up: of two that go up in the same passes, one would be for nothing.
+///
+/// # Errors
+/// [`Kind::Refused`]; a file cannot be read.
+pub fn apart(ready: &[Ready], files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        let Artifact::Command(draft) = Artifact::load(file)? else {
+            continue;
+        };
+        let Action::Abort { kind, number } = draft.document().action else {
+            continue;
+        };
+        let objects = ready.iter().map(|r| &r.object).zip(files);
+        let mut given_up = objects.filter(|(o, _)| o.kind() == kind && o.number() <= number);
+        if let Some((object, beside)) = given_up.next() {
+            let what = format!(
+                "{} {} is given up by command {} ({})",
+                kind_name(kind),
+                object.number(),
+                draft.context().number,
+                file.display()
+            );
+            return Err(Error::new(Kind::Refused, what)
+                .file(beside)
+                .field("number")
+                .hint("send the abort with what takes its place, or without anything"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a file that is not the one that the ledger gave the number to: a number must never mean two things.

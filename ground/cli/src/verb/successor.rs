@@ -24,7 +24,7 @@ use crate::verb::{describe, keygen, preview};
 ///
 /// # Errors
 /// There is no key set yet, or the public keys make none.
-pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Result<()> {
+pub fn draft(thresholds: &[(Role, u8)], how: preview::How, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let current = mission.key_set()?;
     let version = current
@@ -50,12 +50,11 @@ pub fn draft(thresholds: &[(Role, u8)], dry_run: bool, global: &Global) -> Resul
         bytes,
         says,
     };
-    if !dry_run {
+    if !how.dry_run {
         draft.write(&mission, &mut ledger, "keygen successor", global)?;
     }
-    out::result(&format!("{}\n", draft.path(&mission).display()))?;
-    describe::artifact(&artifact).iter().for_each(out::message);
-    preview::say(&artifact, &mission, &ledger, global)
+    let file = draft.path(&mission);
+    preview::show(&artifact, &file, (&mission, &ledger, global), how)
 }
 
 /// Puts a successor in the place of the key set, once the vehicle has proved that it did the same.

@@ -19,9 +19,10 @@ use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
 use crate::time::show_instant;
+use crate::verb::expected::Asked;
 use crate::verb::frames::{self, Going, Written};
 use crate::verb::plan::{self, Ready};
-use crate::verb::{describe, sendable, unsent};
+use crate::verb::{describe, sendable, sending, unsent};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -32,7 +33,10 @@ use crate::verb::{describe, sendable, unsent};
 /// when nobody knows what of it was transmitted.
 ///
 /// The ledger keeps the certificate: how likely each object is complete once these frames are there, with what is on
-/// its way and what the vehicle said it has.
+/// its way and what the vehicle said it has; with --frames, that of those frames alone.
+///
+/// The twin says what it expects of them: the verdict on each object, when, and what the report then says otherwise
+/// (`twin` in --json). Of a plan that is cut short it hears what goes up.
 ///
 /// If not one frame of such a file was transmitted (the pass was cancelled, the transmitter failed), --unsent
 /// says so: the next uplink plans as if that file had never been, and the twin does not expect it. If some of
@@ -93,37 +97,19 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .iter()
         .map(|f| plan::object(f, &mission, true))
         .collect::<Result<Vec<_>>>()?;
-    let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
-    plan::distinct(&objects, &args.files)?;
-    let underway = Underway::read(&mission, &ledger, global.now_s())?;
-    for (ready, file) in ready.iter().zip(&args.files) {
-        sendable::check(&ledger, &underway.sent, ready, file)?;
-    }
-    let epochs = epochs(args, &ledger, &ready)?;
-    let starts = starts(args, &ledger, &underway, (&objects, &epochs))?;
-    let planned = plan::make(&mission, (&objects, &starts), args.probability, global)?;
-    if !args.best_effort {
-        // Whoever asks for so many frames knows that they may not be enough.
-        if args.frames.is_none() {
-            plan::enough(&planned)?;
-        }
-        plan::check(&args.files, &mission, &planned)?;
-    }
-    nothing_lacks(&planned, &args.files)?;
-    let frames = frames::cut(&planned, args.frames)?;
-    if frames.is_empty() {
-        return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
-            .hint("add passes to passes.csv"));
-    }
-    let keys = frame_keys(&mission, &epochs)?;
+    let prepared = prepare(args, &mission, &ledger, &ready, global)?;
+    let goes = sending::Going::all(&ready, &args.files, &prepared.epochs);
+    let asked = sending::ask(&mission, &ledger, &prepared.plan, &goes);
+    let keys = frame_keys(&mission, &prepared.epochs)?;
     let going: Vec<Going> = ready
         .into_iter()
         .zip(keys)
         .map(|(ready, key)| Going { ready, key })
         .collect();
-    let sent = &underway.sent;
+    let sent = &prepared.sent;
     let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
-    let written = frames::write(&planned, &frames, &going, &mission)?;
+    let written = frames::write(&prepared.plan, &going, &mission)?;
+    let certificate = plan::certificate(&prepared.plan);
     if !args.dry_run {
         let mut files = Files::new();
         // Whether the names are free still is seen in the step, where nobody comes between.
@@ -134,7 +120,6 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             names: [&path, &schedule],
             files: &files,
         };
-        let certificate = certificate(&planned, frames.len());
         remember(
             &mut ledger,
             (&mission, global),
@@ -149,15 +134,67 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             "file": path.display().to_string(),
             "schedule": schedule.display().to_string(),
             "objects": written.runs.iter().map(run_json).collect::<Vec<_>>(),
+            "certificate": certificate,
+            "twin": asked.to_json(),
             "dry_run": args.dry_run,
         }));
     }
-    tell(&written.runs, &path, &schedule, args.dry_run)
+    tell(&written.runs, (&path, &schedule), &asked, args.dry_run)
 }
 
-/// The certificate of a plan of which so many frames go up: of a part of it nothing is promised.
-fn certificate(planned: &Plan, frames: usize) -> Value {
-    json!((frames == planned.frames.len()).then(|| plan::certificate(planned)))
+/// What goes up, and upon what that was planned.
+struct Prepared {
+    /// Runs that the ledger knew.
+    sent: Vec<SentRow>,
+    /// The link epoch of each object's frames.
+    epochs: Vec<Epoch>,
+    /// All frames of it go up.
+    plan: Plan,
+}
+
+/// Plans what goes up, unless something speaks against it.
+fn prepare(
+    args: &Args,
+    mission: &Mission,
+    ledger: &Ledger,
+    ready: &[Ready],
+    global: &Global,
+) -> Result<Prepared> {
+    let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
+    plan::distinct(&objects, &args.files)?;
+    let underway = Underway::read(mission, ledger, global.now_s())?;
+    for (ready, file) in ready.iter().zip(&args.files) {
+        sendable::check(ledger, &underway.sent, ready, file)?;
+    }
+    sendable::apart(ready, &args.files)?;
+    let epochs = epochs(args, ledger, ready)?;
+    let starts = starts(args, ledger, &underway, (&objects, &epochs))?;
+    let planned = plan::make(mission, (&objects, &starts), args.probability, global)?;
+    if !args.best_effort {
+        // Whoever asks for so many frames knows that they may not be enough.
+        if args.frames.is_none() {
+            plan::enough(&planned)?;
+        }
+        plan::check(&args.files, mission, &planned)?;
+    }
+    nothing_lacks(&planned, &args.files)?;
+    let frames = frames::count(&planned, args.frames)?;
+    if frames == 0 {
+        return Err(Error::new(Kind::Plan, "not a single frame fits the passes")
+            .hint("add passes to passes.csv"));
+    }
+    let plan = match frames == planned.frames.len() {
+        true => planned,
+        false => {
+            let of = (objects.as_slice(), starts.as_slice());
+            plan::part(mission, of, args.probability, frames, global)?
+        }
+    };
+    Ok(Prepared {
+        sent: underway.sent,
+        epochs,
+        plan,
+    })
 }
 
 /// What the ledger's decision, and machines, are told of a run.
@@ -195,8 +232,13 @@ fn names(out: Option<&Path>, mission: &Mission, sent: &[SentRow]) -> Result<(Pat
     Ok((path, schedule))
 }
 
-/// Names the files, and what they hold.
-fn tell(runs: &[SentRow], path: &Path, schedule: &Path, dry_run: bool) -> Result<()> {
+/// Names the files, what they hold, and what the twin expects of it.
+fn tell(
+    runs: &[SentRow],
+    (path, schedule): (&Path, &Path),
+    asked: &Asked,
+    dry_run: bool,
+) -> Result<()> {
     out::result(&format!("{}\n{}\n", path.display(), schedule.display()))?;
     for run in runs {
         out::message(format_args!(
@@ -209,6 +251,7 @@ fn tell(runs: &[SentRow], path: &Path, schedule: &Path, dry_run: bool) -> Result
             show_instant(run.ends_s)
         ));
     }
+    asked.tell(sending::REMEDY);
     if !dry_run {
         out::message(format_args!(
             "Next: transmit {}; then `lightday ingest FILE` with what comes down, and `lightday status`",

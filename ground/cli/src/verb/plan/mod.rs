@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
 use lightday_station::object::{ObjectError, UplinkObject};
-use lightday_station::plan::{Plan, Start, plan_from};
+use lightday_station::plan::{Plan, Start, plan_from, plan_part};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
+use lightday_wire::Epoch;
 use serde_json::json;
 
 use crate::Global;
@@ -25,8 +26,10 @@ use crate::mission::{Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::describe;
+use crate::verb::expected::Asked;
+use crate::verb::sending::{self, Going};
 
-pub use self::show::certificate;
+pub use self::show::{certificate, to_json};
 pub use self::trial::check;
 
 /// Say what an uplink costs and how likely it succeeds, before anything is sent.
@@ -39,10 +42,15 @@ pub use self::trial::check;
 /// counted as if they were there. What went up before counts with its own losses, as far as the latest report cannot
 /// know of it, and so does what that report says that the vehicle still needs.
 ///
+/// The twin says what it expects of it: the verdict on each object, when by this plan, and what the report then says
+/// otherwise (`twin` in --json).
+///
 /// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
 ///
-/// With an authorization it is an error if all is on board only after its window closes, or if an outage or a gap in
-/// the passes lets the lease of the trial end before a Confirm can be heard.
+/// With an authorization it is an error if it is on board with the probability that is asked for, which is with the
+/// last frame, only after its window closes; p99 and the earliest instant are said beside it. And it is one if an outage
+/// or a gap in the passes lets the lease of the trial end before a Confirm can be heard, whenever between the earliest
+/// instant and the last frame it is activated.
 ///
 /// --target says whether all is on board by an instant, and what would do if not: passes to be booked, or a smaller
 /// patch. --svg draws passes, frames and milestones.
@@ -103,23 +111,30 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     args.svg
         .iter()
         .try_for_each(|path| atomic::refuse_unplaceable(path))?;
-    let objects = args
+    let ready = args
         .files
         .iter()
-        .map(|f| Ok(object(f, &mission, false)?.object))
+        .map(|f| object(f, &mission, false))
         .collect::<Result<Vec<_>>>()?;
+    let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     distinct(&objects, &args.files)?;
-    let starts = starts(args, &mission, &objects, global)?;
+    let (starts, epochs) = starts(args, &mission, &objects, global)?;
     if let Some(by_s) = args.target {
         return by_then(args, &mission, (&objects, &starts), by_s, global);
     }
     let plan = make(&mission, (&objects, &starts), args.probability, global)?;
     draw(args, &plan, &mission)?;
+    let asked = twin(&mission, &plan, &Going::all(&ready, &args.files, &epochs));
     if args.json {
-        out::json(&show::to_json(&plan))?;
+        let mut value = to_json(&plan);
+        value["twin"] = asked.as_ref().map_or(json!(null), Asked::to_json);
+        out::json(&value)?;
         return check(&args.files, &mission, &plan);
     }
     show::show(&plan, &mission)?;
+    if let Some(asked) = &asked {
+        asked.tell(sending::REMEDY);
+    }
     enough(&plan)?;
     check(&args.files, &mission, &plan)?;
     if plan.frames.is_empty() {
@@ -131,25 +146,38 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// Where each object stands; nothing was sent where there is no ledger.
+/// What the twin expects; `None` where nothing is to be sent, or where there is no ledger that says what it has heard.
+fn twin(mission: &Mission, plan: &Plan, going: &[Going<'_>]) -> Option<Asked> {
+    if plan.frames.is_empty() || !mission.path("ledger.sqlite").is_file() {
+        return None;
+    }
+    Some(match mission.ledger_to_read() {
+        Ok(ledger) => sending::ask(mission, &ledger, plan, going),
+        Err(e) => Asked::Cannot(e.to_string()),
+    })
+}
+
+/// Where each object stands, and the link epoch of its frames; nothing was sent where there is no ledger.
 fn starts(
     args: &Args,
     mission: &Mission,
     objects: &[UplinkObject],
     global: &Global,
-) -> Result<Vec<Start>> {
+) -> Result<(Vec<Start>, Vec<Epoch>)> {
     if !mission.path("ledger.sqlite").is_file() {
-        return Ok(objects.iter().map(Start::fresh).collect());
+        let fresh = objects.iter().map(|o| (Start::fresh(o), Epoch::default()));
+        return Ok(fresh.unzip());
     }
     let ledger = mission.ledger_to_read()?;
     let underway = Underway::read(mission, &ledger, global.now_s())?;
     let latest = epochs::latest(&ledger)?;
     let objects = objects.iter().zip(&args.files);
     let objects = objects.map(|(object, file)| {
-        let own = epochs::leads_to(&Artifact::load(file)?);
-        Ok(underway.start(object, own.unwrap_or(latest)))
+        let epoch = epochs::leads_to(&Artifact::load(file)?).unwrap_or(latest);
+        Ok((underway.start(object, epoch), epoch))
     });
-    objects.collect()
+    let starts = objects.collect::<Result<Vec<_>>>()?;
+    Ok(starts.into_iter().unzip())
 }
 
 /// Draws the timeline where it is asked for.
@@ -187,14 +215,14 @@ fn by_then(
         draw(args, plan, mission)?;
     }
     if args.json {
-        let mut value = answer.plan.as_ref().map_or(json!({}), show::to_json);
+        let mut value = answer.plan.as_ref().map_or(json!({}), to_json);
         value["target_instant"] = target::to_json(&answer, by_s);
         out::json(&value)?;
         return answer
             .plan
             .map_or(Ok(()), |plan| check(&args.files, mission, &plan));
     }
-    if let Some(plan) = &answer.plan {
+    if let Some(plan) = answer.plan.as_ref().filter(|p| !p.frames.is_empty()) {
         show::show(plan, mission)?;
     }
     let light_s = mission.light_time.at(now_s);
@@ -212,6 +240,8 @@ pub struct Ready {
     pub digest: [u8; 32],
     /// Who signed it.
     pub signatures: Vec<SignatureRow>,
+    /// Whether all have whom the key set asks for.
+    pub is_signed: bool,
 }
 
 /// The object of a file, with the signatures that lie beside it. With `complete`, all that the vehicle
@@ -252,6 +282,7 @@ pub fn object(file: &Path, mission: &Mission, complete: bool) -> Result<Ready> {
         object,
         digest: sha256(&bytes).0,
         signatures,
+        is_signed: artifact.missing(&keys).is_empty(),
     })
 }
 
@@ -360,6 +391,24 @@ pub fn make(
     let link = mission.config.link_model();
     let planned = plan_from(objects, starts, &passes, &link, probability);
     spinner.finish_and_clear();
+    planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+}
+
+/// The first so many frames of the plan that [`make`] makes of the same, with the chances that they alone reach.
+///
+/// # Errors
+/// [`Kind::Plan`].
+pub fn part(
+    mission: &Mission,
+    (objects, starts): (&[UplinkObject], &[Start]),
+    probability: Option<f64>,
+    frames: usize,
+    global: &Global,
+) -> Result<Plan> {
+    let passes = free(mission, global.now_s())?;
+    let probability = probability.unwrap_or(mission.config.plan.probability);
+    let link = mission.config.link_model();
+    let planned = plan_part(objects, starts, &passes, &link, probability, frames);
     planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
 }
 

@@ -1,7 +1,7 @@
 //! `lightday plan --target`: whether it is on board by then, and what would do if not.
 
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::{Plan, Start};
+use lightday_station::plan::{ObjectPlan, Plan, Start};
 use lightday_station::whatif::{Answer, PASS_S, Question, answer};
 use lightday_wire::ObjectKind;
 use serde_json::{Value, json};
@@ -113,22 +113,41 @@ pub fn tell(
 }
 
 fn yes(plan: &Plan, by_s: u64) -> Result<()> {
+    let by = show_instant(by_s);
     let mut text = String::new();
     for o in &plan.objects {
-        let spare_s = by_s.saturating_sub(o.planned_s.unwrap_or(by_s));
-        text.push_str(&format!(
-            "By {}: yes. {} {} is on board with {}, {} to spare: {} for {}, {:.2} times as many.\n",
-            show_instant(by_s),
-            kind_name(o.kind),
-            o.number,
-            describe::probability(o.probability),
-            show_duration(spare_s as f64),
-            describe::count(o.frames.into(), "frame"),
-            describe::count(o.k.into(), "symbol"),
-            f64::from(o.frames) / f64::from(o.k.max(1))
-        ));
+        let name = format!("{} {}", kind_name(o.kind), o.number);
+        let says = match o.needed {
+            0 => format!("{name} is on board: the vehicle needs no symbol more"),
+            _ => format!(
+                "{name} is on board with {}, {} to spare: {}",
+                describe::probability(o.probability),
+                show_duration(by_s.saturating_sub(o.planned_s.unwrap_or(by_s)) as f64),
+                goes_up(o)
+            ),
+        };
+        text.push_str(&format!("By {by}: yes. {says}.\n"));
     }
     out::result(&text)
+}
+
+/// What it takes: frames of this plan, and those that are on their way.
+fn goes_up(o: &ObjectPlan) -> String {
+    let in_flight = describe::count(o.in_flight.into(), "frame");
+    match (o.frames, o.in_flight) {
+        (0, _) => format!("nothing more has to go up, {in_flight} of it went up already"),
+        (frames, 0) => format!(
+            "{} for {}, {:.2} times as many",
+            describe::count(frames.into(), "frame"),
+            describe::count(o.k.into(), "symbol"),
+            f64::from(frames) / f64::from(o.k.max(1))
+        ),
+        (frames, _) => format!(
+            "{} beside {in_flight} that went up already, for {} that it needs",
+            describe::count(frames.into(), "frame"),
+            describe::count(o.needed.into(), "symbol"),
+        ),
+    }
 }
 
 /// What the booked passes reach.

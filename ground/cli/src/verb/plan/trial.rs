@@ -22,6 +22,7 @@ use crate::mission::keys::bad_key;
 use crate::mission::{Mission, Pass, passes};
 use crate::out;
 use crate::time::{show_duration, show_instant};
+use crate::verb::describe;
 
 use super::signatures_to_come;
 
@@ -37,6 +38,36 @@ struct Coming {
     expires_s: Option<u64>,
 }
 
+/// When all of some objects is on board.
+struct OnBoard {
+    /// If nothing gets lost.
+    earliest_s: u64,
+    /// In 99 % of all cases, each of them; `None`: not by this plan.
+    p99_s: Option<u64>,
+    /// With the last frame, behind which each is there with the chance that the plan says.
+    planned_s: u64,
+    /// The least of these chances.
+    probability: f64,
+}
+
+impl OnBoard {
+    /// `None` if not all of them are of the plan and can be complete by it.
+    fn of(plan: &Plan, objects: &[(ObjectKind, ObjectNumber)]) -> Option<Self> {
+        let own = |o: &&ObjectPlan| objects.contains(&(o.kind, o.number));
+        let latest = |of: fn(&ObjectPlan) -> Option<u64>| {
+            let mut own = plan.objects.iter().filter(own).map(of);
+            own.try_fold(0, |s, at| Some(at?.max(s)))
+        };
+        let chances = plan.objects.iter().filter(own).map(|o| o.probability);
+        Some(Self {
+            earliest_s: latest(|o| o.earliest_s)?,
+            p99_s: latest(|o| o.quantiles_s[2]),
+            planned_s: latest(|o| o.planned_s)?,
+            probability: chances.fold(1.0, f64::min),
+        })
+    }
+}
+
 /// Refuses a plan by which something would be activated outside its window, or on a trial whose lease ends before
 /// a Confirm can be heard.
 ///
@@ -46,18 +77,16 @@ pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
     let booked = mission.passes()?;
     for coming in coming(files, mission)? {
         // Of what waits for it, and of nothing that goes up beside.
-        let own = |o: &&ObjectPlan| coming.objects.contains(&(o.kind, o.number));
-        let on_board = |of: fn(&ObjectPlan) -> Option<u64>| {
-            let mut own = plan.objects.iter().filter(own).map(of);
-            own.try_fold(0, |s, at| Some(at?.max(s)))
-        };
-        let (Some(earliest_s), Some(planned_s)) =
-            (on_board(|o| o.earliest_s), on_board(|o| o.planned_s))
-        else {
+        let Some(all) = OnBoard::of(plan, &coming.objects) else {
             // The passes do not suffice, which is said elsewhere.
             continue;
         };
-        in_window(&coming, planned_s)?;
+        in_window(&coming, &all)?;
+        let OnBoard {
+            earliest_s,
+            planned_s,
+            ..
+        } = all;
         let opens_s = coming.window.map_or(0, |w| w.opens_s);
         let trial = Trial {
             from_s: earliest_s.max(opens_s),
@@ -134,8 +163,9 @@ fn authorized(
     Ok(None)
 }
 
-/// Refuses what is on board only after it may be activated.
-fn in_window(coming: &Coming, planned_s: u64) -> Result<()> {
+/// Refuses what is on board only after it may be activated: with the chance that was asked for, which the last frame
+/// brings. Whoever is content with less asks for less.
+fn in_window(coming: &Coming, all: &OnBoard) -> Result<()> {
     let closes = coming
         .window
         .map(|w| ("closes", w.closes_s, "the activation window closes"));
@@ -143,14 +173,31 @@ fn in_window(coming: &Coming, planned_s: u64) -> Result<()> {
         .expires_s
         .map(|s| ("expires", s, "the authorization lapses"));
     for (field, ends_s, what) in closes.into_iter().chain(expires) {
-        if planned_s > ends_s {
-            let what = format!(
-                "{what} at {}, and by this plan all is on board only at {}",
-                show_instant(ends_s),
-                show_instant(planned_s)
-            );
-            return Err(Error::new(Kind::Refused, what).file(&coming.file).field(field).hint("authorize it anew with a later window, send it in earlier passes, or ask for less with --probability: `lightday plan --target` says what would do"));
+        if all.planned_s <= ends_s {
+            continue;
         }
+        let instant =
+            |s: Option<u64>| s.map_or_else(|| "never by this plan".to_owned(), show_instant);
+        let what = format!(
+            "{what} at {}, and by this plan all is on board with {} only at {}; with 0.99: {}; if no frame is lost: {}",
+            show_instant(ends_s),
+            describe::probability(all.probability),
+            show_instant(all.planned_s),
+            instant(all.p99_s),
+            show_instant(all.earliest_s)
+        );
+        let hint = match all.p99_s.is_some_and(|s| s <= ends_s) {
+            true => {
+                "--probability 0.99 is in time; else authorize it anew with a later window, or send it in earlier passes"
+            }
+            false => {
+                "authorize it anew with a later window, send it in earlier passes, or ask for less with --probability: `lightday plan --target` says what would do"
+            }
+        };
+        return Err(Error::new(Kind::Refused, what)
+            .file(&coming.file)
+            .field(field)
+            .hint(hint));
     }
     Ok(())
 }
