@@ -9,12 +9,14 @@
 //! verb/    one file a verb
 //! mission/ the mission directory: mission.toml, passes.csv, keys
 //! ledger/  ledger.sqlite: what is known, decisions hash-chained
+//! help     how the verbs explain themselves fits the terminal
 //! atomic   files that are whole or not there; error: what, where, next step; out: results and messages
 //! ```
 #![forbid(unsafe_code)]
 
 mod atomic;
 mod error;
+mod help;
 mod ledger;
 mod mission;
 mod out;
@@ -26,7 +28,7 @@ use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc};
 
 use crate::ledger::Actor;
@@ -122,7 +124,11 @@ fn uid() -> String {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let matches = help::flowing(Args::command()).get_matches();
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(e) => e.exit(),
+    };
     match args.verb.run(&args.global) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => out::failure(&error),

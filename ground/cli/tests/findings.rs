@@ -129,7 +129,11 @@ fn a_base_that_is_not_used_is_said() {
     fs::write(m.join("app-1.1.0.elf"), &new).unwrap();
     // The first example of the help, as it stands, in a new mission.
     let help = run(&m, "build --help").out;
-    let example = help.lines().find(|l| l.contains("lightday build")).unwrap();
+    let mut lines = help.lines().skip_while(|l| !l.contains("lightday build"));
+    let mut example = lines.next().unwrap().to_owned();
+    while let Some(begin) = example.strip_suffix('\\') {
+        example = format!("{begin}{}", lines.next().unwrap());
+    }
     let words: Vec<&str> = example.split_whitespace().skip(1).collect();
     let built = run_args(&m, &words);
     assert_eq!(built.code, 0, "{}", built.err);

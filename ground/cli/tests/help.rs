@@ -78,6 +78,38 @@ fn every_verb_has_an_example() {
 }
 
 #[test]
+fn help_fits_the_terminal_and_breaks_lines_only_there() {
+    let dir = Dir::new("help-width");
+    for verb in VERBS {
+        for width in [80, 100] {
+            let output = Command::new(env!("CARGO_BIN_EXE_lightday"))
+                .args(verb.split(' ').chain(["--help"]))
+                .env("COLUMNS", width.to_string())
+                .current_dir(&dir.0)
+                .output()
+                .unwrap();
+            let help = String::from_utf8(output.stdout).unwrap();
+            for line in help.lines() {
+                assert!(line.chars().count() <= width, "{verb}, {width}: {line}");
+            }
+            // What the verb does, in paragraphs: a line ends where its next word has no room.
+            let about: Vec<&str> = help
+                .lines()
+                .take_while(|l| !l.starts_with("Usage:"))
+                .collect();
+            for pair in about.windows(2) {
+                let prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+                if prose(pair[0]) && prose(pair[1]) {
+                    let next = pair[1].split(' ').next().unwrap().chars().count();
+                    let had_room = pair[0].chars().count() + 1 + next <= width;
+                    assert!(!had_room, "{verb}, {width}: {pair:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_a_usage_error() {
     let dir = Dir::new("usage");
     for line in [

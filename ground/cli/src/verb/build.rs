@@ -35,7 +35,8 @@ use crate::verb::plan;
 /// ledger; it still needs its signatures.
 ///
 /// Examples:
-///   lightday build app-1.1.0.elf --version 1.1.0 --base app-1.0.0.elf --base-version 1.0.0
+///   lightday build app-1.1.0.elf --version 1.1.0 \
+///       --base app-1.0.0.elf --base-version 1.0.0
 ///   lightday build app-1.1.0.bin --version 1.1.0 --full
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment, disable_version_flag = true)]

@@ -8,7 +8,7 @@ use crate::out;
 /// Write completions for a shell to standard output.
 ///
 /// Example:
-///   lightday completions bash > ~/.local/share/bash-completion/completions/lightday
+///   lightday completions fish > ~/.config/fish/completions/lightday.fish
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

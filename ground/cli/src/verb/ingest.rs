@@ -32,7 +32,7 @@ use crate::verb::describe;
 ///
 /// Examples:
 ///   lightday ingest downlink/2026-12-03.bin
-///   lightday ingest reports.bin --at 2026-12-03T09:00:00Z    (when they were heard)
+///   lightday ingest reports.bin --at 2026-12-03T09:00:00Z  (when they were heard)
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

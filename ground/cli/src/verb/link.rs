@@ -30,8 +30,10 @@ const MAX_FRAMES_LEN: u64 = 1 << 30;
 /// On the line each packet is stuffed by COBS and stands between zero bytes (docs/SPEC.md, "Serial lines").
 ///
 /// Examples:
-///   lightday link uplink/1.frames --uart unix:vehicle.sock --heard heard/1.packets --speed 100
-///   lightday link --uart /dev/ttyUSB0 --baud 9600 --heard heard/2.packets --listen 10min
+///   lightday link uplink/1.frames --uart unix:vehicle.sock \
+///       --heard heard/1.packets --speed 100
+///   lightday link --uart /dev/ttyUSB0 --baud 9600 \
+///       --heard heard/2.packets --listen 10min
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

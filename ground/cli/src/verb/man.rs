@@ -31,7 +31,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    let mut command = crate::Args::command().disable_help_subcommand(true);
+    let mut command = crate::help::flowing(crate::Args::command()).disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;

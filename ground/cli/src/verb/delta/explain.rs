@@ -23,7 +23,8 @@ use crate::out::{self, Table};
 ///
 /// Examples:
 ///   lightday delta explain app-1.0.0.elf app-1.1.0.elf
-///   lightday delta explain app-1.0.0.bin app-1.1.0.bin --isa thumb --old-base 0x08000000 --limit 50
+///   lightday delta explain app-1.0.0.bin app-1.1.0.bin \
+///       --isa thumb --old-base 0x08000000 --limit 50
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

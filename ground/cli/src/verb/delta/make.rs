@@ -20,7 +20,8 @@ use crate::out::{self, Table};
 /// one whose file is smallest. The result is only as good for a vehicle as --ram is true.
 ///
 /// Examples:
-///   lightday delta make app-1.0.0.bin app-1.1.0.bin app.ldp --ram 16KiB --isa thumb --old-base 0x08000000
+///   lightday delta make app-1.0.0.bin app-1.1.0.bin app.ldp \
+///       --ram 16KiB --isa thumb --old-base 0x08000000
 ///   lightday delta make app-1.0.0.elf app-1.1.0.elf app.ldp
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

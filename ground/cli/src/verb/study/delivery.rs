@@ -27,8 +27,10 @@ use crate::verb::plan::probability;
 /// trial, beside what lies in flash.
 ///
 /// Examples:
-///   lightday study delivery --payload 100kB --rate 100 --light-time 22h --frame 256 --loss 0.1 --burst 10
-///   lightday study delivery --passes passes.csv --lost-pass 0.05 --json --svg delivery.svg
+///   lightday study delivery --payload 100kB --rate 100 --light-time 22h \
+///       --frame 256 --loss 0.1 --burst 10
+///   lightday study delivery --passes passes.csv --lost-pass 0.05 --json \
+///       --svg delivery.svg
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

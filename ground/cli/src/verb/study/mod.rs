@@ -11,7 +11,8 @@ use crate::error::Result;
 /// Compare ways to bring a payload over a slow, lossy and distant link, and lengths of symbols.
 ///
 /// Examples:
-///   lightday study delivery --payload 100kB --rate 100 --light-time 22h --loss 0.1 --burst 10
+///   lightday study delivery --payload 100kB --rate 100 --light-time 22h \
+///       --loss 0.1 --burst 10
 ///   lightday study symbols --payload 20kB
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
