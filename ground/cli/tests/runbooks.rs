@@ -260,6 +260,29 @@ fn golden_and_the_way_back_are_flown_as_the_page_has_it() {
 }
 
 #[test]
+fn lost_record_is_flown_as_the_page_has_it() {
+    let dir = Dir::new("ops-record");
+    let mut operator = updated(&dir);
+    // The craft has lived up to two days longer than the ground has heard of.
+    let lost_s = operator.now_s + 2 * 86_400;
+    operator.craft.lose_record(lost_s);
+    operator.now_s = lost_s + LIGHT_S;
+    operator.follow("Runbook: lost record");
+    assert_eq!(operator.craft.running(), Some(Location::Slot(SlotId::B)));
+    assert_eq!(operator.craft.slot(SlotId::B, 12_000), image(1));
+    // Its numbers are right: another command is taken under the number that comes next.
+    operator.ok("command report-request");
+    for key in ["dan", "dirk"] {
+        operator.ok(&format!(
+            "sign documents/cmd-5.ldd --key keys/flight-{key}.key"
+        ));
+    }
+    operator.ok("uplink documents/cmd-5.ldd");
+    operator.ok("ingest downlink/fifth.bin");
+    assert_eq!(operator.proven("command"), "5 done");
+}
+
+#[test]
 fn a_region_is_digested_as_the_page_has_it() {
     let dir = Dir::new("ops-digest");
     let mut operator = updated(&dir);

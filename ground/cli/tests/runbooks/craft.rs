@@ -139,6 +139,21 @@ impl Craft {
         }
     }
 
+    /// All three copies of its record read as erased, at `now_s` in Unix seconds, and it is reset.
+    pub fn lose_record(&mut self, now_s: u64) {
+        self.advance(now_s);
+        for copy in self.vehicle.config().map.record {
+            let range = copy.start..copy.end();
+            let bytes = self.vehicle.flash().peek(range.clone()).unwrap().to_vec();
+            for (address, byte) in range.zip(bytes) {
+                for bit in (0..8).filter(|bit| byte >> bit & 1 == 0) {
+                    self.vehicle.flash_mut().flip(address, bit);
+                }
+            }
+        }
+        let _ = self.vehicle.upset(self.calendar.instant(now_s));
+    }
+
     /// What runs.
     pub fn running(&self) -> Option<Location> {
         self.vehicle.running()
