@@ -19,14 +19,17 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use heapless::Vec;
-use lightday_boot::cells::{CRC, Cell, CellError, CellLog, MAX_CELL};
 use lightday_boot::{FlashError, Region, flash};
-use lightday_fec::{BlockShape, SymbolIo, TORN};
+use lightday_fec::{BlockShape, TORN};
 use lightday_wire::frame::MAX_SYMBOL_LEN;
-use lightday_wire::{Epoch, FrameHeader, ObjectNumber, Refusal};
+use lightday_wire::{Epoch, ObjectNumber, Refusal};
 
-const NAME_CELL: u32 = 256;
-const NAME_KIND: u8 = 0x20;
+use self::cells::checksum;
+
+mod cells;
+mod names;
+mod scan;
+
 const CELL_HEADER: usize = 8;
 /// A symbol cell with the padding of the largest granule.
 const MAX_SYMBOL_CELL: usize = CELL_HEADER + MAX_SYMBOL_LEN + 256;
@@ -139,33 +142,11 @@ impl<const N: usize> Staging<N> {
         self.is_closing
     }
 
-    /// Names nothing: one program, or one erase.
-    pub(crate) fn close<F: NorFlash>(&mut self, flash: &mut F) {
-        self.is_closing = false;
-        let generation = self.generation.saturating_add(1);
-        let names = self.names();
-        // Best effort: what is taken up again after a reset is judged again.
-        if names.append(flash, NAME_KIND, generation, &[0; 8]) == Err(CellError::Full) {
-            let _ = names.erase(flash);
-        }
-        self.generation = generation;
-    }
-
     /// Forgets the object in reception. Its cells stay until another object needs their place.
     pub(crate) fn forget(&mut self) {
         self.named = None;
         self.order.clear();
         self.erased_to = 0;
-    }
-
-    fn names(&self) -> CellLog {
-        CellLog::new(
-            Region {
-                start: self.log.start,
-                len: self.erase,
-            },
-            NAME_CELL,
-        )
     }
 
     /// The part of the log that holds symbols.
@@ -207,44 +188,6 @@ impl<const N: usize> Staging<N> {
         } else {
             Err(Refusal::StagingTooSmall)
         }
-    }
-
-    /// Begins the reception of an object: names it in the log. `floor` is the sequence of the latest
-    /// commit: it goes up between two receptions, so that a name lost with its erase block cannot make a
-    /// cell of an older object look like one of this.
-    pub(crate) fn begin<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-        header: FrameHeader,
-        shape: BlockShape,
-        floor: u32,
-    ) -> Result<Logged, FlashError> {
-        let (epoch, number) = (header.epoch, header.number);
-        let generation = self.generation.max(floor).saturating_add(1);
-        let [n0, n1, n2] = number.to_be_bytes();
-        let [k0, k1] = shape.k().to_be_bytes();
-        let [l0, l1] = shape.symbol_len().to_be_bytes();
-        let data = [epoch.get(), n0, n1, n2, k0, k1, l0, l1];
-        let names = self.names();
-        match names.append(flash, NAME_KIND, generation, &data) {
-            Ok(()) => {}
-            Err(CellError::Flash(error)) => return Err(error),
-            Err(_) => {
-                names.erase(flash)?;
-                return Ok(Logged::Again);
-            }
-        }
-        self.forget();
-        self.unstable.clear();
-        self.is_closing = false;
-        self.generation = generation;
-        self.named = Some(Named {
-            epoch,
-            number,
-            shape,
-            generation,
-        });
-        Ok(Logged::Done)
     }
 
     /// Logs a symbol behind the last one: erases one block, or programs the cell.
@@ -326,193 +269,5 @@ impl<const N: usize> Staging<N> {
             }
         }
         read
-    }
-
-    /// Whether the log still has to be scanned after a reset.
-    pub(crate) const fn is_scanning(&self) -> bool {
-        self.scanned.is_some()
-    }
-
-    /// One step of the scan after a reset, or of the re-check before a solve: the naming cell, then a
-    /// few symbol cells at a time. Takes up again what was in reception.
-    pub(crate) fn scan_step<F: NorFlash>(&mut self, flash: &mut F) {
-        const CELLS_A_STEP: u32 = 16;
-        match self.scanned {
-            None => {}
-            Some(0) => {
-                self.forget();
-                self.find_name(flash);
-                self.scanned = self.named.map(|_| 1);
-            }
-            Some(next) => {
-                let first = next.saturating_sub(1);
-                for position in first..first.saturating_add(CELLS_A_STEP) {
-                    if !self.scan_cell(flash, position) {
-                        self.finish_scan(flash);
-                        self.scanned = None;
-                        return;
-                    }
-                }
-                self.scanned = Some(next.saturating_add(CELLS_A_STEP));
-            }
-        }
-    }
-
-    /// Has the log scanned anew: every symbol is checked once more before it is used.
-    pub(crate) const fn rescan(&mut self) {
-        self.scanned = Some(0);
-    }
-
-    fn find_name<F: NorFlash>(&mut self, flash: &mut F) {
-        let names = self.names();
-        let mut buffer = [0u8; MAX_CELL];
-        for cell in 0..names.cells() {
-            let Cell::Valid {
-                kind: NAME_KIND,
-                sequence,
-                data,
-            } = names.read(flash, cell, &mut buffer)
-            else {
-                continue;
-            };
-            let Ok([epoch, n0, n1, n2, k0, k1, l0, l1]) = <[u8; 8]>::try_from(data) else {
-                continue;
-            };
-            if sequence < self.generation {
-                continue;
-            }
-            self.generation = sequence;
-            let k = u16::from_be_bytes([k0, k1]);
-            let shape = BlockShape::new(k, u16::from_be_bytes([l0, l1])).ok();
-            // A name without a shape closes the log.
-            self.named = Epoch::new(epoch).zip(shape).map(|(epoch, shape)| Named {
-                epoch,
-                number: ObjectNumber::from_be_bytes([n0, n1, n2]),
-                shape,
-                generation: sequence,
-            });
-        }
-    }
-
-    /// Looks at one symbol cell; false behind the last.
-    fn scan_cell<F: NorFlash>(&mut self, flash: &mut F, position: u32) -> bool {
-        let Some(named) = self.named else {
-            return false;
-        };
-        let at = usize::try_from(position).unwrap_or(usize::MAX);
-        let Ok((start, end)) = self.extent(named.shape, at) else {
-            return false;
-        };
-        if at >= self.capacity(named.shape) {
-            return false;
-        }
-        let mut buffer = [0u8; MAX_SYMBOL_CELL];
-        let len = CELL_HEADER.saturating_add(usize::from(named.shape.symbol_len()));
-        let Some(cell) = buffer.get_mut(..len) else {
-            return false;
-        };
-        let is_unstable = |old: &u16| u32::from(*old) == position;
-        if self.unstable.iter().any(is_unstable) {
-            return true;
-        }
-        let read = flash::read(flash, self.symbols(), start, cell);
-        let index = read.ok().and_then(|()| valid_index(named, cell));
-        let Some(index) = index.filter(|index| self.is_new(*index)) else {
-            return true;
-        };
-        // Everything between the last valid cell and this one was torn.
-        while self.order.len() < at {
-            if self.order.push(TORN).is_err() {
-                return false;
-            }
-        }
-        self.erased_to = self.block_end(end);
-        self.order.push(index).is_ok()
-    }
-
-    /// Behind the last valid cell: cells that were begun are torn, the first blank one is free.
-    fn finish_scan<F: NorFlash>(&mut self, flash: &mut F) {
-        let Some(named) = self.named else { return };
-        while let Ok((start, end)) = self.extent(named.shape, self.order.len()) {
-            let end = end.min(self.erased_to);
-            if start >= end || self.is_blank(flash, start, end) {
-                return;
-            }
-            if self.order.push(TORN).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn is_blank<F: NorFlash>(&self, flash: &mut F, start: u32, end: u32) -> bool {
-        let mut buffer = [0u8; MAX_SYMBOL_CELL];
-        let len = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
-        let Some(bytes) = buffer.get_mut(..len) else {
-            return false;
-        };
-        flash::read(flash, self.symbols(), start, bytes).is_ok() && bytes.iter().all(|b| *b == 0xff)
-    }
-
-    const fn block_end(&self, offset: u32) -> u32 {
-        match offset.checked_next_multiple_of(self.erase) {
-            Some(end) => end,
-            None => u32::MAX,
-        }
-    }
-
-    /// The solver's view of log and block.
-    pub(crate) const fn io<'s, F>(&'s self, flash: &'s mut F) -> StagingIo<'s, F, N> {
-        StagingIo {
-            staging: self,
-            flash,
-            unread: None,
-        }
-    }
-}
-
-fn checksum(named: Named, index: u16, symbol: &[u8]) -> u32 {
-    let mut digest = CRC.digest();
-    digest.update(&named.generation.to_be_bytes());
-    digest.update(&named.number.to_be_bytes());
-    digest.update(&named.shape.k().to_be_bytes());
-    digest.update(&named.shape.symbol_len().to_be_bytes());
-    digest.update(&index.to_be_bytes());
-    digest.update(symbol);
-    digest.finalize()
-}
-
-fn valid_index(named: Named, cell: &[u8]) -> Option<u16> {
-    let (head, symbol) = cell.split_first_chunk::<CELL_HEADER>()?;
-    let [i0, i1, z0, z1, c0, c1, c2, c3] = *head;
-    let index = u16::from_be_bytes([i0, i1]);
-    let is_whole = [z0, z1] == [0, 0]
-        && u32::from_be_bytes([c0, c1, c2, c3]) == checksum(named, index, symbol);
-    is_whole.then_some(index)
-}
-
-/// The solver's view of log and block.
-pub(crate) struct StagingIo<'s, F, const N: usize> {
-    staging: &'s Staging<N>,
-    flash: &'s mut F,
-    /// The position of a symbol that could not be read.
-    pub(crate) unread: Option<u16>,
-}
-
-impl<F: NorFlash, const N: usize> SymbolIo for StagingIo<'_, F, N> {
-    type Error = FlashError;
-
-    fn read_symbol(&mut self, at: u16, offset: u16, buf: &mut [u8]) -> Result<(), FlashError> {
-        let read = self.staging.read_symbol(self.flash, at, offset, buf);
-        if read.is_err() {
-            self.unread = Some(at);
-        }
-        read
-    }
-
-    fn write_block(&mut self, index: u16, offset: u16, strip: &[u8]) -> Result<(), FlashError> {
-        let named = self.staging.named.ok_or(FlashError::OutOfRange)?;
-        let start = u32::from(index).saturating_mul(u32::from(named.shape.symbol_len()));
-        let at = start.saturating_add(u32::from(offset));
-        flash::program(self.flash, self.staging.block, at, strip)
     }
 }

@@ -156,7 +156,7 @@ pub const BUGS: [Bug; 19] = [
     Bug {
         name: "a torn cell of the staging log is taken for a free one",
         edits: &[Edit {
-            file: "onboard/agent/src/staging.rs",
+            file: "onboard/agent/src/staging/scan.rs",
             line: "if start >= end || self.is_blank(flash, start, end) {",
             instead: "if BUG || start >= end || self.is_blank(flash, start, end) {",
         }],
