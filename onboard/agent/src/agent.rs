@@ -319,7 +319,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// An object that cannot be staged is reported, and leaves no trace in flash: nobody has signed this.
-    fn refuse_shape(&mut self, number: ObjectNumber, refusal: Refusal) {
+    pub(crate) fn refuse_shape(&mut self, number: ObjectNumber, refusal: Refusal) {
         let stage = Stage::Refused;
         let verdict = Verdict {
             number,

@@ -125,6 +125,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             (self.is_uplink_proven(), flags::UPLINK_PROVEN),
             (self.record.held, flags::HELD),
             (self.is_healthy, flags::HEALTHY),
+            (self.staging.is_worn(), flags::STAGING_WORN),
         ]
         .into_iter()
         .filter(|(is_set, _)| *is_set)

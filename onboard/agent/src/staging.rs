@@ -13,21 +13,25 @@
 //! ```
 //! The CRC covers the sequence of the naming cell, number, K, symbol length, index and symbol, so that a
 //! cell left over from another object is no cell of this one. An erase block is erased when the log
-//! first reaches it: one erase and one program for a frame at the most. A cell that was torn is marked
-//! in the list and passed over. So is one that passed the scan and could not be read to solve: cells that a
-//! power cut left unstable read well now and then, and another symbol takes its place.
+//! first reaches it: one erase and one program for a frame at the most, while the flash does as it is told. A cell
+//! that was torn is marked in the list and passed over. So is one that passed the scan and could not be read to
+//! solve: cells that a power cut left unstable read well now and then, and another symbol takes its place. So are
+//! all cells of an erase block that takes no erase ([`room`]); where it is the first, names move on ([`names`]).
 
 use embedded_storage::nor_flash::NorFlash;
 use heapless::Vec;
 use lightday_boot::{FlashError, Region, flash};
 use lightday_fec::{BlockShape, TORN};
 use lightday_wire::frame::MAX_SYMBOL_LEN;
-use lightday_wire::{Epoch, ObjectNumber, Refusal};
+use lightday_wire::{Epoch, ObjectNumber};
 
 use self::cells::checksum;
+use self::names::Place;
+use self::room::Run;
 
 mod cells;
 mod names;
+mod room;
 mod scan;
 
 const CELL_HEADER: usize = 8;
@@ -37,6 +41,10 @@ const MAX_SYMBOL_CELL: usize = CELL_HEADER + MAX_SYMBOL_LEN + 256;
 const READS: u8 = 3;
 /// Cells that are remembered as unstable: power cuts that hit the log since the last reset are fewer.
 const MAX_UNSTABLE: usize = 8;
+/// How often an erase block is tried before it counts as dead.
+const TRIES: u8 = 3;
+/// Runs of dead erase blocks that are told apart.
+const MAX_DEAD: usize = 16;
 
 /// The object in reception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +71,13 @@ pub(crate) struct Staging<const N: usize> {
     order: Vec<u16, N>,
     /// Positions of cells that passed a scan and could not be read to solve.
     unstable: Vec<u16, MAX_UNSTABLE>,
-    /// Offset in the symbol area up to which it was erased for this object.
+    /// Where names stand.
+    place: Place,
+    /// Erase blocks of the log that took no erase, or no program, since the reset.
+    dead: Vec<Run, MAX_DEAD>,
+    /// How often in a row the erase block that the log has reached took no erase, or no program.
+    failures: u8,
+    /// Offset in the symbol area up to which it was erased for this object, or passed over.
     erased_to: u32,
     /// Whether the log was scanned since the reset.
     scanned: Option<u32>,
@@ -74,11 +88,11 @@ pub(crate) struct Staging<const N: usize> {
 /// What a step of the log came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logged {
-    /// An erase was needed first: call again.
+    /// An erase was needed first, or another: call again.
     Again,
     /// It is in the log.
     Done,
-    /// There is no room left: torn cells used the margin up.
+    /// There is too little room left: torn cells, or dead erase blocks, used the margin up.
     Full,
 }
 
@@ -93,6 +107,9 @@ impl<const N: usize> Staging<N> {
             generation: 0,
             order: Vec::new(),
             unstable: Vec::new(),
+            place: Place::default(),
+            dead: Vec::new(),
+            failures: 0,
             erased_to: 0,
             scanned: Some(0),
             is_closing: false,
@@ -147,14 +164,15 @@ impl<const N: usize> Staging<N> {
         self.named = None;
         self.order.clear();
         self.erased_to = 0;
+        self.failures = 0;
     }
 
     /// The part of the log that holds symbols.
     fn symbols(&self) -> Region {
-        let len = self.log.len.saturating_sub(self.erase);
+        let names = self.place.at.saturating_add(self.erase);
         Region {
-            start: self.log.start.saturating_add(self.erase),
-            len,
+            start: self.log.start.saturating_add(names),
+            len: self.log.len.saturating_sub(names),
         }
     }
 
@@ -165,32 +183,8 @@ impl<const N: usize> Staging<N> {
             .unwrap_or(u32::MAX)
     }
 
-    /// How many symbols of this shape the log and the list hold.
-    fn capacity(&self, shape: BlockShape) -> usize {
-        let cells = self
-            .symbols()
-            .len
-            .checked_div(self.cell_len(shape))
-            .unwrap_or(0);
-        usize::try_from(cells).unwrap_or(usize::MAX).min(N)
-    }
-
-    /// Whether an object of this shape fits log, list and block.
-    pub(crate) fn check(&self, shape: BlockShape) -> Result<(), Refusal> {
-        if !u32::from(shape.symbol_len()).is_multiple_of(self.granule) {
-            return Err(Refusal::ShapeConflict);
-        }
-        let fits = self.capacity(shape) >= usize::from(shape.k())
-            && shape.block_len() <= self.block.len
-            && usize::from(shape.symbol_len()) <= MAX_SYMBOL_LEN;
-        if fits {
-            Ok(())
-        } else {
-            Err(Refusal::StagingTooSmall)
-        }
-    }
-
-    /// Logs a symbol behind the last one: erases one block, or programs the cell.
+    /// Logs a symbol behind the last one: erases one block, or programs the cell, or passes over a block that
+    /// takes no erase.
     pub(crate) fn log<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -198,15 +192,13 @@ impl<const N: usize> Staging<N> {
         symbol: &[u8],
     ) -> Result<Logged, FlashError> {
         let named = self.named.ok_or(FlashError::OutOfRange)?;
-        let Ok((start, end)) = self.extent(named.shape, self.order.len()) else {
-            return Ok(Logged::Full);
-        };
-        if self.order.is_full() {
+        // Where there is too little room nothing is worn any further, and the ground hears of it at once.
+        if self.usable(named.shape, self.order.len()) < usize::from(self.needed().max(1)) {
             return Ok(Logged::Full);
         }
+        let (start, end) = self.extent(named.shape, self.order.len())?;
         if end > self.erased_to {
-            flash::erase_block(flash, self.symbols(), self.erased_to)?;
-            self.erased_to = self.erased_to.saturating_add(self.erase);
+            self.open_block(flash, named.shape);
             return Ok(Logged::Again);
         }
         let mut buffer = [0xffu8; MAX_SYMBOL_CELL];
@@ -223,6 +215,7 @@ impl<const N: usize> Staging<N> {
         // A cell that failed is used up all the same: it must not be programmed again.
         let entry = if programmed.is_ok() { index } else { TORN };
         self.order.push(entry).map_err(|_| FlashError::OutOfRange)?;
+        self.note(programmed.is_ok(), named.shape, start);
         programmed.map(|()| Logged::Done)
     }
 

@@ -98,13 +98,17 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             let Ok(shape) = lightday_fec::BlockShape::new(header.k, len) else {
                 return;
             };
-            if let Ok(begun) = self.staging.begin(flash, header, shape, self.sequence) {
-                if begun == Logged::Done {
-                    self.unproven = self.unproven.saturating_add(1);
-                    self.reception = Reception::Unjudged;
-                    self.record.patch_attempts = 0;
+            match self.staging.begin(flash, header, shape, self.sequence) {
+                Ok(begun) => {
+                    if begun == Logged::Done {
+                        self.unproven = self.unproven.saturating_add(1);
+                        self.reception = Reception::Unjudged;
+                        self.record.patch_attempts = 0;
+                    }
+                    self.symbol = Some((header, symbol));
                 }
-                self.symbol = Some((header, symbol));
+                // Nothing can be named any more: silence would tell nobody.
+                Err(_) => self.refuse_shape(header.number, Refusal::FlashFault),
             }
             return;
         }
@@ -116,7 +120,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     self.begin_install();
                 }
             }
-            // Begun anew, the log has all of its room.
+            // Begun anew, the log has all of its room but dead blocks.
             Ok(Logged::Full) => {
                 let why = Refusal::StagingTooSmall;
                 self.end_bundle(now, flash, header.number, why, false);

@@ -120,6 +120,8 @@ pub mod flags {
     pub const HELD: u8 = 0x08;
     /// The application says that it is healthy.
     pub const HEALTHY: u8 = 0x10;
+    /// Erase blocks of the staging log failed since the last reset, and are passed over: it holds less than it did.
+    pub const STAGING_WORN: u8 = 0x20;
 }
 
 /// What runs, as one byte: 0 slot A, 1 slot B, 2 golden.

@@ -129,6 +129,7 @@ pub struct SimFlash<const WRITE: usize, const ERASE: usize> {
     /// What is write-protected until the next reset.
     locked: Vec<Range<usize>>,
     wear: Vec<u32>,
+    failed_erases: Vec<u32>,
     /// For each erase block, the count of operations when it was changed last.
     changed: Vec<u64>,
     ecc: bool,
@@ -159,6 +160,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             protected: Vec::new(),
             locked: Vec::new(),
             wear: vec![0; blocks],
+            failed_erases: vec![0; blocks],
             changed: vec![0; blocks],
             ecc: false,
             powered: true,
@@ -210,6 +212,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.operations = 0;
         self.stats = FlashStats::default();
         self.wear.fill(0);
+        self.failed_erases.fill(0);
         self.changed.fill(0);
     }
 
@@ -249,10 +252,16 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.stats
     }
 
-    /// How often each erase block was erased.
+    /// How often each erase block was erased; an erase that power cut off wears, too.
     #[must_use]
     pub fn wear(&self) -> &[u32] {
         &self.wear
+    }
+
+    /// How often each erase block was to be erased, and was not, for a [`Fault`].
+    #[must_use]
+    pub fn failed_erases(&self) -> &[u32] {
+        &self.failed_erases
     }
 
     /// Whether an operation numbered `operation` or later changed anything in `range`.
@@ -347,8 +356,10 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
     fn erase_block(&mut self, block: usize) -> Result<(), FlashError> {
         let range = block * ERASE..(block + 1) * ERASE;
         if let Some(spoilt) = self.spoilt(block, true) {
+            self.failed_erases[block] += 1;
             return spoilt;
         }
+        self.wear[block] += 1;
         self.note_erase(block);
         let cut = self.begin(&range);
         if let Some(form) = cut {
@@ -358,7 +369,6 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         self.bytes[range.clone()].fill(0xff);
         self.mark_programmed(range.clone(), false);
         self.heal(&range);
-        self.wear[block] += 1;
         self.stats.erases += 1;
         Ok(())
     }

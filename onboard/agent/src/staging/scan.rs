@@ -101,11 +101,4 @@ impl<const N: usize> Staging<N> {
         };
         flash::read(flash, self.symbols(), start, bytes).is_ok() && bytes.iter().all(|b| *b == 0xff)
     }
-
-    const fn block_end(&self, offset: u32) -> u32 {
-        match offset.checked_next_multiple_of(self.erase) {
-            Some(end) => end,
-            None => u32::MAX,
-        }
-    }
 }
