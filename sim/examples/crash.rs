@@ -1,5 +1,5 @@
 //! Explores one scene of the crash test, and ends with 0 if nothing was found:
-//! `cargo run -p lightday-sim --example crash -- trial 8x2048 [ecc] [flips [sampled]]`.
+//! `cargo run -p lightday-sim --example crash -- trial 8x2048 [ecc] [flips [sampled]] [faults]`.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let name = |geometry: &(usize, usize)| format!("{}x{}", geometry.0, geometry.1);
     let geometry = GEOMETRIES.into_iter().find(|known| has(&name(known)));
     let (Some(scene), Some(geometry)) = (scene, geometry) else {
-        eprintln!("usage: crash SCENE GEOMETRY [ecc] [flips [sampled]]");
+        eprintln!("usage: crash SCENE GEOMETRY [ecc] [flips [sampled]] [faults]");
         return ExitCode::from(2);
     };
     let settings = Settings {
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
         scenes: vec![scene],
         flips: has("flips"),
         bits_one_in: if has("sampled") { SAMPLED } else { 1 },
-        depth: usize::from(!has("flips")),
-        slips: false,
+        depth: usize::from(!has("flips") && !has("faults")),
+        slips: has("faults"),
         most_findings: 1,
         ..Settings::default()
     };

@@ -40,7 +40,14 @@ pub enum Violation {
     /// The processor was reset more often than what happened to it explains.
     TooManyResets(u32),
     /// An erase block was erased more often than what happened explains.
-    TooMuchWear(u32),
+    TooMuchWear {
+        /// Where it begins.
+        address: u32,
+        /// How often it was erased.
+        erases: u32,
+        /// How often it may be.
+        allowed: u32,
+    },
     /// The vehicle did not come to what was asked of it.
     Stuck(String),
     /// The image that is home was touched.
@@ -87,7 +94,14 @@ impl fmt::Display for Violation {
             Self::Spins => f.write_str("the vehicle does steps without end"),
             Self::Unreadable => f.write_str("a packet of the vehicle does not open"),
             Self::TooManyResets(resets) => write!(f, "the processor was reset {resets} times"),
-            Self::TooMuchWear(erases) => write!(f, "a block was erased {erases} times"),
+            Self::TooMuchWear {
+                address,
+                erases,
+                allowed,
+            } => write!(
+                f,
+                "the block at {address:#x} was erased {erases} times, and not {allowed} at most"
+            ),
             Self::Stuck(where_) => f.write_str(where_),
             Self::HomeDamaged => f.write_str("the image that is home was touched"),
             Self::FalseReport(slot) => write!(

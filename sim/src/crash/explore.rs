@@ -253,8 +253,11 @@ impl<'e> Explorer<'e> {
         violations.extend(rig.checker.violations().iter().map(|(_, v)| v.clone()));
         violations.extend(end.err().map(Violation::Stuck));
         let cost = Cost::of(rig);
-        violations.extend(cost.beyond(self.nominal, cuts));
-        self.count(|tally| tally.lived(cost));
+        violations.extend(match trail.is_empty() {
+            true => cost.beyond_nominal(),
+            false => cost.beyond(&self.nominal, cuts),
+        });
+        self.count(|tally| tally.lived(&cost, &self.nominal));
         self.note::<W, E>(trail, violations);
     }
 

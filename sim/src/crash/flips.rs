@@ -146,9 +146,9 @@ fn all<const W: usize, const E: usize>(
     let tally = Mutex::new(Tally::default());
     let findings = live_all(lives, settings, |damage| {
         let found = caught(|| {
-            let life = live(rig, damage, nominal, false);
+            let life = live(rig, damage, &nominal, false);
             if let Ok(mut tally) = tally.lock() {
-                tally.lived(life.cost);
+                tally.lived(&life.cost, &nominal);
             }
             life.found
         });
@@ -179,7 +179,7 @@ pub(super) fn follow<const WRITE: usize, const ERASE: usize>(
 ) -> Result<(Vec<String>, Tally), String> {
     let is_ecc = matches!(damage, Damage::Unreadable(_));
     let rig = resting(people, scene, is_ecc)?;
-    let life = live(&rig, damage, undamaged(&rig)?, true);
+    let life = live(&rig, damage, &undamaged(&rig)?, true);
     let findings = life
         .found
         .into_iter()
@@ -291,7 +291,7 @@ fn pairs<const W: usize, const E: usize>(
 fn live<const W: usize, const E: usize>(
     rig: &Rig<'_, W, E>,
     damage: &Damage,
-    nominal: Cost,
+    nominal: &Cost,
     is_told: bool,
 ) -> Life {
     let mut flash = rig.vehicle.flash().clone();

@@ -163,15 +163,18 @@ pub struct Tally {
     pub most_resets: u32,
     /// Most erases of one block in one life.
     pub most_wear: u32,
+    /// Most erases of one block in one life, beyond those of the same block in the life in which nothing fails.
+    pub most_beyond: u32,
     /// What must not be.
     pub findings: Vec<Finding>,
 }
 
 impl Tally {
-    fn lived(&mut self, cost: Cost) {
+    fn lived(&mut self, cost: &Cost, nominal: &Cost) {
         self.lives += 1;
         self.most_resets = self.most_resets.max(cost.resets);
-        self.most_wear = self.most_wear.max(cost.wear);
+        self.most_wear = self.most_wear.max(cost.most_wear());
+        self.most_beyond = self.most_beyond.max(cost.most_beyond(nominal));
     }
 
     fn cut(&mut self, depth: usize, is_sampled: bool) {
@@ -195,6 +198,7 @@ impl Tally {
         self.lives += other.lives;
         self.most_resets = self.most_resets.max(other.most_resets);
         self.most_wear = self.most_wear.max(other.most_wear);
+        self.most_beyond = self.most_beyond.max(other.most_beyond);
         self.findings.extend(other.findings);
         self.findings.sort_by(|a, b| {
             let key = |f: &Finding| {

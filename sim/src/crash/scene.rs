@@ -182,6 +182,9 @@ use Which::{New, Newest, Old, Spare};
 
 const UPDATE: &[Goal] = &[Verified(New), Armed(New), Home(New)];
 
+/// The patience of a scene that waits for nothing that takes days.
+pub(super) const PATIENCE: u32 = 13;
+
 /// A scene of a healthy new image.
 const fn healthy(name: &'static str, before: &'static [Goal], goals: &'static [Goal]) -> Scene {
     Scene {
@@ -189,7 +192,7 @@ const fn healthy(name: &'static str, before: &'static [Goal], goals: &'static [G
         behaviour: Behaviour::Healthy,
         is_record_lost: false,
         damaged: None,
-        patience: 13,
+        patience: PATIENCE,
         licence: Licence::Ordinary,
         before,
         goals,

@@ -1,8 +1,11 @@
 //! What fails while the power stays on: at every operation of a scene, the flash skips it and reports success, or
 //! refuses it once; from every operation on, no erase works any more, or the block at hand is dead.
 //!
-//! A single slip must not keep a life from its goals. What fails for good may: then the invariants have to hold, and
-//! the vehicle has to run something verified at the end.
+//! A single slip must not keep a life from its goals; nor may a dead block of the staging log, which has room to pass
+//! it over. What else fails for good may: then the invariants have to hold, and the vehicle has to run something
+//! verified at the end.
+
+use std::sync::Mutex;
 
 use super::bounds::Cost;
 use super::people::People;
@@ -31,20 +34,21 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
         .zip(&journal)
         .flat_map(|(operation, _)| SlipKind::ALL.map(|kind| Slip { operation, kind }))
         .collect();
+    let tally = Mutex::new(Tally::default());
     let findings = live_all(&slips, settings, |slip| {
         let at = usize::try_from(slip.operation - first).unwrap_or(0);
         let address = journal.get(at).map_or(0, Operation::address);
-        let violations = caught(|| live(people, scene, *slip, address, nominal, None));
+        let violations = caught(|| live(people, scene, *slip, address, &nominal, &tally, None));
         let findings = violations.into_iter();
         findings
             .map(|v| finding::<WRITE, ERASE>(scene, *slip, v))
             .collect()
     });
+    let tally = tally.into_inner().unwrap_or_default();
     Ok(Tally {
         slips: slips.len() as u64,
-        lives: slips.len() as u64,
         findings,
-        ..Tally::default()
+        ..tally
     })
 }
 
@@ -68,7 +72,9 @@ pub(super) fn follow<const WRITE: usize, const ERASE: usize>(
     let operation = operation.ok_or(format!("the scene has no operation {}", slip.operation))?;
     let mut story = Vec::new();
     let address = operation.address();
-    let violations = live(people, scene, slip, address, nominal, Some(&mut story));
+    let tally = Mutex::default();
+    let told = Some(&mut story);
+    let violations = live(people, scene, slip, address, &nominal, &tally, told);
     let findings = violations
         .into_iter()
         .map(|v| finding::<WRITE, ERASE>(scene, slip, v));
@@ -101,7 +107,8 @@ fn live<const W: usize, const E: usize>(
     scene: &'static Scene,
     slip: Slip,
     address: u32,
-    nominal: Cost,
+    nominal: &Cost,
+    tally: &Mutex<Tally>,
     story: Option<&mut Vec<String>>,
 ) -> Vec<Violation> {
     let fault = match slip.kind {
@@ -118,8 +125,11 @@ fn live<const W: usize, const E: usize>(
     let end = life.run_to_end();
     let mut found: Vec<Violation> = Vec::new();
     let is_once = matches!(slip.kind, SlipKind::Skipped | SlipKind::Refused);
+    let staging = life.vehicle.config().map.staging;
+    let is_passed_over =
+        slip.kind == SlipKind::DeadBlock && (staging.start..staging.end()).contains(&address);
     match end {
-        Err(why) if is_once => found.push(Violation::Stuck(why)),
+        Err(why) if is_once || is_passed_over => found.push(Violation::Stuck(why)),
         // What the vehicle is left with has to listen.
         Err(_) if !life.answers() => found.push(Violation::Silent),
         _ => {}
@@ -129,6 +139,10 @@ fn live<const W: usize, const E: usize>(
         true => cost.beyond(nominal, 1),
         false => cost.beyond_for_good(nominal),
     });
+    found.extend(cost.beyond_tries(staging));
+    if let Ok(mut tally) = tally.lock() {
+        tally.lived(&cost, nominal);
+    }
     found.extend(life.checker.violations().iter().map(|(_, v)| v.clone()));
     if let (Some(story), Some(told)) = (story, life.story.take()) {
         *story = told;

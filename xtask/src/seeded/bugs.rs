@@ -21,7 +21,7 @@ pub struct Bug {
 }
 
 /// All of them; a bug's number is its place, counted from 1.
-pub const BUGS: [Bug; 19] = [
+pub const BUGS: [Bug; 21] = [
     Bug {
         name: "the record is not saved before the jump",
         edits: &[Edit {
@@ -252,5 +252,27 @@ pub const BUGS: [Bug; 19] = [
             instead: "&& (BUG || self.record_armed_slot().is_none())",
         }],
         scene: &["while-armed", "8x2048"],
+    },
+    Bug {
+        name: "one block of the staging log is erased with every symbol, wherever that goes",
+        edits: &[Edit {
+            file: "onboard/agent/src/staging.rs",
+            line: "let (start, end) = self.extent(named.shape, self.order.len())?;",
+            instead: "let (start, end) = self.extent(named.shape, self.order.len())?;
+        if BUG {
+            let last = self.symbols().len.saturating_sub(self.erase);
+            let _ = flash::erase_block(flash, self.symbols(), last);
+        }",
+        }],
+        scene: &["update", "8x2048"],
+    },
+    Bug {
+        name: "a dead block of the staging log is tried again and again",
+        edits: &[Edit {
+            file: "onboard/agent/src/staging/room.rs",
+            line: "if self.failures >= TRIES {",
+            instead: "if !BUG && self.failures >= TRIES {",
+        }],
+        scene: &["update", "8x2048", "faults"],
     },
 ];

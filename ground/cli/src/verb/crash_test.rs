@@ -280,8 +280,8 @@ fn to_text(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> Strin
         tally.findings.len(),
     ));
     text.push_str(&format!(
-        "at most {} resets and {} erases of one block in one life\n",
-        tally.most_resets, tally.most_wear
+        "at most {} resets in one life, {} erases of one block, and {} beyond those of the same block where nothing fails\n",
+        tally.most_resets, tally.most_wear, tally.most_beyond
     ));
     for finding in &tally.findings {
         text.push_str(&format!(
@@ -327,6 +327,7 @@ fn to_json(tally: &Tally, scenes: &[Progress], seed: u64, seconds: f64) -> serde
         "missions": tally.lives,
         "most_resets": tally.most_resets,
         "most_erases_of_a_block": tally.most_wear,
+        "most_erases_of_a_block_beyond_nominal": tally.most_beyond,
         "violations": tally.findings.iter().map(violation).collect::<Vec<_>>(),
         "scenes": scenes.iter().map(scene).collect::<Vec<_>>(),
         "seconds": seconds,
