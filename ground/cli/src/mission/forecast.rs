@@ -64,9 +64,9 @@ pub struct Outcome {
 pub struct Forecast {
     /// What it had reported just before; `None` if it has not reported yet.
     pub before: Option<Report>,
-    /// What it reports an hour after the last frame.
+    /// What it reported last, an hour after the last frame.
     pub after: Report,
-    /// When it reports that, in Unix seconds on board.
+    /// When it reported that, in Unix seconds on board.
     pub after_s: u64,
     /// What becomes of each object, in their order.
     pub outcomes: Vec<Outcome>,
