@@ -31,7 +31,10 @@ fn in_golden_s_stead() -> (Bench, Built) {
 /// A third image is delivered, tried in A and confirmed.
 fn updates(bench: &mut Bench) {
     let third = bench.try_out(3, 3);
-    assert_eq!((bench.running(), bench.state(SlotId::A)), (A, SlotState::Trial));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (A, SlotState::Trial)
+    );
     bench.command(Action::Confirm {
         image: third.image.digest,
     });
@@ -78,7 +81,10 @@ fn with_golden_dead_a_vehicle_whose_slots_both_crashed_takes_a_whole_update() {
         bench.reset(ResetCause::Fault);
     }
     bench.settle();
-    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Reverted));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (B, SlotState::Reverted)
+    );
     assert_eq!(bench.record().home.0, Location::Golden);
     updates(&mut bench);
 }
@@ -93,9 +99,7 @@ fn with_golden_dead_a_slot_that_is_half_patched_is_patched_to_its_end() {
     let third = bench.ground.bundle(&image(3, 3000), 3);
     bench.deliver(&third.object, 0..third.object.k() - 1);
     let last = third.object.k() - 1;
-    let frame = third
-        .object
-        .frame(last, &bench.uplink(0), TagLen::Eight);
+    let frame = third.object.frame(last, &bench.uplink(0), TagLen::Eight);
     bench.hear(&frame.unwrap());
     while bench.state(SlotId::A) != SlotState::Patching {
         bench.step();
@@ -106,10 +110,16 @@ fn with_golden_dead_a_slot_that_is_half_patched_is_patched_to_its_end() {
     kill_golden(&mut bench);
     bench.reset(ResetCause::BrownOut);
     bench.settle();
-    assert_eq!((bench.running(), bench.state(SlotId::A)), (B, SlotState::Verified));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (B, SlotState::Verified)
+    );
     let authorization = bench.ground.authorization(&third);
     bench.deliver_all(&authorization);
-    assert_eq!((bench.running(), bench.state(SlotId::A)), (A, SlotState::Trial));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (A, SlotState::Trial)
+    );
 }
 
 /// The image on trial fails; the one before it runs in golden's stead as before, and the next bundle is taken.
@@ -118,7 +128,10 @@ fn with_golden_dead_a_trial_that_fails_ends_in_the_slot_before() {
     let (mut bench, _) = in_golden_s_stead();
     bench.application.health = Health::Failing;
     bench.try_out(3, 3);
-    assert_eq!((bench.running(), bench.state(SlotId::A)), (B, SlotState::Reverted));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (B, SlotState::Reverted)
+    );
     bench.application.health = Health::Healthy;
     let fourth = bench.try_out(4, 4);
     bench.command(Action::Confirm {
@@ -134,7 +147,10 @@ fn with_golden_dead_a_rollback_to_the_slot_that_runs_makes_it_home_again() {
     let (mut bench, second) = in_golden_s_stead();
     let image = second.image.digest;
     bench.command(Action::Rollback { image });
-    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Trial));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (B, SlotState::Trial)
+    );
     bench.command(Action::Confirm { image });
     assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
     assert_eq!(bench.record().home.0, B);
@@ -151,7 +167,10 @@ fn with_golden_dead_a_rollback_to_the_slot_that_runs_needs_its_confirm() {
         image: second.image.digest,
     });
     bench.wait_s(u64::from(LEASE_S) + 10);
-    assert_eq!((bench.running(), bench.state(SlotId::B)), (B, SlotState::Reverted));
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (B, SlotState::Reverted)
+    );
     assert_eq!(bench.record().home.0, Location::Golden);
 }
 

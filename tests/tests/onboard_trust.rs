@@ -101,7 +101,10 @@ fn what_runs_in_golden_s_stead_is_confirmed_anew_before_the_next_key_set_but_one
         bench.corrupt(copy.image.start + 5);
     }
     bench.command(Action::BootGolden);
-    assert_eq!((bench.running(), bench.record().home.0), (A, Location::Golden));
+    assert_eq!(
+        (bench.running(), bench.record().home.0),
+        (A, Location::Golden)
+    );
     assert_eq!(rotate(&mut bench, Staff::new(2, 2), true), Refusal::None);
     let early = rotate(&mut bench, Staff::new(3, 3), true);
     assert_eq!(early, Refusal::ReconfirmFirst);

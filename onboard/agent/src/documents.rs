@@ -74,7 +74,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// The newest authorization in a slot's trailer that is for the slot's own image.
-    pub(crate) fn read_armed<F: NorFlash>(&self, flash: &mut F, slot: SlotId) -> Option<Authorized> {
+    pub(crate) fn read_armed<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        slot: SlotId,
+    ) -> Option<Authorized> {
         let image = self.record.slot(slot).image;
         let mut newest: Option<Authorized> = None;
         self.trailer(slot).for_each(flash, |entry| {

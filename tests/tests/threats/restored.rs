@@ -50,7 +50,7 @@ fn recordings_do_nothing_after_the_record_was_lost_nor_after_it_was_set_anew_fro
     tapped.send_all(&object);
     assert_eq!(tapped.bench.report().flags & flags::RECORD_LOST, 0);
     // No lower, though, than what the papers on board prove was used.
-    assert_eq!(tapped.bench.record().next, [2, 2, 7, 1].map(number));
+    assert_eq!(tapped.bench.record().next, [4, 3, 17, 1].map(number));
     attacked_in_vain(&mut tapped, "set anew");
     // Lost again: the recording of the resynchronisation is one of an epoch that is in force already.
     tapped.lose_record();
@@ -103,6 +103,11 @@ fn a_record_that_was_put_back_within_its_epoch_hears_recordings_until_the_switch
     let past = tapped.past.clone();
     tapped.hear(&past);
     assert_eq!(tapped.bench.record().next, [2, 2, 4, 1].map(number));
+    // The rollback began a trial, and its trailer proves that the command to boot golden is an old one.
+    assert_eq!(tapped.bench.running(), Location::Slot(SlotId::A));
+    assert_eq!(tapped.bench.state(SlotId::A), SlotState::Trial);
+    // The ground, which knows the higher numbers, is heard as ever.
+    tapped.command(Action::BootGolden);
     assert_eq!(tapped.bench.running(), Location::Golden);
     // Put back once more, and switched by the ground that saw it: nothing is heard any more.
     put_back(&mut tapped.bench, &backup);
