@@ -2,8 +2,9 @@
 
 use super::*;
 use lightday_trust::{LinkKey, LinkKeys};
+use lightday_wire::canon::CanonError;
 use lightday_wire::dump::DumpRange;
-use lightday_wire::report::{REPORT_LEN, RunningCode};
+use lightday_wire::report::{REPORT_LEN, RunningCode, flags};
 use lightday_wire::{
     Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotReport, SlotState, Verdict,
     Version,

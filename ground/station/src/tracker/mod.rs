@@ -40,189 +40,26 @@
 //! assert!(tracker.last().is_none());
 //! ```
 
-use core::fmt;
+mod error;
+mod proven;
+
 use std::collections::BTreeSet;
 
 use lightday_trust::digest::sha256;
 use lightday_trust::{Direction, FrameKey};
 use lightday_wire::answer::{self, Answer};
-use lightday_wire::canon::{self, CanonError};
+use lightday_wire::canon;
 use lightday_wire::dump::{self, Part};
-use lightday_wire::report::{Report, ReportError, ReportFrame, flags};
+use lightday_wire::report::{Report, ReportFrame};
 use lightday_wire::{Digest, Epoch, VehicleId};
 use serde::{Deserialize, Serialize};
 
+pub use error::TrackError;
+pub use proven::{Alarm, OVERTAKING_S, Proven};
+
 use crate::light_time::LightTime;
 use crate::link_keys::HeldKeys;
-
-/// Why bytes from the downlink are not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TrackError {
-    /// Not a report: wrong length or wrong first byte.
-    NotAReport(ReportError),
-    /// The tag does not verify under the key of the epoch that the report names.
-    Forged(Epoch),
-    /// An epoch that the vehicle had left already: a recording.
-    OldEpoch {
-        /// The report's epoch.
-        found: Epoch,
-        /// The epoch of the last report.
-        last: Epoch,
-    },
-    /// The key of its epoch is not held here: nothing is known of it.
-    KeyMissing(Epoch),
-    /// Authentic, and its body makes no sense: the vehicle runs a protocol that we do not know.
-    Malformed(CanonError),
-    /// Not newer than the last report: a recording, a duplicate, or one that was overtaken.
-    OldSequence {
-        /// The report's sequence.
-        found: u32,
-        /// The sequence of the last report.
-        last: u32,
-    },
-    /// The very bytes were heard before.
-    Known {
-        /// The report's sequence.
-        found: u32,
-    },
-    /// An alarm whose very bytes were heard before.
-    KnownAlarm {
-        /// The report's sequence.
-        found: u32,
-    },
-}
-
-impl fmt::Display for TrackError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAReport(error) => error.fmt(f),
-            Self::Forged(epoch) => write!(
-                f,
-                "the report's tag does not verify under the link key of epoch {}",
-                epoch.get()
-            ),
-            Self::KeyMissing(epoch) => write!(
-                f,
-                "the link key of epoch {} is not held here, so the report proves nothing",
-                epoch.get()
-            ),
-            Self::OldEpoch { found, last } => write!(
-                f,
-                "the report is of epoch {}, the vehicle was in epoch {} already",
-                found.get(),
-                last.get()
-            ),
-            Self::Malformed(error) => write!(f, "the report is authentic, but {error}"),
-            Self::OldSequence { found, last } => write!(
-                f,
-                "report {found} is not newer than report {last}, which is known already"
-            ),
-            Self::Known { found } => write!(f, "report {found} is known already"),
-            Self::KnownAlarm { found } => {
-                write!(
-                    f,
-                    "report {found} says that the record was lost, which is known already"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for TrackError {}
-
-impl TrackError {
-    /// Whether the bytes proved themselves, and are refused for when they came alone.
-    #[must_use]
-    pub const fn is_authentic(&self) -> bool {
-        matches!(
-            self,
-            Self::OldEpoch { .. }
-                | Self::OldSequence { .. }
-                | Self::Known { .. }
-                | Self::KnownAlarm { .. }
-        )
-    }
-
-    /// What to do next.
-    #[must_use]
-    pub const fn hint(&self) -> &'static str {
-        match self {
-            Self::NotAReport(_) => {
-                "check that the file holds whole reports and nothing around them"
-            }
-            Self::Forged(_) => {
-                "check vehicle id and keys/link-N.key; if both are right, the packet was damaged or forged"
-            }
-            Self::KeyMissing(_) => {
-                "if the vehicle was told to go on to that epoch, take its key from the vault: `lightday keygen link-epoch`"
-            }
-            Self::OldEpoch { .. }
-            | Self::OldSequence { .. }
-            | Self::Known { .. }
-            | Self::KnownAlarm { .. } => "nothing is to be done: it is a duplicate or a recording",
-            Self::Malformed(_) => "update lightday to the version that the vehicle flies",
-        }
-    }
-}
-
-/// A report that proved itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proven {
-    /// What it says.
-    pub report: Report,
-    /// The link epoch that it came in.
-    pub epoch: Epoch,
-    /// When it was heard, in Unix seconds on the ground.
-    pub received_s: u64,
-    /// When it was sent, by the ground's clock: light time before.
-    pub sent_s: u64,
-    /// Reports that were missed before it, at least: after a reset those of the life before are unknown.
-    pub missed: u32,
-}
-
-impl Proven {
-    /// Seconds since the vehicle was in this state.
-    #[must_use]
-    pub const fn age_s(&self, now_s: u64) -> u64 {
-        now_s.saturating_sub(self.sent_s)
-    }
-
-    /// Seconds by which the vehicle's clock is ahead of ours; `None` if it knows no time.
-    #[must_use]
-    pub fn clock_ahead_s(&self) -> Option<i64> {
-        let there = i64::from(self.report.time_s);
-        let here = i64::try_from(self.sent_s).ok()?;
-        (there != 0).then(|| there - here)
-    }
-
-    /// When it left the vehicle, at the earliest and at the latest: it may have lain in a file before it was taken
-    /// in, so that a clock on board that is behind may be right.
-    #[must_use]
-    pub fn left_s(&self) -> (u64, u64) {
-        let clock_s = u64::from(self.report.time_s);
-        match clock_s {
-            0 => (self.sent_s, self.sent_s),
-            _ => (clock_s.min(self.sent_s), self.sent_s),
-        }
-    }
-
-    /// Whether it says that the record was lost.
-    #[must_use]
-    pub const fn is_alarm(&self) -> bool {
-        self.report.flags & flags::RECORD_LOST != 0
-    }
-}
-
-/// The vehicle said that its record was lost, and no report of a later epoch has come since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alarm {
-    /// The latest report that said so.
-    pub proven: Proven,
-    /// A report of the same epoch was heard later that has its record: one of the two is a recording, or
-    /// the record could be read again.
-    pub denied: bool,
-}
+use proven::{Heard, is_newer, missed};
 
 /// What the vehicle last proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,54 +78,6 @@ pub struct Tracker {
     contradiction: Option<Proven>,
     /// The report that was heard last, whatever its place in the order.
     latest_heard: Option<Proven>,
-}
-
-/// Seconds within which two reports may overtake each other on the ground, and a clock on board be ahead.
-pub const OVERTAKING_S: u64 = 86_400;
-
-/// What of a report tells whether another one may follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Heard {
-    sequence: u32,
-    time_s: u32,
-    sent_s: u64,
-    received_s: u64,
-}
-
-impl Heard {
-    const fn of(proven: &Proven) -> Self {
-        Self {
-            sequence: proven.report.sequence,
-            time_s: proven.report.time_s,
-            sent_s: proven.sent_s,
-            received_s: proven.received_s,
-        }
-    }
-
-    /// Whether one vehicle cannot have sent both this one and `older`, which was heard after it and has a lower
-    /// sequence. The clock on board tells, unless there is none or it is ahead of what can be.
-    const fn contradicts(&self, older: &Self) -> bool {
-        let has_clock = self.time_s != 0 && older.time_s != 0;
-        if has_clock && self.time_s as u64 <= self.sent_s.saturating_add(OVERTAKING_S) {
-            return older.time_s > self.time_s;
-        }
-        older.received_s >= self.received_s.saturating_add(OVERTAKING_S)
-    }
-}
-
-/// Whether a sequence is newer than another, as serial numbers (RFC 1982, 3.2).
-const fn is_newer(found: u32, before: u32) -> bool {
-    let ahead = found.wrapping_sub(before);
-    ahead != 0 && ahead < 1 << 31
-}
-
-/// Reports between two, at least: each life after a reset counts from zero in the lower half.
-const fn missed(found: u32, before: u32) -> u32 {
-    if found >> 16 == before >> 16 {
-        found.saturating_sub(before).saturating_sub(1)
-    } else {
-        found & 0xffff
-    }
 }
 
 impl Tracker {
@@ -497,5 +286,5 @@ impl Tracker {
 }
 
 #[cfg(test)]
-#[path = "tracker_tests.rs"]
+#[path = "../tracker_tests.rs"]
 pub(crate) mod tests;

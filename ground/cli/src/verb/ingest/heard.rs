@@ -1,0 +1,159 @@
+//! The packets of a file, told apart: what proves itself and is new, what is known, what is strange, what is refused.
+
+use lightday_station::keys::to_hex;
+use lightday_station::link_keys::HeldKeys;
+use lightday_station::tracker::{Proven, TrackError, Tracker};
+use lightday_wire::answer::Answer;
+use lightday_wire::{ObjectKind, ObjectNumber};
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
+use crate::mission::answers::Reply;
+use crate::mission::claims;
+
+/// What a file of packets came to.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) proven: Vec<(Proven, Vec<u8>)>,
+    /// Authentic, never heard before, and older than another.
+    pub(super) older: Vec<(u32, Vec<u8>)>,
+    pub(super) answers: Vec<(Reply, Vec<u8>)>,
+    pub(super) duplicates: usize,
+    /// Commands that have another answer to the same already.
+    pub(super) disputed: Vec<ObjectNumber>,
+    /// Answers to commands that were never sent, or that do not ask for them.
+    pub(super) strangers: Vec<(ObjectNumber, Vec<u8>)>,
+    pub(super) refused: Vec<(usize, TrackError)>,
+}
+
+impl Heard {
+    pub(super) fn is_empty(&self) -> bool {
+        self.proven.is_empty()
+            && self.answers.is_empty()
+            && self.older.is_empty()
+            && self.strangers.is_empty()
+    }
+
+    pub(super) fn reports(
+        &self,
+        received_s: u64,
+        behind_sent: [ObjectNumber; 4],
+    ) -> Vec<ReportRow> {
+        let proven = self.proven.iter().map(|(p, f)| (p.report.sequence, f));
+        let older = self.older.iter().map(|(sequence, f)| (*sequence, f));
+        let rows = proven.chain(older).map(|(sequence, frame)| ReportRow {
+            received_s,
+            sequence,
+            frame: frame.clone(),
+            behind_sent,
+        });
+        rows.collect()
+    }
+
+    pub(super) fn answer_rows(&self, received_s: u64) -> Vec<AnswerRow> {
+        let ours = self
+            .answers
+            .iter()
+            .map(|(reply, f)| (reply.command(), f, false));
+        let strange = self.strangers.iter().map(|(of, f)| (*of, f, true));
+        let rows = ours
+            .chain(strange)
+            .map(|(of, frame, is_strange)| AnswerRow {
+                received_s,
+                command: of,
+                frame: frame.clone(),
+                is_strange,
+            });
+        rows.collect()
+    }
+
+    pub(super) fn answers(&self) -> Vec<Value> {
+        let one = |(reply, _): &(Reply, Vec<u8>)| match reply {
+            Reply::Digest(answer) => {
+                json!({ "command": answer.command.get(), "digest": to_hex(&answer.digest.0) })
+            }
+            Reply::Part(part) => json!({ "command": part.command.get(), "part": part.part }),
+        };
+        self.answers.iter().map(one).collect()
+    }
+
+    pub(super) fn digests(&self) -> impl Iterator<Item = Answer> {
+        self.answers.iter().filter_map(|(reply, _)| match reply {
+            Reply::Digest(answer) => Some(*answer),
+            Reply::Part(_) => None,
+        })
+    }
+
+    pub(super) fn parts(&self) -> usize {
+        self.answers.len() - self.digests().count()
+    }
+
+    pub(super) fn has_part_of(&self, command: ObjectNumber) -> bool {
+        let is_one = |(reply, _): &(Reply, Vec<u8>)| matches!(reply, Reply::Part(part) if part.command == command);
+        self.answers.iter().any(is_one)
+    }
+}
+
+/// Answers to commands that were never sent are set apart, and those that are known already are counted.
+pub(super) fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
+    let (sent, known) = (ledger.sent()?, ledger.answers()?);
+    for (reply, frame) in std::mem::take(&mut heard.answers) {
+        let command = reply.command();
+        let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
+        let is_strange =
+            !sent.iter().any(is_ours) || !reply.is_to(claims::action_of(command, ledger));
+        // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
+        // was strange when it came may have been a guess: the vehicle may still give that answer.
+        let alike = known.iter().filter(|row| row.is_strange == is_strange);
+        let is_known = alike.clone().any(|row| row.frame == frame)
+            || heard.answers.iter().any(|(_, other)| *other == frame)
+            || heard.strangers.iter().any(|(_, other)| *other == frame);
+        if is_known {
+            heard.duplicates += 1;
+        } else if is_strange {
+            heard.strangers.push((command, frame));
+        } else {
+            let is_second = |other: &Reply| other.is_about_the_same(&reply);
+            let has_another = alike
+                .filter_map(|row| Reply::read(&row.frame))
+                .any(|(_, other)| is_second(&other))
+                || heard.answers.iter().any(|(other, _)| is_second(other));
+            if has_another {
+                heard.disputed.push(command);
+            }
+            heard.answers.push((reply, frame));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn hear(
+    tracker: &mut Tracker,
+    keys: &HeldKeys,
+    packets: &[&[u8]],
+    received_s: u64,
+) -> Heard {
+    let mut heard = Heard::default();
+    for (place, packet) in packets.iter().enumerate() {
+        match tracker.receive(keys, packet, received_s) {
+            Ok(proven) => heard.proven.push((proven, packet.to_vec())),
+            Err(TrackError::OldSequence { found, .. }) => {
+                heard.older.push((found, packet.to_vec()))
+            }
+            Err(e) if e.is_authentic() => heard.duplicates += 1,
+            Err(TrackError::NotAReport(error)) => match Reply::open(tracker, keys, packet) {
+                Ok(reply) => heard.answers.push((reply, packet.to_vec())),
+                Err(e) if e.is_authentic() => heard.duplicates += 1,
+                Err(TrackError::NotAReport(_)) => {
+                    heard
+                        .refused
+                        .push((place + 1, TrackError::NotAReport(error)));
+                }
+                Err(error) => heard.refused.push((place + 1, error)),
+            },
+            Err(error) => heard.refused.push((place + 1, error)),
+        }
+    }
+    heard
+}

@@ -1,0 +1,196 @@
+//! `lightday ingest`: reports from the downlink, into the ledger.
+
+mod heard;
+mod show;
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::Global;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{AnswerRow, Ledger, ReportRow};
+use crate::mission::answers::{self, Odd};
+use crate::mission::claims::{self, Claim};
+use crate::mission::regions::{self, Known};
+use crate::mission::{Mission, dumps, packets, reports};
+use crate::out;
+
+use heard::{Heard, hear, unknown_answers};
+use show::{refusals, show};
+
+/// Take in reports from a file.
+///
+/// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B. Of a dump
+/// it says which parts are here, from whichever files they came (`lightday dump` writes its bytes).
+/// What does not prove itself under the link keys is named and left out; what does is kept for good, and
+/// what it claims of numbers that were never sent from here is named first and changes nothing; it stands until
+/// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
+/// link epoch; so are two that speak as one vehicle.
+///
+/// Examples:
+///   lightday ingest downlink/2026-12-03.bin
+///   lightday ingest reports.bin --at 2026-12-03T09:00:00Z  (when they were heard)
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The file.
+    file: PathBuf,
+    /// Take over the numbers of a report that is known already, where they are higher than any sent from here:
+    /// the ledger is an old backup, and what it lacks is lost. Never if the link key may be stolen.
+    #[arg(long, value_name = "SEQUENCE")]
+    accept_numbers: Option<u32>,
+    /// Say what the reports prove, and remember nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global) -> Result<()> {
+    let mission = Mission::open(global)?;
+    let bytes = crate::atomic::read(&args.file, 64 << 20)?;
+    let packets = packets::split(&args.file, &bytes)?;
+    if packets.is_empty() {
+        return Err(Error::input(&args.file, "the file is empty")
+            .hint("give a file of packets behind their lengths, or of bare reports"));
+    }
+    let keys = mission.link_keys()?;
+    let mut ledger = mission.ledger()?;
+    let mut tracker = reports::tracker(&mission, &ledger, &keys)?;
+    let before = tracker.last().map(|p| p.report);
+    let now_s = global.now_s();
+    let mut heard = hear(&mut tracker, &keys, &packets, now_s);
+    unknown_answers(&mut heard, &ledger)?;
+    let accepted = match args.accept_numbers {
+        Some(sequence) => acceptable(sequence, &ledger)?,
+        None => Vec::new(),
+    };
+    let is_news = !(accepted.is_empty() && heard.is_empty());
+    let news = News {
+        reports: heard.reports(now_s, claims::behind_sent(&ledger)?),
+        answers: heard.answer_rows(now_s),
+    };
+    let alarms = if args.dry_run {
+        news.alarms(&ledger)?
+    } else {
+        if is_news {
+            remember(&mut ledger, global, &heard, &news, &accepted)?;
+        }
+        News::default().alarms(&ledger)?
+    };
+    let last = tracker.last().map(|p| p.report);
+    let known = Known::new(&mission, &ledger);
+    let held = regions::hold(&known, heard.digests(), last.as_ref())?;
+    let mut dumps = dumps::all(&ledger, &news.answers)?;
+    dumps.retain(|dump| heard.has_part_of(dump.command));
+    let dumps = dumps::hold(&known, dumps, last.as_ref())?;
+    show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
+    refusals(args, &heard)?;
+    if !args.json {
+        out::message("Next: lightday status");
+    }
+    Ok(())
+}
+
+/// What is new of it, as the ledger keeps it.
+#[derive(Default)]
+struct News {
+    reports: Vec<ReportRow>,
+    answers: Vec<AnswerRow>,
+}
+
+impl News {
+    /// The alarms that stand, of the ledger and of this.
+    fn alarms(&self, ledger: &Ledger) -> Result<Alarms> {
+        Ok(Alarms {
+            claims: claims::claims(ledger, &self.reports)?,
+            odd: answers::odd(ledger, &self.answers, &self.reports)?,
+        })
+    }
+}
+
+/// What stands until the next link epoch.
+struct Alarms {
+    claims: Vec<Claim>,
+    odd: Odd,
+}
+
+/// One step of the ledger: what was heard, and the numbers that people accept.
+fn remember(
+    ledger: &mut Ledger,
+    global: &Global,
+    heard: &Heard,
+    news: &News,
+    accepted: &[Claim],
+) -> Result<()> {
+    let sequences: Vec<u32> = heard
+        .proven
+        .iter()
+        .map(|(p, _)| p.report.sequence)
+        .collect();
+    let older: Vec<u32> = heard.older.iter().map(|(sequence, _)| *sequence).collect();
+    let strangers: Vec<u32> = heard.strangers.iter().map(|(of, _)| of.get()).collect();
+    let what = json!({
+        "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
+        "strangers": strangers, "disputed": answers::numbers(&heard.disputed),
+        "accepted_numbers": claims::to_json(accepted),
+    });
+    ledger.step(&global.actor(), "ingest", |step| {
+        for row in &news.reports {
+            step.add_report(row)?;
+        }
+        for row in &news.answers {
+            step.add_answer(row)?;
+        }
+        for claim in accepted {
+            step.accept_number(claim.kind, claim.first_free(), claim.report())?;
+        }
+        Ok(((), what))
+    })
+}
+
+/// Numbers above ours that people may accept: what a vehicle whose next is still ours hears of those behind it.
+const MOST_ACCEPTED: u32 = (1 << 16) - 1;
+
+/// The claims of a report that the ledger has, for people to accept.
+fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
+    let mut rows = claims::latest_epoch(ledger, &[])?;
+    rows.retain(|row| row.sequence == sequence);
+    let claims = match rows.as_slice() {
+        [row] => claims::of_row(row, ledger)?,
+        [] => {
+            let what = format!("no report {sequence} of the latest link epoch was taken in");
+            return Err(Error::new(Kind::Usage, what)
+                .field("accept-numbers")
+                .hint("take the reports in first; the alarm then names what they claim"));
+        }
+        // One vehicle gives no sequence twice.
+        _ => {
+            let what = format!("two reports have the sequence {sequence}: one of them is forged");
+            return Err(Error::new(Kind::Refused, what)
+                .field("accept-numbers")
+                .hint("go on to the next link epoch (lightday command epoch-switch)"));
+        }
+    };
+    if claims.is_empty() {
+        out::message(format_args!(
+            "report {sequence} has no number beyond those that were sent from here: none is taken over"
+        ));
+    }
+    for claim in &claims {
+        let ours = ledger.next_number(claim.kind)?.get();
+        let next = claim.first_free();
+        if next.get().saturating_sub(ours) > MOST_ACCEPTED {
+            let what = format!(
+                "number {next} is more than {MOST_ACCEPTED} above {ours}, the next of ours"
+            );
+            return Err(Error::new(Kind::Refused, what)
+                .field("accept-numbers")
+                .hint("no mission sent as many: the report is forged; go on to the next link epoch (lightday command epoch-switch)"));
+        }
+    }
+    Ok(claims)
+}

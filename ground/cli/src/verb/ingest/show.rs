@@ -1,0 +1,90 @@
+//! What was heard, for people and machines, and what was refused.
+
+use lightday_station::facts::facts;
+use lightday_station::tracker::{TrackError, Tracker};
+use lightday_wire::Report;
+use serde_json::json;
+
+use crate::error::{Error, Kind, Result};
+use crate::mission::regions::Held;
+use crate::mission::{answers, claims, dumps, reports};
+use crate::out;
+use crate::verb::describe;
+
+use super::heard::Heard;
+use super::{Alarms, Args};
+
+pub(super) fn show(
+    args: &Args,
+    heard: &Heard,
+    before: Option<Report>,
+    (tracker, alarms): (&Tracker, &Alarms),
+    (held, dumps): (&[Held], &[dumps::Held]),
+) -> Result<()> {
+    let sequences: Vec<u32> = heard
+        .proven
+        .iter()
+        .map(|(p, _)| p.report.sequence)
+        .collect();
+    let before = before.map(|r| facts(&r)).unwrap_or_default();
+    let now = tracker.last().map(|p| facts(&p.report));
+    let now = now.unwrap_or_default();
+    let is_news =
+        |name: &str, value: &str| !before.iter().any(|f| f.name == name && f.value == value);
+    let news: Vec<_> = now.iter().filter(|f| is_news(f.name, &f.value)).collect();
+    if args.json {
+        return out::json(&json!({
+            "alarm": tracker.alarm().map(reports::alarm_json),
+            "claims": claims::to_json(&alarms.claims),
+            "contradiction": reports::contradiction_json(tracker),
+            "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
+            "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(),
+            "dumps": dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
+            "strangers": answers::numbers(&alarms.odd.strangers), "disputed": answers::numbers(&alarms.odd.disputed),
+            "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
+            "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
+        }));
+    }
+    let mut text = tracker.alarm().map(reports::alarm_text).unwrap_or_default();
+    text += &reports::contradiction_text(tracker);
+    text += &claims::text(&alarms.claims);
+    text += &answers::text(&alarms.odd);
+    text += &format!(
+        "{}, {} older than another, {} known already, {}{}\n",
+        describe::count(sequences.len() as u64, "new report"),
+        heard.older.len(),
+        heard.duplicates,
+        describe::count(held.len() as u64, "answer"),
+        match heard.parts() as u64 {
+            0 => String::new(),
+            parts => format!(", {} of dumps", describe::count(parts, "part")),
+        }
+    );
+    held.iter().for_each(|held| text.push_str(&held.text()));
+    dumps.iter().for_each(|dump| text.push_str(&dump.text()));
+    for fact in news {
+        text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
+    }
+    out::result(&text)
+}
+
+/// The first packet that was refused decides the exit code; all are named.
+pub(super) fn refusals(args: &Args, heard: &Heard) -> Result<()> {
+    let Some((place, first)) = heard.refused.first() else {
+        return Ok(());
+    };
+    for (place, error) in heard.refused.iter().skip(1) {
+        out::message(format_args!(
+            "{}: packet {place}: {error}",
+            args.file.display()
+        ));
+    }
+    let kind = match first {
+        TrackError::Forged(_) => Kind::Trust,
+        _ => Kind::Input,
+    };
+    Err(Error::new(kind, first)
+        .file(&args.file)
+        .field(format!("packet {place}"))
+        .hint(first.hint()))
+}
