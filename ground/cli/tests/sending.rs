@@ -207,6 +207,31 @@ fn an_abort_never_goes_up_beside_what_it_gives_up() {
 }
 
 #[test]
+fn a_pass_that_is_over_counts_the_same_when_its_row_is_taken_out() {
+    let mission = mission("sending-pruned");
+    let row = "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,Malargue,";
+    let odd = "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,Malargue,,0.4,79300s";
+    mission.edit("passes.csv", &format!("{row}\n"), &format!("{odd}\n"));
+    let second = "2026-12-02T14:00:00Z,Malargue,";
+    mission.edit("passes.csv", second, &format!("{second},,79400s"));
+    mission.ok(&format!("uplink bundles/1.ldb --frames 44 --at {START}"));
+    let planned = || {
+        let plan = mission.ok("plan bundles/1.ldb --at 2026-12-01T20:00:00Z --json");
+        plan.json()["objects"].clone()
+    };
+    let before = planned();
+    assert_eq!(before[0]["in_flight"], 44, "{before}");
+    mission.edit("passes.csv", &format!("{odd}\n"), "");
+    assert_eq!(planned(), before);
+    // While the row is there it has the say: people may know by now that the pass was lost.
+    let next = "2026-12-02T06:00:00Z,";
+    let lost = row.to_owned() + ",0.99,79300s\n" + next;
+    mission.edit("passes.csv", next, &lost);
+    assert_ne!(planned(), before);
+    mission.ok("ledger verify");
+}
+
+#[test]
 fn frames_of_an_epoch_that_is_left_are_not_counted() {
     let mission = mission("sending-epoch");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));

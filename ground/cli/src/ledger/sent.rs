@@ -7,8 +7,23 @@ use super::facts::{column, kind, number, signed, unsigned};
 use super::{Ledger, Step};
 use crate::error::Result;
 
+/// The pass of a run, as passes.csv and mission.toml had it when the run was written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PassRow {
+    /// First second, Unix seconds.
+    pub start_s: u64,
+    /// The second behind the last one, Unix seconds.
+    pub end_s: u64,
+    /// Chance that the whole pass is lost.
+    pub lost: f64,
+    /// Seconds one way as it begins, if its row stated them.
+    pub light_time_s: Option<u64>,
+    /// Seconds one way as it begins, as mission.toml and all rows had it.
+    pub one_way_s: u64,
+}
+
 /// A run of symbols of an object that was written for the uplink.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SentRow {
     /// The object's kind.
     pub kind: ObjectKind,
@@ -34,6 +49,8 @@ pub struct SentRow {
     pub file: String,
     /// When it was said that none of them was transmitted, Unix seconds.
     pub unsent_s: Option<u64>,
+    /// Its pass; `None` of a run that a lightday wrote which did not keep it. Read only: it is kept with the decision.
+    pub pass: Option<PassRow>,
 }
 
 impl SentRow {
@@ -58,10 +75,34 @@ const UNSENT: &str =
     "SELECT json_extract(what, '$.unsent') AS file, min(at_s) AS at_s FROM decisions
      WHERE verb = 'uplink' AND json_extract(what, '$.unsent') IS NOT NULL GROUP BY 1";
 
+/// The passes of each file of frames, out of the decision that wrote it; none where it has no `passes`. A decision
+/// takes what is new without another schema, so that no ledger has to be changed to be read.
+const PASSES: &str =
+    "SELECT json_extract(d.what, '$.file') AS file, json_extract(p.value, '$.start_s') AS start_s,
+            json_extract(p.value, '$.end_s') AS end_s, json_extract(p.value, '$.lost') AS lost,
+            json_extract(p.value, '$.light_time_s') AS light_time_s, json_extract(p.value, '$.one_way_s') AS one_way_s
+     FROM decisions d, json_each(d.what, '$.passes') p
+     WHERE d.verb = 'uplink' AND json_extract(d.what, '$.file') IS NOT NULL";
+
 /// An instant that may be missing.
 fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
     let value: Option<i64> = row.get(at)?;
     value.map(|_| column(row, at, unsigned)).transpose()
+}
+
+/// The pass of a run that is read, from column 12 on.
+fn pass(row: &Row<'_>) -> rusqlite::Result<Option<PassRow>> {
+    let ends = instant(row, 12)?.zip(instant(row, 13)?);
+    let Some(((start_s, end_s), one_way_s)) = ends.zip(instant(row, 16)?) else {
+        return Ok(None);
+    };
+    Ok(Some(PassRow {
+        start_s,
+        end_s,
+        lost: row.get(14)?,
+        light_time_s: instant(row, 15)?,
+        one_way_s,
+    }))
 }
 
 impl Step<'_> {
@@ -126,8 +167,11 @@ impl Ledger {
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
     pub fn sent(&self) -> Result<Vec<SentRow>> {
         let sql = format!(
-            "SELECT kind, number, epoch, k, symbol_len, first, count, starts_s, ends_s, s.file, object, u.at_s
-             FROM sent s LEFT JOIN ({UNSENT}) u ON u.file = s.file ORDER BY id"
+            "SELECT s.kind, s.number, s.epoch, s.k, s.symbol_len, s.first, s.count, s.starts_s, s.ends_s, s.file, s.object,
+                    u.at_s, p.start_s, p.end_s, p.lost, p.light_time_s, p.one_way_s
+             FROM sent s LEFT JOIN ({UNSENT}) u ON u.file = s.file
+             LEFT JOIN ({PASSES}) p ON p.file = s.file AND p.start_s <= s.starts_s AND s.starts_s < p.end_s
+             ORDER BY s.id"
         );
         self.rows(&sql, |r| {
             Ok(SentRow {
@@ -143,6 +187,7 @@ impl Ledger {
                 file: r.get(9)?,
                 object: r.get(10)?,
                 unsent_s: instant(r, 11)?,
+                pass: pass(r)?,
             })
         })
     }

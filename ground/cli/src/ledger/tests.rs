@@ -5,6 +5,7 @@ use std::fs;
 use lightday_wire::{ObjectKind, ObjectNumber};
 use serde_json::json;
 
+use super::sent::PassRow;
 use super::*;
 
 struct Scratch(PathBuf);
@@ -189,6 +190,7 @@ fn facts(scratch: &Scratch) -> Ledger {
                 ends_s: 20,
                 file: "uplink/1.frames".to_owned(),
                 unsent_s: None,
+                pass: None,
             })?;
         }
         step.add_report(&ReportRow {
@@ -216,6 +218,77 @@ fn facts(scratch: &Scratch) -> Ledger {
     };
     ledger.step(&actor(), "build", bundle).unwrap();
     ledger
+}
+
+/// A run of `file` that begins at `starts_s`.
+fn run(file: &str, starts_s: u64) -> SentRow {
+    SentRow {
+        kind: ObjectKind::Bundle,
+        number: ObjectNumber::new(1).unwrap(),
+        object: [3; 32],
+        epoch: 0,
+        k: 9,
+        symbol_len: 64,
+        first: 0,
+        count: 9,
+        starts_s,
+        ends_s: starts_s + 5,
+        file: file.to_owned(),
+        unsent_s: None,
+        pass: None,
+    }
+}
+
+#[test]
+fn each_run_has_the_pass_that_its_decision_kept_and_older_ones_have_none() {
+    let scratch = Scratch::new("passes");
+    let mut ledger = Ledger::create(&scratch.path()).unwrap();
+    // As it was written before passes were kept, and since.
+    let old = json!({ "file": "uplink/1.frames", "sha256": "00" });
+    let new = json!({ "file": "uplink/2.frames", "sha256": "00", "passes": [
+        { "start_s": 100, "end_s": 200, "lost": 0.25, "light_time_s": null, "one_way_s": 7 },
+        { "start_s": 200, "end_s": 300, "lost": 1.0, "light_time_s": 79_300, "one_way_s": 79_300 },
+    ] });
+    for (file, starts, what) in [
+        ("uplink/1.frames", vec![100], old),
+        ("uplink/2.frames", vec![100, 199, 200, 300], new),
+    ] {
+        let work = |step: &Step<'_>| {
+            for starts_s in starts {
+                step.add_sent(&run(file, starts_s))?;
+            }
+            Ok(((), what))
+        };
+        ledger.step(&actor(), "uplink", work).unwrap();
+    }
+    let said = json!({ "unsent": "uplink/2.frames", "sha256": "00" });
+    ledger.step(&actor(), "uplink", |_| Ok(((), said))).unwrap();
+    drop(ledger);
+    let sent = Ledger::open_to_read(&scratch.path())
+        .unwrap()
+        .sent()
+        .unwrap();
+    let pass = |start_s, end_s, lost, light_time_s, one_way_s| {
+        Some(PassRow {
+            start_s,
+            end_s,
+            lost,
+            light_time_s,
+            one_way_s,
+        })
+    };
+    let first = pass(100, 200, 0.25, None, 7);
+    let found: Vec<_> = sent.iter().map(|run| run.pass).collect();
+    let expected = [
+        None,
+        first,
+        first,
+        pass(200, 300, 1.0, Some(79_300), 79_300),
+        None,
+    ];
+    assert_eq!(found, expected);
+    let files: Vec<_> = sent.iter().map(|run| run.unsent_s.is_some()).collect();
+    assert_eq!(files, [false, true, true, true, true]);
 }
 
 #[test]

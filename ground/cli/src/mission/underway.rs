@@ -1,17 +1,21 @@
 //! Where objects stand: what of them went up, what of that is on its way, and what the vehicle said it still needs.
 //!
 //! ```text
-//! ledger: what went up --+
-//! passes.csv ------------+--> start of each object --> plan
-//! the latest report -----+
+//! ledger: what went up, in which passes --+
+//! passes.csv -----------------------------+--> start of each object --> plan
+//! the latest report ----------------------+
 //! ```
+//! Of a pass that is over the ledger keeps what passes.csv said of it: rows of the past may be taken out there, and
+//! certificates stay what they were. Where the row is still there, it has the say: people may know better by now.
 
+use lightday_station::light_time::LightTime;
 use lightday_station::link::LinkModel;
 use lightday_station::object::UplinkObject;
 use lightday_station::plan::{InFlight, Start};
 use lightday_station::tracker::{Alarm, Proven};
 use lightday_wire::report::Report;
 use lightday_wire::{Epoch, ObjectKind, Stage};
+use serde_json::{Value, json};
 
 use super::{Mission, Pass, reports};
 use crate::error::Result;
@@ -26,7 +30,10 @@ pub struct Underway {
     pub last: Option<Proven>,
     /// A vehicle that lost its record said so.
     pub alarm: Option<Alarm>,
+    /// Those of passes.csv.
     passes: Vec<Pass>,
+    /// As these state it, and those that the ledger alone knows.
+    light: LightTime,
     link: LinkModel,
     now_s: u64,
 }
@@ -44,14 +51,30 @@ impl Underway {
                 (tracker.last().copied(), tracker.alarm().copied())
             }
         };
+        let (sent, passes) = (ledger.sent()?, mission.passes()?);
+        let link = mission.config.link_model();
         Ok(Self {
-            sent: ledger.sent()?,
+            light: link.light_time(&with_pruned(&passes, &sent, now_s)),
+            sent,
             last,
             alarm,
-            passes: mission.passes()?,
-            link: mission.config.link_model(),
+            passes,
+            link,
             now_s,
         })
+    }
+
+    /// What the ledger keeps of the passes of some runs, each once: for machines.
+    pub fn passes_of(&self, runs: &[SentRow]) -> Value {
+        let within = |pass: &&Pass| runs.iter().any(|run| is_within(run, pass));
+        let kept = self.passes.iter().filter(within);
+        kept.map(|pass| {
+            json!({
+                "start_s": pass.start_s, "end_s": pass.end_s, "lost": self.link.lost(pass),
+                "light_time_s": pass.light_time_s, "one_way_s": self.light.at(pass.start_s),
+            })
+        })
+        .collect()
     }
 
     /// The latest report, as far as it has a say: what was said in an epoch that is left has none in the next, since
@@ -120,7 +143,7 @@ impl Underway {
     }
 
     fn arrives(&self, left_s: u64) -> u64 {
-        left_s.saturating_add(self.link.light_time(&self.passes).at(left_s))
+        left_s.saturating_add(self.light.at(left_s))
     }
 
     /// Frames of a run that had not arrived when a report left. They went up at an even pace; what is in doubt counts
@@ -133,18 +156,44 @@ impl Underway {
     }
 
     /// The chance that the pass of a run is lost, and when it begins and ends. Of one that is over and that passes.csv
-    /// names no more, what the mission assumes; one that is still to come and is booked no more brings nothing.
+    /// names no more, what it said when the run was written, or else what the mission assumes; one that is still to
+    /// come and is booked no more brings nothing.
     fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
-        let within = |p: &&Pass| p.start_s <= run.starts_s && run.starts_s < p.end_s;
-        let pass = self.passes.iter().find(within);
-        let unbooked = match run.starts_s < self.now_s {
-            true => self.link.lost_pass,
-            false => 1.0,
-        };
-        pass.map_or((unbooked, run.starts_s, run.ends_s), |pass| {
-            (self.link.lost(pass), pass.start_s, pass.end_s)
-        })
+        if let Some(pass) = self.passes.iter().find(|pass| is_within(run, pass)) {
+            return (self.link.lost(pass), pass.start_s, pass.end_s);
+        }
+        match run.pass {
+            _ if run.starts_s >= self.now_s => (1.0, run.starts_s, run.ends_s),
+            Some(pass) => (pass.lost, pass.start_s, pass.end_s),
+            None => (self.link.lost_pass, run.starts_s, run.ends_s),
+        }
     }
+}
+
+fn is_within(run: &SentRow, pass: &Pass) -> bool {
+    pass.start_s <= run.starts_s && run.starts_s < pass.end_s
+}
+
+/// The passes of passes.csv, and those before `now_s` that the ledger alone knows, in order.
+fn with_pruned(passes: &[Pass], sent: &[SentRow], now_s: u64) -> Vec<Pass> {
+    let mut all = passes.to_vec();
+    for run in sent.iter().filter(|run| run.starts_s < now_s) {
+        let Some(kept) = run
+            .pass
+            .filter(|_| !all.iter().any(|pass| is_within(run, pass)))
+        else {
+            continue;
+        };
+        all.push(Pass {
+            start_s: kept.start_s,
+            end_s: kept.end_s,
+            lost: Some(kept.lost),
+            light_time_s: kept.light_time_s,
+            ..Pass::default()
+        });
+    }
+    all.sort_by_key(|pass| pass.start_s);
+    all
 }
 
 /// Symbols that the vehicle still needs, of an object of which so many frames had arrived or were lost.

@@ -95,6 +95,7 @@ pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written>
                 file: String::new(),
                 object: going.ready.digest,
                 unsent_s: None,
+                pass: None,
             });
         run.count = index - run.first + 1;
         run.ends_s = (start_ms + air_ms).div_ceil(1000);

@@ -33,7 +33,8 @@ use crate::verb::{describe, sendable, sending, unsent};
 /// when nobody knows what of it was transmitted.
 ///
 /// The ledger keeps the certificate: how likely each object is complete once these frames are there, with what is on
-/// its way and what the vehicle said it has; with --frames, that of those frames alone.
+/// its way and what the vehicle said it has; with --frames, that of those frames alone. It keeps the passes, too: rows of
+/// passes.csv that are over may be taken out.
 ///
 /// The twin says what it expects of them: the verdict on each object, when, and what the report then says otherwise
 /// (`twin` in --json). Of a plan that is cut short it hears what goes up.
@@ -119,6 +120,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             sent: sent.len(),
             names: [&path, &schedule],
             files: &files,
+            passes: underway.passes_of(&written.runs),
         };
         remember(
             &mut ledger,
@@ -423,6 +425,8 @@ struct Before<'a> {
     names: [&'a Path; 2],
     /// What lies aside and gets these names.
     files: &'a Files,
+    /// The passes that its runs are in.
+    passes: Value,
 }
 
 fn remember(
@@ -437,6 +441,7 @@ fn remember(
     let objects: Vec<_> = written.runs.iter().map(run_json).collect();
     let what = json!({
         "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
+        "passes": before.passes,
     });
     ledger.step(&global.actor(), "uplink", |step| {
         // Another uplink that came between would have the same symbols in the same file.
