@@ -149,7 +149,9 @@ fn a_dry_run_counts_the_parts_and_keeps_none() {
         .flat_map(|n| behind_its_len(&seal(&mission, OURS, &part(1, n, &slot))))
         .collect();
     fs::write(mission.path("heard.bin"), file).unwrap();
-    let said = mission.ok("ingest heard.bin --dry-run --json").json();
+    let said = mission
+        .ok("ingest heard.bin --dry-run --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(said["dumps"][0]["parts_here"], 3, "{said}");
     assert_eq!(dumps(&mission), json!([]));
 }
@@ -270,17 +272,31 @@ fn parts_that_are_not_what_was_asked_for_are_an_alarm() {
     let of_a_digest = part(2, 0, &slot);
     let not_sent = part(3, 0, &slot);
     let unknown = part(4, 0, &slot);
-    for (packet, command) in [
-        (seal(&mission, OURS, &longer), 1),
-        (seal(&mission, OURS, &beside), 1),
-        (seal(&mission, OURS, &beyond), 1),
-        (digest(), 1),
-        (seal(&mission, OURS, &of_a_digest), 2),
-        (seal(&mission, OURS, &not_sent), 3),
-        (seal(&mission, OURS, &unknown), 4),
+    let (of_dump, asks_for_none) = ("part of a dump, of", "the command does not ask for it");
+    for (packet, alarm, why) in [
+        (seal(&mission, OURS, &longer), (of_dump, 1), asks_for_none),
+        (seal(&mission, OURS, &beside), (of_dump, 1), asks_for_none),
+        (seal(&mission, OURS, &beyond), (of_dump, 1), asks_for_none),
+        (digest(), ("n answer to", 1), asks_for_none),
+        (
+            seal(&mission, OURS, &of_a_digest),
+            (of_dump, 2),
+            asks_for_none,
+        ),
+        (
+            seal(&mission, OURS, &not_sent),
+            (of_dump, 3),
+            "the command had not been sent",
+        ),
+        (
+            seal(&mission, OURS, &unknown),
+            (of_dump, 4),
+            "the ledger has no such command",
+        ),
     ] {
         let said = heard(&mission, std::slice::from_ref(&packet));
-        let alarm = format!("ALARM: an answer to command {command}, which had not been sent");
+        let (what, command) = alarm;
+        let alarm = format!("{what} command {command}: {why}.");
         assert!(said.contains(&alarm), "{said}");
         // The same again is no news.
         assert!(heard(&mission, &[packet]).contains("1 known already"));

@@ -298,14 +298,18 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     // Two antennas hear the same: that is no forgery.
     let twice = [answer(&mission, 1, 5), answer(&mission, 1, 5)].concat();
     fs::write(mission.path("twice.bin"), twice).unwrap();
-    let heard = mission.ok("ingest twice.bin --json").json();
+    let heard = mission
+        .ok("ingest twice.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(heard["answers"].as_array().unwrap().len(), 1, "{heard}");
     assert_eq!(heard["answers"][0]["command"], 1);
     assert_eq!(
         (&heard["disputed"], &heard["duplicates"]),
         (&serde_json::json!([]), &1.into())
     );
-    let again = mission.ok("ingest ours.bin --json").json();
+    let again = mission
+        .ok("ingest ours.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(
         (&again["answers"], &again["duplicates"]),
         (&serde_json::json!([]), &1.into())
@@ -315,13 +319,19 @@ fn answers_are_taken_once_and_to_commands_that_were_made() {
     mission.ok("sign documents/cmd-2.ldd --key keys/flight-dan.key");
     mission.ok(&format!("uplink documents/cmd-2.ldd --at {START}"));
     fs::write(mission.path("other.bin"), answer(&mission, 2, 5)).unwrap();
-    let other = mission.ok("ingest other.bin --json").json();
+    let other = mission
+        .ok("ingest other.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(other["strangers"], serde_json::json!([2]));
     // One command has one answer.
     fs::write(mission.path("second.bin"), answer(&mission, 1, 6)).unwrap();
-    let second = mission.ok("ingest second.bin --json").json();
+    let second = mission
+        .ok("ingest second.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(second["disputed"], serde_json::json!([1]));
-    let strange = mission.ok("ingest strange.bin --json").json();
+    let strange = mission
+        .ok("ingest strange.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(
         (&strange["answers"], &strange["strangers"]),
         (&serde_json::json!([]), &serde_json::json!([2, 8]))
@@ -338,11 +348,15 @@ fn odd_answers_are_kept_and_shown_until_the_next_link_epoch() {
     assert_eq!(dry["strangers"], serde_json::json!([1]));
     let status = || mission.ok("status --json").json();
     assert_eq!(status()["strangers"], serde_json::json!([]));
-    let first = mission.ok("ingest strange.bin --json").json();
+    let first = mission
+        .ok("ingest strange.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(first["duplicates"], 1);
     // The same file again is no news, and nothing is written; the alarm stands.
     let decisions = mission.ok("ledger verify").out;
-    let again = mission.ok("ingest strange.bin --json").json();
+    let again = mission
+        .ok("ingest strange.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(
         (&again["duplicates"], &again["strangers"]),
         (&2.into(), &serde_json::json!([1]))
@@ -354,13 +368,15 @@ fn odd_answers_are_kept_and_shown_until_the_next_link_epoch() {
     mission.ok("command region-digest slot-a --len 4096");
     mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
     mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
-    let ours = mission.ok("ingest strange.bin --json").json();
+    let ours = mission
+        .ok("ingest strange.bin --json --at 2026-12-04T00:00:00Z")
+        .json();
     assert_eq!(
         (&ours["answers"][0]["command"], &ours["disputed"]),
         (&1.into(), &serde_json::json!([]))
     );
     fs::write(mission.path("second.bin"), answer(&mission, 1, 6)).unwrap();
-    mission.ok("ingest second.bin");
+    mission.ok("ingest second.bin --at 2026-12-04T00:00:00Z");
     assert_eq!(status()["disputed"], serde_json::json!([1]));
     assert_eq!(status()["strangers"], serde_json::json!([1]));
     mission.ok("ledger verify");

@@ -4,14 +4,9 @@ mod common;
 
 use std::fs;
 
-use common::{Mission, START, report};
-use lightday_station::link_keys::HeldKeys;
-use lightday_trust::Direction;
+use common::{Mission, START, packet, report, seal_answer};
 use lightday_trust::digest::sha256;
-use lightday_wire::answer::{ANSWER_LEN, Answer};
-use lightday_wire::{
-    Digest, Epoch, ObjectNumber, Refusal, SlotState, Stage, VehicleId, Verdict, canon,
-};
+use lightday_wire::{Digest, ObjectNumber, Refusal, SlotState, Stage, Verdict};
 
 fn number(n: u32) -> ObjectNumber {
     ObjectNumber::new(n).unwrap()
@@ -95,25 +90,8 @@ fn each_command_has_its_verdict_by_the_report_that_was_sent_while_it_was_the_lat
     assert!(!shown.contains("bundle 1         [1"), "{shown}");
 }
 
-/// An answer of vehicle 1 under link epoch 0, as the vehicle would seal it.
 fn answer(mission: &Mission, command: u32, digest: Digest) -> Vec<u8> {
-    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
-    let keys = HeldKeys::from_text(&text).unwrap();
-    let key = keys.frame_key(VehicleId(1), Direction::Down, Epoch::default());
-    let answer = Answer {
-        command: number(command),
-        digest,
-    };
-    let mut body = [0; 64];
-    let body = canon::encode(&answer, &mut body).unwrap();
-    let mut packet = vec![0; ANSWER_LEN];
-    assert_eq!(
-        key.unwrap().seal_answer(body, &mut packet),
-        Some(ANSWER_LEN)
-    );
-    let mut file = u16::try_from(ANSWER_LEN).unwrap().to_be_bytes().to_vec();
-    file.extend(packet);
-    file
+    packet(&seal_answer(mission, command, digest))
 }
 
 /// A mission that knows both images, whose vehicle reported the new one in slot B.
@@ -164,7 +142,7 @@ fn where_nothing_is_expected_that_is_said() {
         ("slot-a", "shows no whole image there"),
         (
             "golden",
-            "the files of the image that the last report shows are not here",
+            "the files of the image that stands there by report 7 are not here",
         ),
     ] {
         let mission = asked("answer-unknown", what);

@@ -213,7 +213,8 @@ pub struct AnswerRow {
     pub command: ObjectNumber,
     /// All its bytes.
     pub frame: Vec<u8>,
-    /// Whether the command had not been sent when it was heard, or does not ask for it.
+    /// Whether it could not be the vehicle's when it was heard: the command had not been sent, or does not ask for it,
+    /// or light allowed no answer yet.
     pub is_strange: bool,
 }
 

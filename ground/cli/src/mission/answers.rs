@@ -13,6 +13,8 @@ use crate::error::Result;
 use crate::ledger::{AnswerRow, Ledger, ReportRow};
 
 use super::claims;
+use super::strange::{self, Stranger};
+use super::times::Times;
 
 /// What a packet replies to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +90,39 @@ impl Reply {
     }
 }
 
-/// Commands with answers that somebody else gave.
+/// What was heard and cannot all be the vehicle's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Odd {
-    /// They had not been sent, or do not ask for such an answer.
-    pub strangers: Vec<ObjectNumber>,
-    /// They have two answers.
+    /// What is not believed, and why.
+    pub strangers: Vec<Stranger>,
+    /// Commands that have two answers.
     pub disputed: Vec<ObjectNumber>,
+}
+
+impl Odd {
+    /// The commands that somebody else answered.
+    #[must_use]
+    pub fn strange_commands(&self) -> Vec<u32> {
+        let mut commands: Vec<u32> = self.strangers.iter().map(|s| s.command.get()).collect();
+        commands.dedup();
+        commands
+    }
+}
+
+/// What the ledger has of answers and parts, and of those `heard` just now, as far as it is believed; with the instant
+/// at which each came.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn believed(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<(Reply, u64)>> {
+    let mut rows = ledger.answers()?;
+    rows.extend_from_slice(heard);
+    let believed = |row: &AnswerRow| {
+        let (_, reply) = Reply::read(&row.frame)?;
+        let why = strange::of_row(times, ledger, &reply, row);
+        why.is_none().then_some((reply, row.received_s))
+    };
+    Ok(rows.iter().filter_map(believed).collect())
 }
 
 /// The odd answers of the latest link epoch: of those that the ledger has, and of those `heard` just now, with
@@ -102,42 +130,49 @@ pub struct Odd {
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn odd(ledger: &Ledger, heard: &[AnswerRow], reports: &[ReportRow]) -> Result<Odd> {
+pub fn odd(
+    times: &Times,
+    ledger: &Ledger,
+    heard: &[AnswerRow],
+    reports: &[ReportRow],
+) -> Result<Odd> {
     let mut rows = ledger.answers()?;
     rows.extend_from_slice(heard);
     let latest = claims::epoch(&ledger.reports()?).max(claims::epoch(reports));
-    let reply = |row: AnswerRow| Some((Reply::read(&row.frame)?, row.is_strange));
-    let replies: Vec<_> = rows
-        .into_iter()
-        .filter_map(reply)
-        .filter(|((epoch, _), _)| Some(*epoch) >= latest)
-        .map(|((_, reply), is_strange)| (reply, is_strange))
-        .collect();
-    let accepted = claims::accepted(ledger)?;
     let commands = ObjectKind::Command.uplink_index();
+    let accepted = claims::accepted(ledger)?;
     let accepted = commands.and_then(|i| accepted.get(i)).copied();
-    let mut odd = Odd::default();
-    for (place, (reply, is_strange)) in replies.iter().enumerate() {
+    let (mut odd, mut believed) = (Odd::default(), Vec::<Reply>::new());
+    for row in &rows {
+        let Some((epoch, reply)) = Reply::read(&row.frame) else {
+            continue;
+        };
+        if Some(epoch) < latest {
+            continue;
+        }
         let command = reply.command();
-        if *is_strange {
-            // A command that an old backup lacks, as people said.
-            let is_lost =
-                Some(command) < accepted && ledger.object(ObjectKind::Command, command)?.is_none();
-            if !is_lost {
-                odd.strangers.push(command);
-            }
-        } else {
-            let is_second =
-                |(other, is_strange): &(Reply, bool)| !is_strange && other.is_about_the_same(reply);
-            if replies.iter().take(place).any(is_second) {
+        let Some(why) = strange::of_row(times, ledger, &reply, row) else {
+            if believed.iter().any(|other| other.is_about_the_same(&reply)) {
                 odd.disputed.push(command);
             }
+            believed.push(reply);
+            continue;
+        };
+        // A command that an old backup lacks, as people said.
+        let is_lost =
+            Some(command) < accepted && ledger.object(ObjectKind::Command, command)?.is_none();
+        if !is_lost {
+            let is_part = matches!(reply, Reply::Part(_));
+            odd.strangers.push(Stranger {
+                command,
+                is_part,
+                why,
+            });
         }
     }
-    for commands in [&mut odd.strangers, &mut odd.disputed] {
-        commands.sort_unstable();
-        commands.dedup();
-    }
+    strange::sort(&mut odd.strangers);
+    odd.disputed.sort_unstable();
+    odd.disputed.dedup();
     Ok(odd)
 }
 
@@ -150,12 +185,7 @@ pub fn numbers(of: &[ObjectNumber]) -> Vec<u32> {
 /// Odd answers in words, to be said before all else; nothing where there are none.
 #[must_use]
 pub fn text(odd: &Odd) -> String {
-    let mut text = String::new();
-    for command in &odd.strangers {
-        text.push_str(&format!(
-            "ALARM: an answer to command {command}, which had not been sent or does not ask for it: it is left out.\n"
-        ));
-    }
+    let (mut text, otherwise) = strange::text(&odd.strangers);
     for command in &odd.disputed {
         text.push_str(&format!(
             "ALARM: a second answer to command {command}: one of the two is forged.\n"
@@ -163,8 +193,10 @@ pub fn text(odd: &Odd) -> String {
     }
     if !text.is_empty() {
         text.push_str(
-            "  Somebody else speaks under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n\n",
+            "  Somebody else speaks under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n",
         );
+        text.push_str(&otherwise);
+        text.push('\n');
     }
     text
 }

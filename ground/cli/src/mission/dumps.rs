@@ -5,18 +5,23 @@
 //! ```
 //! Parts come in any order, from any file, more than once. Where two of them say different things of the same bytes
 //! the dump is worth nothing: who forged one of them may have forged them all.
+//!
+//! A part names the command, and not the region: that the command says. So it is of that region only as long as the
+//! number is of that command alone: see [`Times::used_before`], and the test
+//! `a_number_that_a_restored_ledger_gave_out_twice_answers_for_no_other_region`.
 
 use std::collections::BTreeMap;
 
 use lightday_trust::digest::sha256;
 use lightday_wire::dump::{DumpRange, Part};
-use lightday_wire::report::Report;
 use lightday_wire::{Action, ObjectNumber, Region};
 use serde_json::{Value, json};
 
-use super::answers::Reply;
+use super::answers::{self, Reply};
 use super::claims;
-use super::regions::{self, Known, Lies};
+use super::expected::{Expected, Judged, Lies};
+use super::regions::{self, Known};
+use super::times::Times;
 use crate::error::Result;
 use crate::ledger::{AnswerRow, Ledger};
 use crate::verb::describe;
@@ -34,6 +39,8 @@ pub struct Dump {
     parts: BTreeMap<u8, Part>,
     /// Whether two parts of one place differ.
     pub is_disputed: bool,
+    /// When the first of them came, in Unix seconds. All were read at once, before that.
+    pub came_s: u64,
 }
 
 /// A range that has no bytes here.
@@ -51,12 +58,10 @@ pub struct Gap {
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn all(ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Dump>> {
-    let mut rows = ledger.answers()?;
-    rows.extend_from_slice(heard);
+pub fn all(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Dump>> {
     let mut dumps: BTreeMap<ObjectNumber, Dump> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.is_strange) {
-        let Some((_, Reply::Part(part))) = Reply::read(&row.frame) else {
+    for (reply, came_s) in answers::believed(times, ledger, heard)? {
+        let Reply::Part(part) = reply else {
             continue;
         };
         let command = part.command;
@@ -77,7 +82,9 @@ pub fn all(ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Dump>> {
             range,
             parts: BTreeMap::new(),
             is_disputed: false,
+            came_s,
         });
+        dump.came_s = dump.came_s.min(came_s);
         let known = dump.parts.entry(part.part).or_insert(part);
         dump.is_disputed |= *known != part;
     }
@@ -177,31 +184,36 @@ impl Gap {
 pub struct Held {
     /// The dump.
     pub dump: Dump,
-    /// What should lie there, or why nobody here knows.
-    lies: std::result::Result<Lies, String>,
+    /// What should have lain there.
+    expected: Expected,
+    /// The report that had counted the command's number before the command can have been there.
+    pub used_before: Option<u32>,
 }
 
-/// Holds dumps against what `last`, the last report, shows.
+/// Holds dumps against what should have lain there when they were read.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn hold(known: &Known<'_>, dumps: Vec<Dump>, last: Option<&Report>) -> Result<Vec<Held>> {
+pub fn hold(known: &Known<'_>, times: &Times, dumps: Vec<Dump>) -> Result<Vec<Held>> {
     let hold = |dump: Dump| {
-        let range = (dump.range.offset(), dump.range.size().into());
-        let lies = known.lies(dump.region, range, last)?;
-        Ok(Held { dump, lies })
+        let place = (dump.region, (dump.range.offset(), dump.range.size().into()));
+        let expected = regions::expected(known, times, (dump.command, dump.came_s), place)?;
+        let used_before = times.used_before(dump.command);
+        Ok(Held {
+            dump,
+            expected,
+            used_before,
+        })
     };
     dumps.into_iter().map(hold).collect()
 }
 
 impl Held {
-    /// Whether all bytes that are here are what they should be; `None` where nobody knows what they should be, or
-    /// none is here.
-    #[must_use]
-    pub fn agrees(&self) -> Option<bool> {
-        let lies = self.lies.as_ref().ok()?;
+    /// The bytes that are here, held against what they should be; `None` where none is here, or two of them differ.
+    fn judged(&self) -> Option<Judged<'_>> {
         let is_any = self.dump.places().any(|(_, bytes)| bytes.is_some());
-        (is_any && !self.dump.is_disputed).then(|| self.dump.first_differing(&lies.bytes).is_none())
+        let fits = |lies: &Lies| self.dump.first_differing(&lies.bytes).is_none();
+        (is_any && !self.dump.is_disputed).then(|| self.expected.judge(fits))
     }
 
     /// In words.
@@ -233,35 +245,42 @@ impl Held {
     }
 
     fn held(&self) -> String {
-        let lies = match &self.lies {
-            Ok(lies) => lies,
-            Err(why) => return format!("not compared: {why}"),
-        };
-        match (self.agrees(), self.dump.first_differing(&lies.bytes)) {
-            (None, _) => "not compared: no byte of it is here".to_owned(),
-            (_, None) => format!("as expected: {}", lies.whose),
-            (_, Some((at, expected, found))) => format!(
-                "DIFFERS from byte {at} on: {expected:02x} was expected, {found:02x} came; {}",
+        let differs = |lies: &Lies| match self.dump.first_differing(&lies.bytes) {
+            Some((at, expected, found)) => format!(
+                "from byte {at} on: {expected:02x} was expected, {found:02x} came; {}",
                 lies.whose
             ),
+            None => lies.whose.clone(),
+        };
+        match self.judged() {
+            Some(judged) => self.expected.text(judged, (" ", differs)),
+            None => "not compared: no byte of it is here".to_owned(),
         }
     }
 
-    /// For machines.
+    /// For machines. `differs_at` is of what the report before it shows there.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let dump = &self.dump;
         let gaps = dump.gaps();
         let is_whole = gaps.is_empty() && !dump.is_disputed;
-        let lies = self.lies.as_ref().ok();
-        let differs = lies.and_then(|lies| dump.first_differing(&lies.bytes));
+        let judged = self.judged();
+        let differs_at = |lies: &Lies| dump.first_differing(&lies.bytes).map(|(at, ..)| at);
+        let first = self.expected.lies.first();
+        let differs = first.filter(|_| judged == Some(Judged::Differs));
+        let one = |lies: &Lies| {
+            let differs_at = differs_at(lies);
+            json!({ "reports": lies.reports, "agrees": differs_at.is_none(), "differs_at": differs_at })
+        };
+        let held_against = self.expected.lies.iter().filter(|_| judged.is_some());
         json!({
             "command": dump.command.get(), "asked": dump.asked(),
             "parts_here": dump.here(), "parts": dump.range.parts(),
             "gaps": gaps.into_iter().map(Gap::to_json).collect::<Vec<_>>(),
             "disputed": dump.is_disputed, "whole": is_whole,
             "sha256": is_whole.then(|| sha256(&dump.bytes()).to_string()),
-            "agrees": self.agrees(), "differs_at": differs.map(|(at, ..)| at),
+            "agrees": judged.and_then(Judged::agrees), "differs_at": differs.and_then(differs_at),
+            "held_against": held_against.map(one).collect::<Vec<_>>(), "unknown": self.expected.unknown,
         })
     }
 }

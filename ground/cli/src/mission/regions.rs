@@ -1,7 +1,12 @@
-//! What the ground expects to lie in a region: the image that the last report shows in that slot, and erased flash
-//! behind it. The answers to region-digest commands are held against it.
+//! What the ground expects to lay in a region when a command read it: the image that the reports on both sides of the
+//! command show in that slot, and erased flash behind it. Digests and dumps are held against it.
 //!
-//! Nothing is expected of trailers, record, floors and staging: their bytes depend on what was lost on the way.
+//! ```text
+//! report 7: image X     digest is taken     report 8: image X     held against X
+//! report 7: image X     digest is taken     report 9: image Y     held against both: the slot was written in between
+//! ```
+//! What a report shows that was made long after the flash was read says nothing of it. Nothing is expected of trailers,
+//! record, floors and staging: their bytes depend on what was lost on the way.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -14,6 +19,8 @@ use lightday_wire::{Action, Digest, Location, ObjectNumber, Region, SlotState};
 use serde_json::{Value, json};
 
 use super::artifact::Artifact;
+use super::expected::{Expected, Judged, Lies};
+use super::times::{Around, Times};
 use super::{Mission, claims, images};
 use crate::error::Result;
 use crate::ledger::Ledger;
@@ -21,20 +28,6 @@ use crate::verb::describe;
 
 /// Images by their digest.
 type Images = BTreeMap<Digest, Vec<u8>>;
-
-/// What a range of flash should hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// This digest, of the image that is named.
-    Digest {
-        /// SHA-256 of the range.
-        digest: Digest,
-        /// Which image, and by which report.
-        whose: String,
-    },
-    /// Nobody here knows.
-    Unknown(String),
-}
 
 /// An answer, and what was expected.
 #[derive(Clone, Debug)]
@@ -50,39 +43,41 @@ pub struct Held {
 }
 
 impl Held {
-    /// Whether the two agree; `None` where nothing was expected.
-    #[must_use]
-    pub fn agrees(&self) -> Option<bool> {
-        match &self.expected {
-            Expected::Digest { digest, .. } => Some(*digest == self.found),
-            Expected::Unknown(_) => None,
-        }
+    fn judged(&self) -> Judged<'_> {
+        self.expected
+            .judge(|lies| sha256(&lies.bytes) == self.found)
     }
 
     /// In words.
     #[must_use]
     pub fn text(&self) -> String {
         let asked = format!("  answer to command {}: {}\n", self.command, self.found);
-        let held = match (&self.expected, self.agrees()) {
-            (Expected::Digest { whose, .. }, Some(true)) => format!("as expected: {whose}"),
-            (Expected::Digest { digest, whose }, _) => {
-                format!("DIFFERS: {digest} was expected, {whose}")
-            }
-            (Expected::Unknown(why), _) => format!("not compared: {why}"),
+        let differs = |lies: &Lies| {
+            let expected = sha256(&lies.bytes);
+            format!("{expected} was expected, {}", lies.whose)
         };
+        let held = self.expected.text(self.judged(), (": ", differs));
         format!("{asked}    {}\n    {held}\n", self.asked)
     }
 
-    /// For machines.
+    /// For machines. `expected` is what it agrees with, or else what the report before it shows there.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let expected = match &self.expected {
-            Expected::Digest { digest, .. } => Some(to_hex(&digest.0)),
-            Expected::Unknown(_) => None,
+        let judged = self.judged();
+        let digest = |lies: &Lies| to_hex(&sha256(&lies.bytes).0);
+        let expected = match judged {
+            Judged::Fits(lies) => Some(lies),
+            _ => self.expected.lies.first(),
+        };
+        let one = |lies: &Lies| {
+            let agrees = sha256(&lies.bytes) == self.found;
+            json!({ "reports": lies.reports, "expected": digest(lies), "agrees": agrees })
         };
         json!({
             "command": self.command.get(), "digest": to_hex(&self.found.0), "asked": self.asked,
-            "expected": expected, "agrees": self.agrees(),
+            "expected": expected.map(digest), "agrees": judged.agrees(),
+            "held_against": self.expected.lies.iter().map(one).collect::<Vec<_>>(),
+            "unknown": self.expected.unknown,
         })
     }
 }
@@ -92,15 +87,6 @@ pub struct Known<'m> {
     mission: &'m Mission,
     ledger: &'m Ledger,
     images: OnceCell<Images>,
-}
-
-/// What lies in a range of flash, as far as is known here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lies {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Of which image, and by which report.
-    pub whose: String,
 }
 
 impl<'m> Known<'m> {
@@ -128,37 +114,71 @@ impl<'m> Known<'m> {
         Ok(self.images.get_or_init(|| images))
     }
 
-    /// What should lie in `len` bytes from `offset` of a region on, by `last`, the last report; or why nobody here
-    /// knows.
+    /// What should have lain in a range, its first byte and its length, of a region, by the reports `around` the
+    /// reading.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn lies(
+    pub fn expected(
         &self,
         region: Region,
-        (offset, len): (u32, u32),
-        last: Option<&Report>,
-    ) -> Result<std::result::Result<Lies, String>> {
-        let unknown = |why: &str| Ok(Err(why.to_owned()));
+        range: (u32, u32),
+        around: Around<'_>,
+    ) -> Result<Expected> {
+        let unknown = |why: &str| Ok(Expected::unknown(why.to_owned()));
         let Region::Image(location) = region else {
             return unknown("nothing here says what lies in this region");
         };
-        let Some(last) = last else {
+        // What they show, and which of them; one where they agree.
+        let mut shown_there: Vec<(Option<Shown>, Vec<u32>)> = Vec::new();
+        for report in [around.before, around.behind].into_iter().flatten() {
+            let shown = shown(report, location);
+            match shown_there.last_mut().filter(|(other, _)| *other == shown) {
+                Some((_, reports)) => reports.push(report.sequence),
+                None => shown_there.push((shown, vec![report.sequence])),
+            }
+        }
+        if shown_there.is_empty() {
             return unknown("no report shows what lies there");
+        }
+        let mut expected = Expected {
+            is_open: around.behind.is_none(),
+            ..Expected::default()
         };
-        let Some(prefix) = shown(last, location) else {
-            return unknown("the last report shows no whole image there");
+        for (shown, reports) in shown_there {
+            match self.lies(location, range, (shown, reports))? {
+                Ok(lies) => expected.lies.push(lies),
+                Err(why) => expected.unknown.push(why),
+            }
+        }
+        Ok(expected)
+    }
+
+    /// What should lie there if it is the image that some reports show; or why nobody here knows.
+    fn lies(
+        &self,
+        location: Location,
+        (offset, len): (u32, u32),
+        (shown, reports): (Option<Shown>, Vec<u32>),
+    ) -> Result<std::result::Result<Lies, String>> {
+        let by = by(&reports);
+        let Some(prefix) = shown else {
+            let verb = if reports.len() > 1 { "show" } else { "shows" };
+            return Ok(Err(format!("{by} {verb} no whole image there")));
         };
         let images = self.images()?;
         let Some((digest, image)) = images.iter().find(|(d, _)| d.0.starts_with(&prefix)) else {
-            return unknown("the files of the image that the last report shows are not here");
+            return Ok(Err(format!(
+                "the files of the image that stands there by {by} are not here"
+            )));
         };
         let (Ok(offset), Ok(len)) = (usize::try_from(offset), usize::try_from(len)) else {
-            return unknown("the range is none");
+            return Ok(Err("the range is none".to_owned()));
         };
         let end = offset.saturating_add(len);
         if location == Location::Golden && end > image.len() {
-            return unknown("what the factory left behind the golden image is not known here");
+            let why = "what the factory left behind the golden image is not known here";
+            return Ok(Err(why.to_owned()));
         }
         let behind = match end > image.len() {
             true => ", erased flash behind it",
@@ -167,48 +187,79 @@ impl<'m> Known<'m> {
         let within = image.get(offset..).unwrap_or_default();
         let mut bytes = within.get(..len).unwrap_or(within).to_vec();
         bytes.resize(len, 0xff);
-        let whose = format!(
-            "image {}{behind}, by report {}",
-            digest.prefix(),
-            last.sequence
-        );
-        Ok(Ok(Lies { bytes, whose }))
+        let whose = format!("image {}{behind}, by {by}", digest.prefix());
+        Ok(Ok(Lies {
+            bytes,
+            reports,
+            whose,
+        }))
     }
 }
 
-/// Holds answers, each to a command, against what `last`, the last report, shows.
+/// Reports in words.
+fn by(reports: &[u32]) -> String {
+    match reports {
+        [one] => format!("report {one}"),
+        all => {
+            let all: Vec<String> = all.iter().map(u32::to_string).collect();
+            format!("reports {}", all.join(" and "))
+        }
+    }
+}
+
+/// What should have lain in a range that a command asks for, whose answer came at `came_s`.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn expected(
+    known: &Known<'_>,
+    times: &Times,
+    (command, came_s): (ObjectNumber, u64),
+    (region, range): (Region, (u32, u32)),
+) -> Result<Expected> {
+    if let Some(report) = times.used_before(command) {
+        return Ok(Expected::unknown(reused(command, report)));
+    }
+    known.expected(region, range, times.around(command, came_s))
+}
+
+/// Why an answer may be another command's.
+#[must_use]
+pub fn reused(command: ObjectNumber, report: u32) -> String {
+    format!(
+        "report {report} came before the vehicle can have heard of command {command}, and counts that number already. This ledger may be an old backup that gave the number out a second time: then it is the answer to another command. Take in all reports, then ask again with a new command"
+    )
+}
+
+/// Holds answers, each to a command and with the instant at which it came, against what should have lain there.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn hold(
     known: &Known<'_>,
-    answers: impl Iterator<Item = Answer>,
-    last: Option<&Report>,
+    times: &Times,
+    answers: impl Iterator<Item = (Answer, u64)>,
 ) -> Result<Vec<Held>> {
     answers
-        .map(|answer| {
-            let (asked, expected) = match claims::action_of(answer.command, known.ledger()) {
+        .map(|(answer, came_s)| {
+            let command = answer.command;
+            let (asked, expected) = match claims::action_of(command, known.ledger()) {
                 Some(Action::RegionDigest {
                     region,
                     offset,
                     len,
                 }) => {
-                    let expected = match known.lies(region, (offset, len), last)? {
-                        Ok(Lies { bytes, whose }) => Expected::Digest {
-                            digest: sha256(&bytes),
-                            whose,
-                        },
-                        Err(why) => Expected::Unknown(why),
-                    };
+                    let place = (region, (offset, len));
+                    let expected = expected(known, times, (command, came_s), place)?;
                     (range(region, (offset, len)), expected)
                 }
                 _ => {
                     let why = "the ledger has no such command".to_owned();
-                    ("unknown".to_owned(), Expected::Unknown(why))
+                    ("unknown".to_owned(), Expected::unknown(why))
                 }
             };
             Ok(Held {
-                command: answer.command,
+                command,
                 asked,
                 found: answer.digest,
                 expected,
@@ -226,8 +277,11 @@ pub fn range(region: Region, (offset, len): (u32, u32)) -> String {
     )
 }
 
-/// The first bytes of the digest of the image that a report shows in a place.
-fn shown(report: &Report, location: Location) -> Option<[u8; 4]> {
+/// The first bytes of an image's digest.
+type Shown = [u8; 4];
+
+/// The image that a report shows in a place, if there is a whole one.
+fn shown(report: &Report, location: Location) -> Option<Shown> {
     let Location::Slot(slot) = location else {
         return Some(report.golden);
     };

@@ -7,16 +7,17 @@ use lightday_wire::ObjectNumber;
 use crate::Global;
 use crate::atomic::{self, Access};
 use crate::error::{Error, Kind, Result};
-use crate::mission::dumps::{self, Dump};
-use crate::mission::regions::Known;
-use crate::mission::{Mission, reports};
+use crate::mission::Mission;
+use crate::mission::dumps::{self, Held};
+use crate::mission::regions::{self, Known};
+use crate::mission::times::Times;
 use crate::out;
 
 /// Write the bytes of flash that a memory dump brought to a file.
 ///
 /// Its parts are those that `lightday ingest` took in, whatever files they came in. While some are missing, or where the
 /// flash could not be read, it says which bytes that are and writes nothing, unless --gaps. The bytes are held against
-/// the image that the last report shows there.
+/// the image that the reports on both sides of the command show there.
 ///
 /// Examples:
 ///   lightday dump 12 slot-b.bin
@@ -44,22 +45,17 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let ledger = mission.ledger_to_read()?;
     let of = ObjectNumber::new(args.command);
-    let mut dumps = dumps::all(&ledger, &[])?;
+    let times = Times::read(&mission, &ledger, &[])?;
+    let mut dumps = dumps::all(&times, &ledger, &[])?;
     dumps.retain(|dump| Some(dump.command) == of);
-    let last = match ledger.reports()?.is_empty() {
-        true => None,
-        false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?
-            .last()
-            .map(|proven| proven.report),
-    };
-    let held = dumps::hold(&Known::new(&mission, &ledger), dumps, last.as_ref())?;
+    let held = dumps::hold(&Known::new(&mission, &ledger), &times, dumps)?;
     let Some(held) = held.first() else {
         let what = format!("nothing of a dump of command {} is here", args.command);
         return Err(Error::new(Kind::Input, what).hint(
             "`lightday command dump` asks for one, `lightday ingest` takes its parts in, `lightday status` lists them",
         ));
     };
-    check(&held.dump, args)?;
+    check(held, args)?;
     atomic::refuse_unplaceable(&args.file)?;
     if !args.dry_run {
         atomic::create(&args.file, &held.dump.bytes(), Access::Public)?;
@@ -71,7 +67,15 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 }
 
 /// Nothing is written that could be taken for something else.
-fn check(dump: &Dump, args: &Args) -> Result<()> {
+fn check(held: &Held, args: &Args) -> Result<()> {
+    let dump = &held.dump;
+    if let Some(report) = held.used_before {
+        let what = format!(
+            "command {} may not be the one that was answered",
+            dump.command
+        );
+        return Err(Error::new(Kind::Refused, what).hint(regions::reused(dump.command, report)));
+    }
     if dump.is_disputed {
         let what = format!("two vehicles answered command {}", dump.command);
         return Err(Error::new(Kind::Refused, what).hint(

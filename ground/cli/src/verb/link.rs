@@ -26,6 +26,8 @@ const MAX_FRAMES_LEN: u64 = 1 << 30;
 /// link (link.rate_up_bps, link.encapsulation), --speed times faster; passes are not waited for. What comes down
 /// goes to a file for `lightday ingest`, packet by packet; lines of text of the vehicle are shown as messages.
 /// The ledger is not changed: `uplink` remembers what is sent.
+/// By the ledger the frames leave in their passes: take what comes down in with `ingest --at`, an instant behind pass
+/// and light time, or answers are called too early.
 ///
 /// On the line each packet is stuffed by COBS and stands between zero bytes (docs/SPEC.md, "Serial lines").
 ///

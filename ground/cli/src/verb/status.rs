@@ -11,6 +11,8 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::answers::Reply;
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::regions::{self, Held, Known};
+use crate::mission::strange::Stranger;
+use crate::mission::times::Times;
 use crate::mission::twin::{self, Agreement, Expected};
 use crate::mission::verdicts::{self, Became};
 use crate::mission::{Mission, answers, claims, dumps, reports};
@@ -48,7 +50,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
     let claims = claims::claims(&ledger, &[])?;
-    let odd = answers::odd(&ledger, &[], &[])?;
+    let times = Times::read(&mission, &ledger, &[])?;
+    let odd = answers::odd(&times, &ledger, &[], &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
@@ -57,12 +60,18 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let expected = expected?;
     let expected = expected.as_ref();
     let hoped = expected.map(|e| facts(&e.report)).unwrap_or_default();
-    let (held, dumps) = answered(&mission, &ledger, last.as_ref())?;
+    let (held, dumps) = answered(&mission, &ledger, &times)?;
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["claims"] = claims::to_json(&claims);
-        value["strangers"] = json!(answers::numbers(&odd.strangers));
+        value["strangers"] = json!(odd.strange_commands());
+        value["strange"] = json!(
+            odd.strangers
+                .iter()
+                .map(Stranger::to_json)
+                .collect::<Vec<_>>()
+        );
         value["disputed"] = json!(answers::numbers(&odd.disputed));
         value["contradiction"] = reports::contradiction_json(&tracker);
         value["expected"] = reports::by_name(&hoped);
@@ -241,21 +250,21 @@ fn became(all: &[Became]) -> String {
     }
 }
 
-/// The answers to region-digest commands of ours and the dumps, each held against what is expected there now.
+/// The answers to region-digest commands of ours and the dumps, each held against what should have lain there when the
+/// flash was read.
 fn answered(
     mission: &Mission,
     ledger: &Ledger,
-    last: Option<&Proven>,
+    times: &Times,
 ) -> Result<(Vec<Held>, Vec<dumps::Held>)> {
-    let rows = ledger.answers()?;
-    let ours = rows.iter().filter(|row| !row.is_strange);
-    let digests = ours.filter_map(|row| match Reply::read(&row.frame)? {
-        (_, Reply::Digest(answer)) => Some(answer),
-        (_, Reply::Part(_)) => None,
+    let replies = answers::believed(times, ledger, &[])?;
+    let digests = replies.iter().filter_map(|(reply, came_s)| match reply {
+        Reply::Digest(answer) => Some((*answer, *came_s)),
+        Reply::Part(_) => None,
     });
-    let (known, last) = (Known::new(mission, ledger), last.map(|p| &p.report));
-    let held = regions::hold(&known, digests, last)?;
-    let dumps = dumps::hold(&known, dumps::all(ledger, &[])?, last)?;
+    let known = Known::new(mission, ledger);
+    let held = regions::hold(&known, times, digests)?;
+    let dumps = dumps::hold(&known, times, dumps::all(times, ledger, &[])?)?;
     Ok((held, dumps))
 }
 

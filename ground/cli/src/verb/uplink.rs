@@ -107,7 +107,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .zip(keys)
         .map(|(ready, key)| Going { ready, key })
         .collect();
-    let sent = &prepared.sent;
+    let sent = &prepared.underway.sent;
     let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
     let written = frames::write(&prepared.plan, &going, &mission)?;
     let certificate = plan::certificate(&prepared.plan);
@@ -120,7 +120,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             sent: sent.len(),
             names: [&path, &schedule],
             files: &files,
-            passes: underway.passes_of(&written.runs),
+            passes: prepared.underway.passes_of(&written.runs),
         };
         remember(
             &mut ledger,
@@ -146,8 +146,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 
 /// What goes up, and upon what that was planned.
 struct Prepared {
-    /// Runs that the ledger knew.
-    sent: Vec<SentRow>,
+    /// Where the objects stood, with the runs that the ledger knew.
+    underway: Underway,
     /// The link epoch of each object's frames.
     epochs: Vec<Epoch>,
     /// All frames of it go up.
@@ -193,7 +193,7 @@ fn prepare(
         }
     };
     Ok(Prepared {
-        sent: underway.sent,
+        underway,
         epochs,
         plan,
     })

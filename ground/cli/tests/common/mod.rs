@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
+use lightday_wire::answer::{self, Answer};
+use lightday_wire::dump::{self, Part};
 use lightday_wire::report::{self, Report, RunningCode, SlotReport};
 use lightday_wire::{
-    Epoch, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState, VehicleId,
-    Verdict, canon,
+    Digest, Epoch, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState,
+    VehicleId, Verdict, canon,
 };
 
 /// An instant before all passes of [`Mission::new`].
@@ -256,4 +258,40 @@ pub fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)
     let mut frame = vec![0; report::REPORT_LEN];
     assert_eq!(key.seal_report(body, &mut frame), Some(report::REPORT_LEN));
     frame
+}
+
+/// A packet as it lies in a file, behind its length.
+pub fn packet(bytes: &[u8]) -> Vec<u8> {
+    let mut file = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+    file.extend(bytes);
+    file
+}
+
+/// The key of vehicle 1's downlink under link epoch 0.
+fn down_key(mission: &Mission) -> lightday_trust::FrameKey {
+    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
+    let keys = HeldKeys::from_text(&text).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Down, Epoch::default());
+    key.unwrap()
+}
+
+/// An answer of vehicle 1 under link epoch 0, as the vehicle would seal it.
+pub fn seal_answer(mission: &Mission, command: u32, digest: Digest) -> Vec<u8> {
+    let command = ObjectNumber::new(command).unwrap();
+    let mut body = [0; answer::BODY_LEN];
+    let body = canon::encode(&Answer { command, digest }, &mut body).unwrap();
+    let mut bytes = vec![0; answer::ANSWER_LEN];
+    let len = down_key(mission).seal_answer(body, &mut bytes);
+    assert_eq!(len, Some(answer::ANSWER_LEN));
+    bytes
+}
+
+/// A part of a dump of vehicle 1 under link epoch 0, as the vehicle would seal it.
+pub fn seal_part(mission: &Mission, part: &Part) -> Vec<u8> {
+    let mut body = [0; dump::BODY_LEN];
+    let body = canon::encode(part, &mut body).unwrap();
+    let mut bytes = vec![0; dump::DUMP_LEN];
+    let len = down_key(mission).seal_part(body, &mut bytes);
+    assert_eq!(len, Some(dump::DUMP_LEN));
+    bytes
 }

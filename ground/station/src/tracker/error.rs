@@ -10,13 +10,14 @@ use lightday_wire::report::ReportError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrackError {
-    /// Not a report: wrong length or wrong first byte.
+    /// Neither a report, nor an answer or a part of a dump where one of these was asked for: wrong length or wrong
+    /// first byte.
     NotAReport(ReportError),
-    /// The tag does not verify under the key of the epoch that the report names.
+    /// The tag does not verify under the key of the epoch that the packet names.
     Forged(Epoch),
     /// An epoch that the vehicle had left already: a recording.
     OldEpoch {
-        /// The report's epoch.
+        /// The packet's epoch.
         found: Epoch,
         /// The epoch of the last report.
         last: Epoch,
@@ -47,24 +48,27 @@ pub enum TrackError {
 impl fmt::Display for TrackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAReport(ReportError::NotAReport) => {
+                f.write_str("the first byte is that of no report, answer or part of a dump")
+            }
             Self::NotAReport(error) => error.fmt(f),
             Self::Forged(epoch) => write!(
                 f,
-                "the report's tag does not verify under the link key of epoch {}",
+                "the tag does not verify under the link key of epoch {}",
                 epoch.get()
             ),
             Self::KeyMissing(epoch) => write!(
                 f,
-                "the link key of epoch {} is not held here, so the report proves nothing",
+                "the link key of epoch {} is not held here, so that nothing is proven",
                 epoch.get()
             ),
             Self::OldEpoch { found, last } => write!(
                 f,
-                "the report is of epoch {}, the vehicle was in epoch {} already",
+                "it is of epoch {}, the vehicle was in epoch {} already",
                 found.get(),
                 last.get()
             ),
-            Self::Malformed(error) => write!(f, "the report is authentic, but {error}"),
+            Self::Malformed(error) => write!(f, "it is authentic, but {error}"),
             Self::OldSequence { found, last } => write!(
                 f,
                 "report {found} is not newer than report {last}, which is known already"
@@ -100,7 +104,7 @@ impl TrackError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NotAReport(_) => {
-                "check that the file holds whole reports and nothing around them"
+                "check that the file holds whole packets of the downlink, each behind its length, and nothing around them"
             }
             Self::Forged(_) => {
                 "check vehicle id and keys/link-N.key; if both are right, the packet was damaged or forged"

@@ -45,6 +45,15 @@ impl Proven {
         }
     }
 
+    /// Whether it was made after another one, by link epoch and sequence; of an alarm neither tells.
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        match self.epoch == other.epoch {
+            true => is_newer(self.report.sequence, other.report.sequence),
+            false => self.epoch > other.epoch,
+        }
+    }
+
     /// Whether it says that the record was lost.
     #[must_use]
     pub const fn is_alarm(&self) -> bool {

@@ -8,9 +8,10 @@ use lightday_wire::{ObjectKind, ObjectNumber};
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::ledger::{AnswerRow, Ledger, ReportRow, SentRow};
+use crate::ledger::{AnswerRow, Ledger, ReportRow};
 use crate::mission::answers::Reply;
-use crate::mission::claims;
+use crate::mission::strange;
+use crate::mission::times::Times;
 
 /// What a file of packets came to.
 #[derive(Default)]
@@ -22,9 +23,50 @@ pub(super) struct Heard {
     pub(super) duplicates: usize,
     /// Commands that have another answer to the same already.
     pub(super) disputed: Vec<ObjectNumber>,
-    /// Answers to commands that were never sent, or that do not ask for them.
+    /// Answers and parts that cannot be the vehicle's.
     pub(super) strangers: Vec<(ObjectNumber, Vec<u8>)>,
-    pub(super) refused: Vec<(usize, TrackError)>,
+    pub(super) refused: Vec<Refused>,
+}
+
+/// A packet that does not prove itself.
+pub(super) struct Refused {
+    /// Its place in the file, from 1 on.
+    pub(super) place: usize,
+    /// What its first byte says that it is.
+    pub(super) what: &'static str,
+    len: usize,
+    /// Why it is refused.
+    pub(super) error: TrackError,
+}
+
+impl Refused {
+    fn new(place: usize, packet: &[u8], error: TrackError) -> Self {
+        let kind = packet.first().map(|first| first >> 4);
+        let is = |of: ObjectKind| kind == Some(of.code());
+        let what = match () {
+            () if is(ObjectKind::Report) => "a report",
+            () if is(ObjectKind::Answer) => "an answer",
+            () if is(ObjectKind::Dump) => "a part of a dump",
+            () => "a packet",
+        };
+        Self {
+            place: place + 1,
+            what,
+            len: packet.len(),
+            error,
+        }
+    }
+
+    /// What is wrong, in words.
+    pub(super) fn text(&self) -> String {
+        match self.error {
+            TrackError::NotAReport(error) => {
+                let error = TrackError::NotAReport(error);
+                format!("{} of {} B: {error}", self.what, self.len)
+            }
+            error => format!("{}: {error}", self.what),
+        }
+    }
 }
 
 impl Heard {
@@ -95,14 +137,19 @@ impl Heard {
     }
 }
 
-/// Answers to commands that were never sent are set apart, and those that are known already are counted.
-pub(super) fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> {
-    let (sent, known) = (ledger.sent()?, ledger.answers()?);
+/// Answers that cannot be the vehicle's are set apart, and those that are known already are counted.
+pub(super) fn unknown_answers(
+    heard: &mut Heard,
+    ledger: &Ledger,
+    times: &Times,
+    now_s: u64,
+) -> Result<()> {
+    let known = ledger.answers()?;
+    let is_strange_now =
+        |row: &AnswerRow, reply: &Reply| strange::of_row(times, ledger, reply, row).is_some();
     for (reply, frame) in std::mem::take(&mut heard.answers) {
         let command = reply.command();
-        let is_ours = |row: &SentRow| row.kind == ObjectKind::Command && row.number == command;
-        let is_strange =
-            !sent.iter().any(is_ours) || !reply.is_to(claims::action_of(command, ledger));
+        let is_strange = strange::why(times, ledger, &reply, now_s).is_some();
         // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
         // was strange when it came may have been a guess: the vehicle may still give that answer.
         let alike = known.iter().filter(|row| row.is_strange == is_strange);
@@ -116,8 +163,8 @@ pub(super) fn unknown_answers(heard: &mut Heard, ledger: &Ledger) -> Result<()> 
         } else {
             let is_second = |other: &Reply| other.is_about_the_same(&reply);
             let has_another = alike
-                .filter_map(|row| Reply::read(&row.frame))
-                .any(|(_, other)| is_second(&other))
+                .filter_map(|row| Some((row, Reply::read(&row.frame)?.1)))
+                .any(|(row, other)| is_second(&other) && !is_strange_now(row, &other))
                 || heard.answers.iter().any(|(other, _)| is_second(other));
             if has_another {
                 heard.disputed.push(command);
@@ -136,6 +183,8 @@ pub(super) fn hear(
 ) -> Heard {
     let mut heard = Heard::default();
     for (place, packet) in packets.iter().enumerate() {
+        let refused = &mut heard.refused;
+        let mut refuse = |error| refused.push(Refused::new(place, packet, error));
         match tracker.receive(keys, packet, received_s) {
             Ok(proven) => heard.proven.push((proven, packet.to_vec())),
             Err(TrackError::OldSequence { found, .. }) => {
@@ -146,13 +195,11 @@ pub(super) fn hear(
                 Ok(reply) => heard.answers.push((reply, packet.to_vec())),
                 Err(e) if e.is_authentic() => heard.duplicates += 1,
                 Err(TrackError::NotAReport(_)) => {
-                    heard
-                        .refused
-                        .push((place + 1, TrackError::NotAReport(error)));
+                    refuse(TrackError::NotAReport(error));
                 }
-                Err(error) => heard.refused.push((place + 1, error)),
+                Err(error) => refuse(error),
             },
-            Err(error) => heard.refused.push((place + 1, error)),
+            Err(error) => refuse(error),
         }
     }
     heard

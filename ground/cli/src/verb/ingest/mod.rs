@@ -13,18 +13,20 @@ use crate::ledger::{AnswerRow, Ledger, ReportRow};
 use crate::mission::answers::{self, Odd};
 use crate::mission::claims::{self, Claim};
 use crate::mission::regions::{self, Known};
+use crate::mission::times::Times;
 use crate::mission::{Mission, dumps, packets, reports};
 use crate::out;
 
 use heard::{Heard, hear, unknown_answers};
 use show::{refusals, show};
 
-/// Take in reports from a file.
+/// Take in reports, answers and parts of dumps from a file.
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B. Of a dump
 /// it says which parts are here, from whichever files they came (`lightday dump` writes its bytes).
-/// What does not prove itself under the link keys is named and left out; what does is kept for good, and
-/// what it claims of numbers that were never sent from here is named first and changes nothing; it stands until
+/// What does not prove itself under the link keys is named and left out; what does is kept for good. An answer that
+/// cannot be the vehicle's is kept and not believed: its command was never transmitted, or light allows none yet. So
+/// name the instant with --at if the file is older than today. What a report claims of numbers that were never sent from here is named first and changes nothing; it stands until
 /// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
 /// link epoch; so are two that speak as one vehicle.
 ///
@@ -63,7 +65,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let before = tracker.last().map(|p| p.report);
     let now_s = global.now_s();
     let mut heard = hear(&mut tracker, &keys, &packets, now_s);
-    unknown_answers(&mut heard, &ledger)?;
+    let times = Times::read(&mission, &ledger, &[])?;
+    unknown_answers(&mut heard, &ledger, &times, now_s)?;
     let accepted = match args.accept_numbers {
         Some(sequence) => acceptable(sequence, &ledger)?,
         None => Vec::new(),
@@ -73,20 +76,19 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         reports: heard.reports(now_s, claims::behind_sent(&ledger)?),
         answers: heard.answer_rows(now_s),
     };
-    let alarms = if args.dry_run {
-        news.alarms(&ledger)?
-    } else {
-        if is_news {
-            remember(&mut ledger, global, &heard, &news, &accepted)?;
-        }
-        News::default().alarms(&ledger)?
-    };
-    let last = tracker.last().map(|p| p.report);
+    if !args.dry_run && is_news {
+        remember(&mut ledger, global, &heard, &news, &accepted)?;
+    }
+    // What is remembered is the ledger's from here on.
+    let news = if args.dry_run { news } else { News::default() };
+    let times = Times::read(&mission, &ledger, &news.reports)?;
+    let alarms = news.alarms(&times, &ledger)?;
     let known = Known::new(&mission, &ledger);
-    let held = regions::hold(&known, heard.digests(), last.as_ref())?;
-    let mut dumps = dumps::all(&ledger, &news.answers)?;
+    let digests = heard.digests().map(|answer| (answer, now_s));
+    let held = regions::hold(&known, &times, digests)?;
+    let mut dumps = dumps::all(&times, &ledger, &news.answers)?;
     dumps.retain(|dump| heard.has_part_of(dump.command));
-    let dumps = dumps::hold(&known, dumps, last.as_ref())?;
+    let dumps = dumps::hold(&known, &times, dumps)?;
     show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
     refusals(args, &heard)?;
     if !args.json {
@@ -104,10 +106,10 @@ struct News {
 
 impl News {
     /// The alarms that stand, of the ledger and of this.
-    fn alarms(&self, ledger: &Ledger) -> Result<Alarms> {
+    fn alarms(&self, times: &Times, ledger: &Ledger) -> Result<Alarms> {
         Ok(Alarms {
             claims: claims::claims(ledger, &self.reports)?,
-            odd: answers::odd(ledger, &self.answers, &self.reports)?,
+            odd: answers::odd(times, ledger, &self.answers, &self.reports)?,
         })
     }
 }

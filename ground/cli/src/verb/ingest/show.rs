@@ -7,11 +7,12 @@ use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
 use crate::mission::regions::Held;
+use crate::mission::strange::Stranger;
 use crate::mission::{answers, claims, dumps, reports};
 use crate::out;
 use crate::verb::describe;
 
-use super::heard::Heard;
+use super::heard::{Heard, Refused};
 use super::{Alarms, Args};
 
 pub(super) fn show(
@@ -40,8 +41,9 @@ pub(super) fn show(
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
             "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(),
             "dumps": dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
-            "strangers": answers::numbers(&alarms.odd.strangers), "disputed": answers::numbers(&alarms.odd.disputed),
-            "refused": heard.refused.iter().map(|(place, e)| json!({ "packet": place, "why": e.to_string() })).collect::<Vec<_>>(),
+            "strangers": alarms.odd.strange_commands(),
+            "strange": alarms.odd.strangers.iter().map(Stranger::to_json).collect::<Vec<_>>(), "disputed": answers::numbers(&alarms.odd.disputed),
+            "refused": heard.refused.iter().map(|r| json!({ "packet": r.place, "what": r.what, "why": r.text() })).collect::<Vec<_>>(),
             "news": news.iter().map(|f| json!({ "name": f.name, "value": f.value })).collect::<Vec<_>>(),
         }));
     }
@@ -70,21 +72,21 @@ pub(super) fn show(
 
 /// The first packet that was refused decides the exit code; all are named.
 pub(super) fn refusals(args: &Args, heard: &Heard) -> Result<()> {
-    let Some((place, first)) = heard.refused.first() else {
+    let Some(first) = heard.refused.first() else {
         return Ok(());
     };
-    for (place, error) in heard.refused.iter().skip(1) {
-        out::message(format_args!(
-            "{}: packet {place}: {error}",
-            args.file.display()
-        ));
-    }
-    let kind = match first {
+    let kind = match first.error {
         TrackError::Forged(_) => Kind::Trust,
         _ => Kind::Input,
     };
-    Err(Error::new(kind, first)
-        .file(&args.file)
-        .field(format!("packet {place}"))
-        .hint(first.hint()))
+    let error = |refused: &Refused| {
+        Error::new(kind, refused.text())
+            .file(&args.file)
+            .field(format!("packet {}", refused.place))
+            .hint(refused.error.hint())
+    };
+    for refused in heard.refused.iter().skip(1) {
+        out::message(error(refused));
+    }
+    Err(error(first))
 }

@@ -1,0 +1,163 @@
+//! What the ledger knows of the time of an answer: when it can have come at the earliest, and between which reports the
+//! flash was read for it.
+//!
+//! ```text
+//! first frame leaves --- light ---> the command is carried out --- light ---> answer
+//!                     reports that do not count it | reports that count it
+//! ```
+//! An answer carries no time, but the number of its command, and a report the number of the command that comes next. The
+//! vehicle raises that before it does anything, so that a report tells on which side of a command it was made, whenever
+//! either of the two was heard.
+//!
+//! Never judges what an answer says.
+
+use lightday_station::light_time::LightTime;
+use lightday_station::tracker::Proven;
+use lightday_wire::report::{Report, ReportFrame};
+use lightday_wire::{Epoch, ObjectKind, ObjectNumber, canon};
+
+use crate::error::Result;
+use crate::ledger::{Ledger, ReportRow, SentRow};
+
+use super::Mission;
+
+/// Seconds that an answer may come before light allows it by our figures: for clocks, and because the light time that
+/// mission.toml states for a whole year is not that of the day. The orbit of the Earth alone moves it by eight minutes
+/// to either side, and by twice that for there and back.
+pub const SLACK_S: u64 = 3600;
+
+/// When what was sent can have had an effect, and what was heard.
+#[derive(Clone, Debug)]
+pub struct Times {
+    light: LightTime,
+    sent: Vec<SentRow>,
+    /// Without the alarms of a vehicle that lost its record, which have no place in the order.
+    reports: Vec<Proven>,
+    /// The latest link epoch that was heard.
+    epoch: Option<Epoch>,
+}
+
+/// The reports on both sides of a reading of flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around<'t> {
+    /// The last one before.
+    pub before: Option<&'t Report>,
+    /// The first one behind.
+    pub behind: Option<&'t Report>,
+}
+
+impl Times {
+    /// Of all that the ledger knows, and of reports that were `heard` just now.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn read(mission: &Mission, ledger: &Ledger, heard: &[ReportRow]) -> Result<Self> {
+        let light = mission.light_time.clone();
+        let mut rows = ledger.reports()?;
+        rows.extend_from_slice(heard);
+        let reports: Vec<Proven> = rows.iter().filter_map(|row| proven(row, &light)).collect();
+        let epoch = reports.iter().map(|proven| proven.epoch).max();
+        Ok(Self {
+            sent: ledger.sent()?,
+            reports: reports.into_iter().filter(|p| !p.is_alarm()).collect(),
+            epoch,
+            light,
+        })
+    }
+
+    /// All runs of a command's symbols, whether or not they were transmitted.
+    pub fn runs(&self, command: ObjectNumber) -> impl Iterator<Item = &SentRow> {
+        let runs = self.sent.iter();
+        runs.filter(move |s| (s.kind, s.number) == (ObjectKind::Command, command))
+    }
+
+    /// When the first frame of a run is on board, and when the vehicle's answer to it is here. The light time is that of
+    /// the run's own day, where the ledger kept it: mission.toml may state another one by now.
+    fn there_and_back_s(&self, run: &SentRow) -> (u64, u64) {
+        let kept_s = run.pass.map(|pass| pass.one_way_s);
+        let behind_s =
+            |at_s: u64| at_s.saturating_add(kept_s.unwrap_or_else(|| self.light.at(at_s)));
+        let there_s = behind_s(run.starts_s);
+        (there_s, behind_s(there_s))
+    }
+
+    /// When the first answer to any of these runs can be here, less [`SLACK_S`].
+    fn back_s<'a>(&self, runs: impl Iterator<Item = &'a SentRow>) -> Option<u64> {
+        let back_s = runs.map(|run| self.there_and_back_s(run).1).min()?;
+        Some(back_s.saturating_sub(SLACK_S))
+    }
+
+    /// The first instant at which the answer to a command can be here, less [`SLACK_S`]; `None` if no frame of the
+    /// command was transmitted.
+    #[must_use]
+    pub fn earliest_s(&self, command: ObjectNumber) -> Option<u64> {
+        self.back_s(self.runs(command).filter(|run| run.went()))
+    }
+
+    /// The report that came before the vehicle can have heard of a command, and counts its number all the same: an
+    /// answer under that number is another command's. That is so where the ledger is an old backup, and gave the number
+    /// out a second time (`a_number_that_a_restored_ledger_gave_out_twice_answers_for_no_other_region`). Frames that are
+    /// said never to have been transmitted count here: whoever says that may err. Reports of a link epoch that is left
+    /// have no say: somebody else may have made them.
+    #[must_use]
+    pub fn used_before(&self, command: ObjectNumber) -> Option<u32> {
+        let back_s = self.back_s(self.runs(command))?;
+        let is_before = |p: &&Proven| {
+            Some(p.epoch) == self.epoch && p.received_s < back_s && counts(&p.report, command)
+        };
+        self.reports
+            .iter()
+            .find(is_before)
+            .map(|p| p.report.sequence)
+    }
+
+    /// The reports between which a command was carried out whose answer came at `came_s`.
+    ///
+    /// One that does not count the command was made before it. If it came behind the answer all the same, and its clock
+    /// does not say that it is older, it contradicts the answer: then the order in which the two came is all that is
+    /// left.
+    #[must_use]
+    pub fn around(&self, command: ObjectNumber, came_s: u64) -> Around<'_> {
+        let there_s = self.runs(command).map(|run| self.there_and_back_s(run).0);
+        let there_s = there_s.min().unwrap_or(0);
+        let is_before = |p: &Proven| {
+            let clock_s = u64::from(p.report.time_s);
+            let is_older = clock_s != 0 && clock_s < there_s;
+            !counts(&p.report, command) && (p.received_s <= came_s || is_older)
+        };
+        let (mut before, mut behind) = (None::<&Proven>, None::<&Proven>);
+        for proven in &self.reports {
+            if is_before(proven) {
+                if before.is_none_or(|other| proven.is_newer_than(other)) {
+                    before = Some(proven);
+                }
+            } else if behind.is_none_or(|other| other.is_newer_than(proven)) {
+                behind = Some(proven);
+            }
+        }
+        Around {
+            before: before.map(|p| &p.report),
+            behind: behind.map(|p| &p.report),
+        }
+    }
+}
+
+/// Whether a report was made behind the command, by the number that it says comes next.
+fn counts(report: &Report, command: ObjectNumber) -> bool {
+    let next = ObjectKind::Command
+        .uplink_index()
+        .and_then(|i| report.next.get(i));
+    next.is_some_and(|next| command < *next)
+}
+
+/// What the ledger keeps has proved itself when it was taken in.
+fn proven(row: &ReportRow, light: &LightTime) -> Option<Proven> {
+    let frame = ReportFrame::parse(&row.frame).ok()?;
+    Some(Proven {
+        report: canon::decode(frame.body).ok()?,
+        epoch: frame.epoch,
+        received_s: row.received_s,
+        sent_s: row.received_s.saturating_sub(light.at(row.received_s)),
+        missed: 0,
+    })
+}

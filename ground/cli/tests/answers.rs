@@ -1,0 +1,509 @@
+//! Answers and dumps are judged by their own time: what lay in flash when it was read, whether light allows them, and
+//! whether they are to the command that has the number now.
+
+mod common;
+
+use std::fs;
+
+use common::{Mission, START, packet, report, seal_answer, seal_part};
+use lightday_trust::digest::sha256;
+use lightday_wire::dump::{DumpRange, Part};
+use lightday_wire::{Digest, ObjectNumber, SlotState};
+use serde_json::{Value, json};
+
+/// Bytes of a slot.
+const SLOT: usize = 16 << 10;
+/// What dumps of these tests ask for: two parts.
+const ASKED: (u32, u16) = (3_990, 100);
+/// Behind all answers to what was sent at [`START`].
+const LATER: &str = "2026-12-04T00:00:00Z";
+
+fn number(n: u32) -> ObjectNumber {
+    ObjectNumber::new(n).unwrap()
+}
+
+/// Drafts, signs and sends command `n`.
+fn send_at(mission: &Mission, line: &str, n: u32, at: &str) {
+    mission.ok(&format!("command {line}"));
+    mission.ok(&format!(
+        "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+    ));
+    mission.ok(&format!("uplink documents/cmd-{n}.ldd --at {at}"));
+}
+
+fn send(mission: &Mission, line: &str) {
+    send_at(mission, line, 1, START);
+}
+
+/// A mission that knows `old.bin` and `new.bin`.
+fn mission(name: &str) -> Mission {
+    let mission = Mission::with_bundle(name);
+    mission.states_twin();
+    mission
+}
+
+/// The bytes of a slot with an image in it.
+fn slot(mission: &Mission, image: &str) -> Vec<u8> {
+    let mut slot = fs::read(mission.path(image)).unwrap();
+    slot.resize(SLOT, 0xff);
+    slot
+}
+
+/// Some other bytes.
+fn other() -> Vec<u8> {
+    vec![0x5a; SLOT]
+}
+
+/// What a report says: its sequence, the number of the command that comes next, the image in slot B.
+type Says<'a> = (u32, u32, Option<&'a str>);
+
+fn shows_by(mission: &Mission, (sequence, next, image): Says<'_>, time_s: u32) -> Vec<u8> {
+    report(mission, sequence, |r| {
+        r.time_s = time_s;
+        r.next[2] = number(next);
+        r.slots[1].state = SlotState::Patching;
+        if let Some(image) = image {
+            let Digest(digest) = sha256(&fs::read(mission.path(image)).unwrap());
+            r.slots[1].state = SlotState::Confirmed;
+            r.slots[1].digest.copy_from_slice(&digest[..4]);
+        }
+    })
+}
+
+fn shows(mission: &Mission, says: Says<'_>) -> Vec<u8> {
+    packet(&shows_by(mission, says, 0))
+}
+
+fn ingest(mission: &Mission, bytes: &[u8], at: &str) -> Value {
+    fs::write(mission.path("heard.bin"), bytes).unwrap();
+    mission
+        .ok(&format!("ingest heard.bin --json --at {at}"))
+        .json()
+}
+
+fn said(mission: &Mission, bytes: &[u8], at: &str) -> String {
+    fs::write(mission.path("heard.bin"), bytes).unwrap();
+    mission.ok(&format!("ingest heard.bin --at {at}")).out
+}
+
+fn status(mission: &Mission) -> Value {
+    mission.ok("status --json").json()
+}
+
+/// The answer of a vehicle that has these bytes in a slot.
+fn digest(mission: &Mission, slot: &[u8]) -> Vec<u8> {
+    packet(&seal_answer(mission, 1, sha256(slot)))
+}
+
+/// The parts of what [`ASKED`] asks for.
+fn parts(mission: &Mission, slot: &[u8]) -> Vec<u8> {
+    let range = DumpRange::new(ASKED.0, ASKED.1).unwrap();
+    let all = (0..range.parts()).flat_map(|n| {
+        let (from, len) = range.part(n).unwrap();
+        let start = ASKED.0 as usize + usize::from(from);
+        let read = &slot[start..start + usize::from(len)];
+        let part = Part::new(number(1), range, n, Some(read)).unwrap();
+        packet(&seal_part(mission, &part))
+    });
+    all.collect()
+}
+
+fn dump_line(region: &str) -> String {
+    format!("dump {region} --offset {} --len {}", ASKED.0, ASKED.1)
+}
+
+/// A way to read flash.
+struct Way {
+    line: String,
+    /// What the vehicle sends that has these bytes in its slot.
+    sends: fn(&Mission, &[u8]) -> Vec<u8>,
+    /// Where status and ingest list it.
+    listed: &'static str,
+}
+
+fn ways(region: &str) -> [Way; 2] {
+    [
+        Way {
+            line: format!("region-digest {region} --len {SLOT}"),
+            sends: digest,
+            listed: "answers",
+        },
+        Way {
+            line: dump_line(region),
+            sends: parts,
+            listed: "dumps",
+        },
+    ]
+}
+
+#[test]
+fn an_old_answer_is_not_held_against_an_image_that_came_later() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-old");
+        let old = slot(&mission, "old.bin");
+        ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), LATER);
+        send(&mission, &way.line);
+        // The update was installed long ago when the answer, from another antenna, is taken in.
+        let later = [(8, 2, Some("old.bin")), (9, 2, Some("new.bin"))];
+        let later = later.map(|says| shows(&mission, says)).concat();
+        ingest(&mission, &later, "2026-12-06T00:00:00Z");
+        let heard = ingest(
+            &mission,
+            &(way.sends)(&mission, &old),
+            "2026-12-07T00:00:00Z",
+        );
+        let held = &heard[way.listed][0];
+        assert_eq!(held["agrees"], true, "{heard}");
+        assert_eq!(held["held_against"].as_array().unwrap().len(), 1, "{held}");
+        assert_eq!(held["held_against"][0]["reports"], json!([7, 8]));
+        assert_eq!(status(&mission)[way.listed], heard[way.listed]);
+        let shown = mission.ok("status").out;
+        assert!(shown.contains("as expected: image"), "{shown}");
+        assert!(shown.contains("by reports 7 and 8\n"), "{shown}");
+    }
+}
+
+#[test]
+fn an_image_that_came_later_excuses_nothing() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-excuse");
+        let new = slot(&mission, "new.bin");
+        send(&mission, &way.line);
+        let all = [
+            (7, 1, Some("old.bin")),
+            (8, 2, Some("old.bin")),
+            (9, 2, Some("new.bin")),
+        ];
+        let all = all.map(|says| shows(&mission, says)).concat();
+        ingest(&mission, &all, LATER);
+        let heard = ingest(&mission, &(way.sends)(&mission, &new), LATER);
+        assert_eq!(heard[way.listed][0]["agrees"], false, "{heard}");
+        assert_eq!(status(&mission)[way.listed], heard[way.listed]);
+    }
+}
+
+#[test]
+fn where_the_slot_was_written_in_between_either_image_fits_and_no_other() {
+    for way in ways("slot-b") {
+        for (image, fits) in [
+            (Some("old.bin"), Some(7)),
+            (Some("new.bin"), Some(9)),
+            (None, None),
+        ] {
+            let mission = mission("answers-between");
+            let sent = image.map_or_else(other, |image| slot(&mission, image));
+            send(&mission, &way.line);
+            let around = [(7, 1, Some("old.bin")), (9, 2, Some("new.bin"))];
+            let around = around.map(|says| shows(&mission, says)).concat();
+            ingest(&mission, &around, LATER);
+            let text = said(&mission, &(way.sends)(&mission, &sent), LATER);
+            let held = status(&mission)[way.listed][0].clone();
+            assert_eq!(held["agrees"], fits.is_some(), "{held}");
+            let against = held["held_against"].as_array().unwrap();
+            let agree: Vec<_> = against.iter().filter(|a| a["agrees"] == true).collect();
+            assert_eq!((against.len(), agree.len()), (2, fits.iter().count()));
+            let says = match fits {
+                Some(report) => {
+                    assert_eq!(agree[0]["reports"], json!([report]));
+                    format!("by report {report}; the slot was written in between: image ")
+                }
+                None => "DIFFERS from both: ".to_owned(),
+            };
+            assert!(text.contains(&says), "{says}: {text}");
+            for report in [7, 9] {
+                assert!(text.contains(&format!("by report {report}")), "{text}");
+            }
+            let shown = mission.ok("status").out;
+            assert!(shown.contains(&says), "{says}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn where_one_of_the_reports_shows_no_image_nothing_is_called_another() {
+    for way in ways("slot-b") {
+        for (image, agrees) in [("new.bin", json!(true)), ("old.bin", Value::Null)] {
+            let mission = mission("answers-patching");
+            send(&mission, &way.line);
+            let around = [(7, 1, None), (9, 2, Some("new.bin"))];
+            let around = around.map(|says| shows(&mission, says)).concat();
+            ingest(&mission, &around, LATER);
+            let sent = (way.sends)(&mission, &slot(&mission, image));
+            let text = said(&mission, &sent, LATER);
+            assert_eq!(status(&mission)[way.listed][0]["agrees"], agrees, "{text}");
+            let says = "report 7 shows no whole image there";
+            assert!(text.contains(says), "{text}");
+            assert!(!text.contains("DIFFERS"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn while_no_later_report_is_here_that_is_said() {
+    let mission = mission("answers-open");
+    send(&mission, "region-digest slot-b");
+    ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), LATER);
+    let open = "no report from behind it is here yet";
+    let text = said(&mission, &digest(&mission, &other()), LATER);
+    assert!(text.contains("DIFFERS: ") && text.contains(open), "{text}");
+    ingest(&mission, &shows(&mission, (8, 2, Some("old.bin"))), LATER);
+    let shown = mission.ok("status").out;
+    assert!(
+        shown.contains("DIFFERS: ") && !shown.contains(open),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_report_is_before_or_behind_a_command_by_the_number_that_it_counts() {
+    // It was on its way until the 2nd, 04:00, and the answer until the 3rd.
+    let (before, behind) = (1_796_090_000, 1_796_190_000);
+    for (next, clock_s, agrees) in [
+        // Taken in late, and made before: it is the last one before.
+        (1, before, false),
+        // It counts the command: it was made behind it, whatever its clock says.
+        (2, before, true),
+        // It contradicts the answer, and the order in which they came is left.
+        (1, 0, true),
+        (1, behind, true),
+    ] {
+        let mission = mission("answers-order");
+        let old = slot(&mission, "old.bin");
+        send(&mission, "region-digest slot-b");
+        ingest(&mission, &shows(&mission, (6, 1, Some("old.bin"))), LATER);
+        ingest(&mission, &digest(&mission, &old), LATER);
+        let late = shows_by(&mission, (7, next, Some("new.bin")), clock_s);
+        ingest(&mission, &packet(&late), "2026-12-05T00:00:00Z");
+        let held = status(&mission)["answers"][0].clone();
+        assert_eq!(held["agrees"], agrees, "{next} {clock_s}: {held}");
+    }
+}
+
+#[test]
+fn what_comes_before_light_allows_is_kept_and_not_believed() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-early");
+        ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), START);
+        send(&mission, &way.line);
+        let sent = (way.sends)(&mission, &slot(&mission, "old.bin"));
+        // First frame on the 1st at 06:00, 22 h there and 22 h back, an hour for clocks.
+        let text = said(&mission, &sent, "2026-12-03T00:59:59Z");
+        for says in [
+            "ALARM: a",
+            "of command 1",
+            "light allows none before 2026-12-03T01:00:00Z",
+            "It is kept, and not believed",
+            "take the file in again",
+        ] {
+            let says = match way.listed {
+                "answers" if says == "of command 1" => "an answer to command 1",
+                _ => says,
+            };
+            assert!(text.contains(says), "{says}: {text}");
+        }
+        let told = status(&mission);
+        assert_eq!(told[way.listed], json!([]));
+        assert_eq!(told["strangers"], json!([1]));
+        assert_eq!(told["strange"].as_array().unwrap().len(), 1, "{told}");
+        assert_eq!(told["strange"][0]["code"], "too early");
+        assert!(mission.ok("status").out.starts_with("ALARM: a"));
+        // A guess keeps the vehicle's own answer from nobody.
+        let heard = ingest(&mission, &sent, "2026-12-03T01:00:00Z");
+        assert_eq!(heard[way.listed][0]["agrees"], true, "{heard}");
+        assert_eq!(heard["strangers"], json!([1]));
+        assert_eq!(heard["disputed"], json!([]));
+        mission.ok("ledger verify");
+    }
+}
+
+#[test]
+fn a_light_time_that_is_stated_anew_takes_no_answer_back() {
+    let mission = mission("answers-light");
+    ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), START);
+    send(&mission, "region-digest slot-b");
+    let old = slot(&mission, "old.bin");
+    // The vehicle goes on, and mission.toml states 30 h one day.
+    mission.edit(
+        "mission.toml",
+        "light_time = \"22h\"",
+        "light_time = \"30h\"",
+    );
+    ingest(&mission, &digest(&mission, &old), "2026-12-03T02:00:00Z");
+    let counted = shows(&mission, (8, 2, Some("old.bin")));
+    ingest(&mission, &counted, "2026-12-03T02:10:00Z");
+    mission.edit(
+        "mission.toml",
+        "light_time = \"30h\"",
+        "light_time = \"60h\"",
+    );
+    let told = status(&mission);
+    assert_eq!(told["answers"][0]["agrees"], true, "{told}");
+    assert_eq!(told["strange"], json!([]));
+}
+
+#[test]
+fn an_answer_to_what_was_never_transmitted_is_not_believed() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-unsent");
+        let sent = (way.sends)(&mission, &slot(&mission, "old.bin"));
+        ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), START);
+        // A draft.
+        mission.ok(&format!("command {}", way.line));
+        let drafted = ingest(&mission, &sent, LATER);
+        assert_eq!(drafted["strange"][0]["code"], "not sent", "{drafted}");
+        // Written, believed, and then said never to have left.
+        mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+        mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+        let heard = ingest(&mission, &sent, LATER);
+        assert_eq!(heard[way.listed][0]["agrees"], true, "{heard}");
+        mission.ok(&format!("uplink --unsent uplink/1.frames --at {LATER}"));
+        let told = status(&mission);
+        assert_eq!(told[way.listed], json!([]), "{told}");
+        assert_eq!(told["strange"][0]["code"], "not transmitted");
+        let shown = mission.ok("status").out;
+        assert!(
+            shown.contains(&format!("was transmitted, as was said {LATER}")),
+            "{shown}"
+        );
+        if way.listed == "dumps" {
+            mission.fails("dump 1 out.bin", 3, "nothing of a dump of command 1");
+            assert!(!mission.path("out.bin").exists());
+        }
+        // The same again is no news; that it is strange now is kept once.
+        ingest(&mission, &sent, LATER);
+        let decisions = mission.ok("ledger verify").out;
+        let again = ingest(&mission, &sent, LATER);
+        assert_eq!(again[way.listed], json!([]));
+        assert_eq!(mission.ok("ledger verify").out, decisions);
+    }
+}
+
+/// Puts a ledger in place of the mission's, and returns that one.
+fn put(mission: &Mission, ledger: &[u8]) -> Vec<u8> {
+    let before = fs::read(mission.path("ledger.sqlite")).unwrap();
+    fs::write(mission.path("ledger.sqlite"), ledger).unwrap();
+    for aside in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let _ = fs::remove_file(mission.path(aside));
+    }
+    before
+}
+
+#[test]
+fn an_answer_that_an_old_ledger_does_not_know_is_kept_and_a_later_one_believes_it() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-restored");
+        ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), START);
+        let backup = fs::read(mission.path("ledger.sqlite")).unwrap();
+        send(&mission, &way.line);
+        let later = put(&mission, &backup);
+        let sent = (way.sends)(&mission, &slot(&mission, "old.bin"));
+        let text = said(&mission, &sent, LATER);
+        for says in [
+            "the ledger has no such command",
+            "old backup",
+            "restore a later one",
+        ] {
+            assert!(text.contains(says), "{says}: {text}");
+        }
+        assert_eq!(status(&mission)["strange"][0]["code"], "not made");
+        put(&mission, &later);
+        let heard = ingest(&mission, &sent, LATER);
+        assert_eq!(heard[way.listed][0]["agrees"], true, "{heard}");
+        assert_eq!(heard["strangers"], json!([]));
+    }
+}
+
+#[test]
+fn a_number_that_a_restored_ledger_gave_out_twice_answers_for_no_other_region() {
+    for (way, again) in ways("slot-b").into_iter().zip(ways("slot-a")) {
+        let mission = mission("answers-twice");
+        let Digest(old) = sha256(&fs::read(mission.path("old.bin")).unwrap());
+        let backup = fs::read(mission.path("ledger.sqlite")).unwrap();
+        send(&mission, &way.line);
+        // The whole mission directory is an older one: neither ledger nor files know the command.
+        put(&mission, &backup);
+        for file in mission.files() {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let dir = file.parent().unwrap().file_name().unwrap();
+            if dir == "uplink" || name.starts_with("cmd-1") {
+                fs::remove_file(&file).unwrap();
+            }
+        }
+        send_at(&mission, &again.line, 1, "2026-12-02T05:00:00Z");
+        // What the vehicle says of the first of the two, before the second is there.
+        let counts = |sequence| {
+            let shown = report(&mission, sequence, |r| {
+                r.time_s = 0;
+                r.next[2] = number(2);
+                r.slots[0].state = SlotState::Confirmed;
+                r.slots[0].digest.copy_from_slice(&old[..4]);
+            });
+            packet(&shown)
+        };
+        ingest(&mission, &counts(8), "2026-12-03T02:30:00Z");
+        let sent = (way.sends)(&mission, &slot(&mission, "new.bin"));
+        let text = said(&mission, &sent, "2026-12-05T00:00:00Z");
+        let says = "not compared: report 8 came before the vehicle can have heard of command 1";
+        assert!(text.contains(says), "{text}");
+        assert!(!text.contains("DIFFERS"), "{text}");
+        let held = status(&mission)[way.listed][0].clone();
+        assert!(held["agrees"].is_null(), "{held}");
+        if way.listed == "dumps" {
+            let refused = mission.fails("dump 1 out.bin", 5, "may not be the one");
+            assert!(refused.contains("report 8"), "{refused}");
+            assert!(!mission.path("out.bin").exists());
+        }
+        // A report that left when the second one was there says nothing of the kind.
+        let mission = self::mission("answers-once");
+        send_at(&mission, &again.line, 1, "2026-12-02T05:00:00Z");
+        let shown = report(&mission, 8, |r| {
+            r.time_s = 0;
+            r.next[2] = number(2);
+            r.slots[0].state = SlotState::Confirmed;
+            r.slots[0].digest.copy_from_slice(&old[..4]);
+        });
+        ingest(&mission, &packet(&shown), "2026-12-04T02:30:00Z");
+        let sent = (again.sends)(&mission, &slot(&mission, "old.bin"));
+        let heard = ingest(&mission, &sent, "2026-12-05T00:00:00Z");
+        assert_eq!(heard[again.listed][0]["agrees"], true, "{heard}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_named_with_its_file_its_place_and_the_next_step() {
+    let mission = mission("answers-refused");
+    let flipped = |mut bytes: Vec<u8>| {
+        *bytes.last_mut().unwrap() ^= 1;
+        packet(&bytes)
+    };
+    let range = DumpRange::new(0, 64).unwrap();
+    let part = Part::new(number(1), range, 0, Some(&[7; 64])).unwrap();
+    let part = seal_part(&mission, &part);
+    let file = [
+        flipped(report(&mission, 7, |_| {})),
+        flipped(seal_answer(&mission, 1, Digest([5; 32]))),
+        flipped(part.clone()),
+        packet(&part[..82]),
+        packet(&[0x17; 95]),
+    ]
+    .concat();
+    fs::write(mission.path("heard.bin"), file).unwrap();
+    let ran = mission.run("ingest heard.bin --json");
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    let refused = ran.json()["refused"].clone();
+    let verifies = "the tag does not verify under the link key of epoch 0";
+    let why = [
+        format!("a report: {verifies}"),
+        format!("an answer: {verifies}"),
+        format!("a part of a dump: {verifies}"),
+        "a part of a dump of 82 B: a report is 95 bytes long, an answer 44, a part of a dump 83"
+            .to_owned(),
+        "a packet of 95 B: the first byte is that of no report, answer or part of a dump"
+            .to_owned(),
+    ];
+    for (n, why) in (1usize..).zip(&why) {
+        assert_eq!(refused[n - 1]["why"], **why);
+        let line = format!("heard.bin: field `packet {n}`: {why}\n  hint: ");
+        assert!(ran.err.contains(&line), "{line}: {}", ran.err);
+    }
+}
