@@ -110,6 +110,7 @@ fn flag_text(bits: u8) -> String {
         (flags::UPLINK_PROVEN, "uplink proven"),
         (flags::HELD, "held"),
         (flags::HEALTHY, "healthy"),
+        (flags::STAGING_WORN, "staging worn"),
     ];
     let set: Vec<&str> = names
         .iter()
@@ -154,6 +155,23 @@ mod tests {
         assert_eq!(names(&waiting), names(&report(1)));
         let bundle = facts(&waiting).into_iter().find(|f| f.name == "bundle");
         assert_eq!(bundle.unwrap().value, "4 receiving: unknown base");
+    }
+
+    #[test]
+    fn every_flag_has_words() {
+        let all = flags::LEASE_COOPERATIVE
+            | flags::RECORD_LOST
+            | flags::UPLINK_PROVEN
+            | flags::HELD
+            | flags::HEALTHY
+            | flags::STAGING_WORN;
+        assert_eq!(flag_text(0), "none");
+        let said = flag_text(all);
+        assert_eq!(
+            said.split(", ").count(),
+            all.count_ones() as usize,
+            "{said}"
+        );
     }
 
     #[test]

@@ -392,7 +392,7 @@ fn wipe_record<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>) {
 
 /// The first block of an image, and of each copy of it, is erased.
 fn damage<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, location: Location) {
-    let map = vehicle.config().map.clone();
+    let map = vehicle.config().map;
     match location {
         Location::Golden => {
             for copy in map.golden {
