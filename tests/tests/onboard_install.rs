@@ -302,10 +302,10 @@ fn a_log_whose_margin_is_used_up_by_torn_cells_is_begun_anew() {
         bench.wait_s(2 * 3600 + 60);
         bench.deliver(&built.object, [u16::try_from(round).unwrap() + 1]);
     }
-    bench.deliver(&built.object, 0..k);
+    // It is refused as soon as the cells that are left are too few, and the next frame begins it anew.
     let is_full = |report: &&Report| report.bundle.refusal == Refusal::StagingTooSmall;
     assert!(bench.reports.iter().any(|report| is_full(&report)));
-    assert_eq!(bench.record().next_number(ObjectKind::Bundle), built.number);
+    assert_ne!(bench.state(SlotId::B), SlotState::Verified);
     bench.deliver(&built.object, 0..k);
     assert_eq!(bench.state(SlotId::B), SlotState::Verified);
 }

@@ -104,6 +104,7 @@ fn the_report_flags_are_those_of_the_code() {
         (flags::UPLINK_PROVEN, "UPLINK_PROVEN"),
         (flags::HELD, "HELD"),
         (flags::HEALTHY, "HEALTHY"),
+        (flags::STAGING_WORN, "STAGING_WORN"),
     ]
     .map(|(bit, name)| (bit, name.to_owned()));
     assert_eq!(codes("### Report flags"), ours);
