@@ -27,6 +27,7 @@ mod verb;
 use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc};
@@ -71,9 +72,10 @@ pub struct Global {
 }
 
 impl Global {
-    /// The instant at which this verb acts, in Unix seconds.
+    /// The instant at which this verb acts, in Unix seconds: one for all that it does.
     fn now_s(&self) -> u64 {
-        self.at.unwrap_or_else(time::now_s)
+        static NOW_S: OnceLock<u64> = OnceLock::new();
+        self.at.unwrap_or_else(|| *NOW_S.get_or_init(time::now_s))
     }
 
     /// Who acts, and when.

@@ -341,6 +341,40 @@ fn a_light_time_that_is_stated_anew_takes_no_answer_back() {
     assert_eq!(told["strange"], json!([]));
 }
 
+/// The alarm says: mend the light time, and take the file in again. That has to do.
+#[test]
+fn a_light_time_that_was_stated_too_long_can_be_mended() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-mended");
+        let light = |hours: &str| format!("light_time = \"{hours}\"");
+        mission.edit("mission.toml", &light("22h"), &light("23h"));
+        ingest(&mission, &shows(&mission, (7, 1, Some("old.bin"))), START);
+        send(&mission, &way.line);
+        let sent = (way.sends)(&mission, &slot(&mission, "old.bin"));
+        let early = ingest(&mission, &sent, "2026-12-03T02:00:00Z");
+        assert_eq!(early["strange"][0]["code"], "too early", "{early}");
+        mission.edit("mission.toml", &light("23h"), &light("22h"));
+        let heard = ingest(&mission, &sent, "2026-12-03T02:00:00Z");
+        assert_eq!(heard[way.listed][0]["agrees"], true, "{heard}");
+    }
+}
+
+/// A slot that was written after it was read, and before the first report of it.
+#[test]
+fn without_a_report_of_before_nothing_is_called_another() {
+    for way in ways("slot-b") {
+        let mission = mission("answers-first");
+        send(&mission, &way.line);
+        let sent = (way.sends)(&mission, &slot(&mission, "old.bin"));
+        ingest(&mission, &sent, LATER);
+        ingest(&mission, &shows(&mission, (8, 2, Some("new.bin"))), LATER);
+        let held = &status(&mission)[way.listed][0];
+        assert!(held["agrees"].is_null(), "{held}");
+        let text = mission.ok("status").out;
+        assert!(text.contains("no report of before shows"), "{text}");
+    }
+}
+
 #[test]
 fn an_answer_to_what_was_never_transmitted_is_not_believed() {
     for way in ways("slot-b") {

@@ -97,6 +97,20 @@ fn an_uplink_says_what_the_twin_expects_and_the_twin_then_has_it() {
     }
 }
 
+/// What is sent a second time was done by what went up first.
+#[test]
+fn what_the_twin_has_already_is_no_effect_of_what_goes_up_again() {
+    let mission = mission("expected-again");
+    sign(&mission);
+    mission.ok(&format!("uplink {BOTH} --at {START}"));
+    let again = format!("uplink {BOTH} --afresh --dry-run --at 2026-12-02T12:00:00Z");
+    let said = mission.ok(&again).err;
+    let already = "bundle 1: [1,7] completion: success, already: by what went up before";
+    assert!(said.contains(already), "{said}");
+    let twin = mission.ok(&format!("{again} --json")).json()["twin"].clone();
+    assert!(twin["verdicts"][0]["on_board_s"].is_null(), "{twin}");
+}
+
 #[test]
 fn stand_ins_sign_what_nobody_has_signed_yet() {
     let mission = mission("expected-unsigned");

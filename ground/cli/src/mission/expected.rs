@@ -22,6 +22,9 @@ pub struct Expected {
     pub unknown: Vec<String>,
     /// Whether no report of after that is here.
     pub is_open: bool,
+    /// Whether no report of before that is here: then the place may have been written between the reading and the
+    /// report that shows it.
+    pub is_first: bool,
 }
 
 /// What came, held against what was expected.
@@ -49,7 +52,8 @@ impl Expected {
     pub fn judge(&self, fits: impl Fn(&Lies) -> bool) -> Judged<'_> {
         match self.lies.iter().find(|lies| fits(lies)) {
             Some(lies) => Judged::Fits(lies),
-            None if self.unknown.is_empty() && !self.lies.is_empty() => Judged::Differs,
+            None if self.is_first || self.lies.is_empty() => Judged::Unknown,
+            None if self.unknown.is_empty() => Judged::Differs,
             None => Judged::Unknown,
         }
     }
@@ -82,11 +86,14 @@ impl Expected {
                     apart
                 };
                 let how: Vec<_> = self.lies.iter().map(differs).collect();
-                let open = match self.is_open {
-                    true => {
+                let open = match (self.is_open, self.lies.len()) {
+                    (true, _) => {
                         "\n    no report from behind it is here yet: the slot may have been written before it was read"
                     }
-                    false => "",
+                    (false, 2..) => {
+                        "\n    a third image can have been there if the slot was written twice between the two reports"
+                    }
+                    (false, _) => "",
                 };
                 format!("DIFFERS{from}{}{open}", how.join("; and "))
             }
@@ -95,7 +102,10 @@ impl Expected {
                     .lies
                     .iter()
                     .map(|lies| format!("it is not {}", lies.whose));
-                let why: Vec<_> = self.unknown.iter().cloned().chain(not).collect();
+                let first = "no report of before shows what lay there".to_owned();
+                let first = self.is_first.then_some(first);
+                let known = self.unknown.iter().cloned().chain(first);
+                let why: Vec<_> = known.chain(not).collect();
                 format!("not compared: {}", why.join("; "))
             }
         }

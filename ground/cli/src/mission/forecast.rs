@@ -28,6 +28,8 @@ use crate::ledger::Ledger;
 const SETTLE_MS: u64 = 3_600_000;
 /// Between two looks at the twin.
 const LOOK_MS: u64 = 10_000;
+/// The same between passes, where nothing arrives.
+const IDLE_LOOK_MS: u64 = 60_000;
 
 /// An object that is to go up.
 #[derive(Clone, Debug)]
@@ -125,6 +127,16 @@ fn live<const W: usize, const E: usize>(
     twin.advance(calendar.instant_ms(first_ms.saturating_sub(1000)));
     let before = reported(&twin, mission, &link_keys, calendar).map(|(report, _)| report);
     let mut outcomes: Vec<Outcome> = coming.iter().map(Outcome::none_yet).collect();
+    // What it has by all that went up before is no effect of what goes up now.
+    look(
+        &mut twin,
+        calendar,
+        first_ms.saturating_sub(1000),
+        &mut outcomes,
+    );
+    for outcome in &mut outcomes {
+        outcome.at_s = None;
+    }
     watch(&mut twin, calendar, &instants, &mut outcomes);
     let Some((after, after_s)) = reported(&twin, mission, &link_keys, calendar) else {
         return Err(silent());
@@ -156,25 +168,32 @@ impl Outcome {
     }
 }
 
-/// Lets the twin hear what arrives at these instants, and an hour more, and notes when verdicts come. A verdict of
-/// another number takes none back: a report carries but the latest of each kind.
+/// Lets the twin hear what arrives at these instants, and an hour more, and notes when verdicts come: to ten seconds
+/// within an hour of a frame, to a minute between passes. A verdict of another number takes none back: a report carries
+/// but the latest of each kind.
 fn watch<const W: usize, const E: usize>(
     twin: &mut Twin<W, E>,
     calendar: Calendar,
     instants: &[u64],
     outcomes: &mut [Outcome],
 ) {
-    let next = instants.iter().skip(1).copied().chain([u64::MAX]);
+    let last_ms = instants.last().copied().unwrap_or(0);
+    let end_ms = last_ms.saturating_add(SETTLE_MS);
+    let next = instants.iter().skip(1).copied().chain([end_ms]);
     for (at_ms, next_ms) in instants.iter().zip(next) {
-        let until_ms = next_ms.min(at_ms.saturating_add(SETTLE_MS));
+        let settled_ms = at_ms.saturating_add(SETTLE_MS);
         let mut now_ms = *at_ms;
-        while now_ms < until_ms {
+        while now_ms < next_ms {
             look(twin, calendar, now_ms, outcomes);
-            now_ms = now_ms.saturating_add(LOOK_MS);
+            let step_ms = if now_ms < settled_ms {
+                LOOK_MS
+            } else {
+                IDLE_LOOK_MS
+            };
+            now_ms = now_ms.saturating_add(step_ms);
         }
     }
-    let last_ms = instants.last().copied().unwrap_or(0);
-    look(twin, calendar, last_ms.saturating_add(SETTLE_MS), outcomes);
+    look(twin, calendar, end_ms, outcomes);
 }
 
 fn look<const W: usize, const E: usize>(

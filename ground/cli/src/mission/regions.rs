@@ -77,7 +77,8 @@ impl Held {
             "command": self.command.get(), "digest": to_hex(&self.found.0), "asked": self.asked,
             "expected": expected.map(digest), "agrees": judged.agrees(),
             "held_against": self.expected.lies.iter().map(one).collect::<Vec<_>>(),
-            "unknown": self.expected.unknown,
+            "unknown": self.expected.unknown, "open": self.expected.is_open,
+            "first": self.expected.is_first,
         })
     }
 }
@@ -143,6 +144,7 @@ impl<'m> Known<'m> {
         }
         let mut expected = Expected {
             is_open: around.behind.is_none(),
+            is_first: around.before.is_none(),
             ..Expected::default()
         };
         for (shown, reports) in shown_there {

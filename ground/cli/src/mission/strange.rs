@@ -44,7 +44,7 @@ impl Strange {
             Self::NotTransmitted(_) => "not transmitted",
             Self::AsksForNone => "asks for none",
             Self::TooEarly { .. } => "too early",
-            Self::Then => "not sent when it came",
+            Self::Then => "strange when it came",
         }
     }
 
@@ -64,7 +64,7 @@ impl Strange {
                 show_duration(SLACK_S as f64)
             ),
             Self::Then => {
-                "the command had not been sent when it came, or did not ask for it".to_owned()
+                "when it came the command had not been sent, or did not ask for it, or light did not allow it by what was stated then; nothing speaks against it now, and taken in again it is believed".to_owned()
             }
         }
     }

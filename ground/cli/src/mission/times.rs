@@ -14,7 +14,7 @@
 use lightday_station::light_time::LightTime;
 use lightday_station::tracker::Proven;
 use lightday_wire::report::{Report, ReportFrame};
-use lightday_wire::{Epoch, ObjectKind, ObjectNumber, canon};
+use lightday_wire::{ObjectKind, ObjectNumber, canon};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow, SentRow};
@@ -33,8 +33,6 @@ pub struct Times {
     sent: Vec<SentRow>,
     /// Without the alarms of a vehicle that lost its record, which have no place in the order.
     reports: Vec<Proven>,
-    /// The latest link epoch that was heard.
-    epoch: Option<Epoch>,
 }
 
 /// The reports on both sides of a reading of flash.
@@ -56,11 +54,9 @@ impl Times {
         let mut rows = ledger.reports()?;
         rows.extend_from_slice(heard);
         let reports: Vec<Proven> = rows.iter().filter_map(|row| proven(row, &light)).collect();
-        let epoch = reports.iter().map(|proven| proven.epoch).max();
         Ok(Self {
             sent: ledger.sent()?,
             reports: reports.into_iter().filter(|p| !p.is_alarm()).collect(),
-            epoch,
             light,
         })
     }
@@ -71,12 +67,12 @@ impl Times {
         runs.filter(move |s| (s.kind, s.number) == (ObjectKind::Command, command))
     }
 
-    /// When the first frame of a run is on board, and when the vehicle's answer to it is here. The light time is that of
-    /// the run's own day, where the ledger kept it: mission.toml may state another one by now.
+    /// When the first frame of a run is on board, and when the vehicle's answer to it is here. The light time is what
+    /// the ledger kept of the run's own day, or what is stated by now: the shorter one, since either may be a mistake
+    /// that was mended.
     fn there_and_back_s(&self, run: &SentRow) -> (u64, u64) {
-        let kept_s = run.pass.map(|pass| pass.one_way_s);
-        let behind_s =
-            |at_s: u64| at_s.saturating_add(kept_s.unwrap_or_else(|| self.light.at(at_s)));
+        let kept_s = run.pass.map_or(u64::MAX, |pass| pass.one_way_s);
+        let behind_s = |at_s: u64| at_s.saturating_add(self.light.at(at_s).min(kept_s));
         let there_s = behind_s(run.starts_s);
         (there_s, behind_s(there_s))
     }
@@ -97,13 +93,14 @@ impl Times {
     /// The report that came before the vehicle can have heard of a command, and counts its number all the same: an
     /// answer under that number is another command's. That is so where the ledger is an old backup, and gave the number
     /// out a second time (`a_number_that_a_restored_ledger_gave_out_twice_answers_for_no_other_region`). Frames that are
-    /// said never to have been transmitted count here: whoever says that may err. Reports of a link epoch that is left
-    /// have no say: somebody else may have made them.
+    /// said never to have been transmitted count here: whoever says that may err. Reports of other link epochs than the
+    /// command's have no say: of one that was left, somebody else may have made them.
     #[must_use]
     pub fn used_before(&self, command: ObjectNumber) -> Option<u32> {
         let back_s = self.back_s(self.runs(command))?;
         let is_before = |p: &&Proven| {
-            Some(p.epoch) == self.epoch && p.received_s < back_s && counts(&p.report, command)
+            let is_of_epoch = self.runs(command).any(|run| run.epoch == p.epoch.get());
+            is_of_epoch && p.received_s < back_s && counts(&p.report, command)
         };
         self.reports
             .iter()
@@ -115,7 +112,8 @@ impl Times {
     ///
     /// One that does not count the command was made before it. If it came behind the answer all the same, and its clock
     /// does not say that it is older, it contradicts the answer: then the order in which the two came is all that is
-    /// left.
+    /// left. Reports of a link epoch that was left when the command was sent are never behind it: somebody else may have
+    /// made them, with any numbers.
     #[must_use]
     pub fn around(&self, command: ObjectNumber, came_s: u64) -> Around<'_> {
         let there_s = self.runs(command).map(|run| self.there_and_back_s(run).0);
@@ -125,13 +123,16 @@ impl Times {
             let is_older = clock_s != 0 && clock_s < there_s;
             !counts(&p.report, command) && (p.received_s <= came_s || is_older)
         };
+        let epoch = self.runs(command).map(|run| run.epoch).min().unwrap_or(0);
         let (mut before, mut behind) = (None::<&Proven>, None::<&Proven>);
         for proven in &self.reports {
             if is_before(proven) {
                 if before.is_none_or(|other| proven.is_newer_than(other)) {
                     before = Some(proven);
                 }
-            } else if behind.is_none_or(|other| other.is_newer_than(proven)) {
+            } else if proven.epoch.get() >= epoch
+                && behind.is_none_or(|other| other.is_newer_than(proven))
+            {
                 behind = Some(proven);
             }
         }

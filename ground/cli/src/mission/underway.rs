@@ -17,6 +17,7 @@ use lightday_wire::report::Report;
 use lightday_wire::{Epoch, ObjectKind, Stage};
 use serde_json::{Value, json};
 
+use super::config::Outage;
 use super::{Mission, Pass, reports};
 use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
@@ -32,6 +33,7 @@ pub struct Underway {
     pub alarm: Option<Alarm>,
     /// Those of passes.csv.
     passes: Vec<Pass>,
+    outages: Vec<Outage>,
     /// As these state it, and those that the ledger alone knows.
     light: LightTime,
     link: LinkModel,
@@ -59,6 +61,7 @@ impl Underway {
             last,
             alarm,
             passes,
+            outages: mission.config.outages.clone(),
             link,
             now_s,
         })
@@ -151,19 +154,21 @@ impl Underway {
     fn unheard(&self, run: &SentRow, report_s: u64) -> u32 {
         let (from_s, to_s) = (self.arrives(run.starts_s), self.arrives(run.ends_s));
         let left_s = to_s.saturating_sub(report_s.max(from_s));
-        let of_s = (to_s - from_s).max(1);
+        let of_s = to_s.saturating_sub(from_s).max(1);
         u32::try_from(u64::from(run.count) * left_s / of_s).unwrap_or(run.count)
     }
 
     /// The chance that the pass of a run is lost, and when it begins and ends. Of one that is over and that passes.csv
     /// names no more, what it said when the run was written, or else what the mission assumes; one that is still to
-    /// come and is booked no more brings nothing.
+    /// come and is booked no more brings nothing, nor does one that an outage took.
     fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
         if let Some(pass) = self.passes.iter().find(|pass| is_within(run, pass)) {
             return (self.link.lost(pass), pass.start_s, pass.end_s);
         }
+        let is_out = |o: &Outage| o.start_s <= run.starts_s && run.starts_s < o.end_s;
+        let is_lost = run.starts_s >= self.now_s || self.outages.iter().any(is_out);
         match run.pass {
-            _ if run.starts_s >= self.now_s => (1.0, run.starts_s, run.ends_s),
+            _ if is_lost => (1.0, run.starts_s, run.ends_s),
             Some(pass) => (pass.lost, pass.start_s, pass.end_s),
             None => (self.link.lost_pass, run.starts_s, run.ends_s),
         }

@@ -65,7 +65,7 @@ impl Asked {
             Self::Expects(forecast) => tell(forecast, remedy),
             Self::NoTwin => line(
                 "the twin",
-                "is not there: [twin] of mission.toml states none",
+                "is not there: [twin] of mission.toml states none, or it is launched later",
             ),
             Self::Cannot(why) => line("the twin", &format!("cannot be asked: {why}")),
         }
@@ -126,6 +126,8 @@ fn tell(forecast: &Forecast, remedy: &str) {
                 "; on board at {}, known here {known}",
                 show_instant(at_s)
             ));
+        } else if !matches!(outcome.verdict.stage, Stage::Idle | Stage::Receiving) {
+            text.push_str(", already: by what went up before");
         }
         line(heading, &text);
         heading = "";

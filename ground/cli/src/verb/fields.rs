@@ -1,5 +1,6 @@
 //! Where the bytes of a file went, as the JSON of both `inspect` verbs says it: `fields` are parts that come to the
-//! file's length, in the order in which they lie; `totals` say what runs of them come to.
+//! object's length (of a file of frames, to that of its frames without the 2 B before each), in the order in which they
+//! lie; `totals` say what runs of them come to.
 
 use serde_json::{Value, json};
 

@@ -87,7 +87,7 @@ fn coming(
 }
 
 /// The frames of an object that complete it, if nothing gets lost: when each has left, in Unix milliseconds, and its
-/// symbol. All of them where they do not complete it.
+/// symbol. All of them where they do not complete it; the first, where what went up before does.
 fn needed(
     mission: &Mission,
     plan: &Plan,
@@ -110,9 +110,15 @@ fn needed(
         .frames
         .iter()
         .filter(|f| usize::from(f.object) == place);
-    let sent = own.filter_map(|frame| Some((end_ms(frame)?, frame.index)));
-    sent.filter(|(end_ms, _)| arrives_s(*end_ms) <= whole_s)
-        .collect()
+    let mut sent: Vec<(u64, u16)> = own
+        .filter_map(|frame| Some((end_ms(frame)?, frame.index)))
+        .collect();
+    let completing = sent
+        .iter()
+        .take_while(|(end_ms, _)| arrives_s(*end_ms) <= whole_s)
+        .count();
+    sent.truncate(completing.max(1));
+    sent
 }
 
 /// The object as it will go up, signed by stand-ins, in symbols of the same length.
