@@ -117,6 +117,8 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) report_due: Elapsed,
     /// When the record in flash is to be looked at again.
     pub(crate) record_due: Elapsed,
+    /// When blocks of the staging log that failed are tried anew: a day after the first frame that they cost.
+    pub(crate) room_due: Elapsed,
     /// When health is to be asked for again.
     pub(crate) health_due: Elapsed,
     /// Since when home has been healthy without a break.
@@ -193,6 +195,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             reports: 0,
             report_due: now.elapsed,
             record_due: now.elapsed.plus_s(upkeep::LOOK_S),
+            room_due: Elapsed::NEVER,
             health_due: now.elapsed,
             healthy_since: None,
             is_healthy: platform.application.health() == Health::Healthy,
@@ -215,7 +218,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             return;
         }
         self.time_s = now.time_s;
-        if self.is_resetting || self.accept(bytes).is_some() {
+        if self.is_resetting || self.accept(now, bytes).is_some() {
             return;
         }
         self.frames_refused = self.frames_refused.saturating_add(1);
@@ -223,7 +226,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
 
     /// Number and MAC; `None` if shape or tag are bad. What is late, or not for now, is dropped before its
     /// tag is looked at, and is no refusal: symbols that an object did not need any more come so.
-    fn accept(&mut self, bytes: &[u8]) -> Option<()> {
+    fn accept(&mut self, now: Now, bytes: &[u8]) -> Option<()> {
         let frame = Frame::parse(bytes, self.config.tag_len).ok()?;
         let header = frame.header;
         if self.is_lost || header.epoch != self.record.epoch {
@@ -240,7 +243,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             return None;
         }
         if header.kind == ObjectKind::Bundle {
-            self.accept_symbol(&frame)
+            self.accept_symbol(now, &frame)
         } else {
             self.accept_small(&frame)
         }
@@ -281,7 +284,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         Some(())
     }
 
-    fn accept_symbol(&mut self, frame: &AuthenticFrame<'_>) -> Option<()> {
+    fn accept_symbol(&mut self, now: Now, frame: &AuthenticFrame<'_>) -> Option<()> {
         let header = frame.header();
         let symbol_len = u16::try_from(frame.symbol().len()).ok()?;
         let shape = BlockShape::new(header.k, symbol_len).ok()?;
@@ -305,6 +308,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             _ => {
                 if let Err(why) = self.staging.check(shape) {
                     self.refuse_shape(header.number, why);
+                    self.note_shortage(now);
                     return None;
                 }
                 self.drop_reception();
@@ -387,6 +391,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         self.health_due
             .min(self.record_due)
+            .min(self.room_due)
             .min(self.report_due)
             .min(self.arm_retry)
             .min(self.activation_due())

@@ -73,10 +73,14 @@ pub(crate) struct Staging<const N: usize> {
     unstable: Vec<u16, MAX_UNSTABLE>,
     /// Where names stand.
     place: Place,
-    /// Erase blocks of the log that took no erase, or no program, since the reset.
+    /// Erase blocks of the log that took no erase, or no program, since the reset or the latest second look.
     dead: Vec<Run, MAX_DEAD>,
     /// How often in a row the erase block that the log has reached took no erase, or no program.
     failures: u8,
+    /// Whether a second look at dead blocks was taken, and no symbol was logged since.
+    has_looked: bool,
+    /// Whether a second look has found them dead as well: they are believed until the reset.
+    is_settled: bool,
     /// Offset in the symbol area up to which it was erased for this object, or passed over.
     erased_to: u32,
     /// Whether the log was scanned since the reset.
@@ -88,7 +92,7 @@ pub(crate) struct Staging<const N: usize> {
 /// What a step of the log came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logged {
-    /// An erase was needed first, or another: call again.
+    /// An erase was needed first: call again.
     Again,
     /// It is in the log.
     Done,
@@ -110,6 +114,8 @@ impl<const N: usize> Staging<N> {
             place: Place::default(),
             dead: Vec::new(),
             failures: 0,
+            has_looked: false,
+            is_settled: false,
             erased_to: 0,
             scanned: Some(0),
             is_closing: false,
@@ -165,6 +171,7 @@ impl<const N: usize> Staging<N> {
         self.order.clear();
         self.erased_to = 0;
         self.failures = 0;
+        self.has_looked = false;
     }
 
     /// The part of the log that holds symbols.
@@ -184,7 +191,7 @@ impl<const N: usize> Staging<N> {
     }
 
     /// Logs a symbol behind the last one: erases one block, or programs the cell, or passes over a block that
-    /// takes no erase.
+    /// takes no erase. What fails is not tried again for this symbol: a fault of the chip may last, and pass.
     pub(crate) fn log<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -194,11 +201,12 @@ impl<const N: usize> Staging<N> {
         let named = self.named.ok_or(FlashError::OutOfRange)?;
         // Where there is too little room nothing is worn any further, and the ground hears of it at once.
         if self.usable(named.shape, self.order.len()) < usize::from(self.needed().max(1)) {
+            self.is_settled |= self.has_looked;
             return Ok(Logged::Full);
         }
         let (start, end) = self.extent(named.shape, self.order.len())?;
         if end > self.erased_to {
-            self.open_block(flash, named.shape);
+            self.open_block(flash, named.shape)?;
             return Ok(Logged::Again);
         }
         let mut buffer = [0xffu8; MAX_SYMBOL_CELL];
@@ -216,6 +224,7 @@ impl<const N: usize> Staging<N> {
         let entry = if programmed.is_ok() { index } else { TORN };
         self.order.push(entry).map_err(|_| FlashError::OutOfRange)?;
         self.note(programmed.is_ok(), named.shape, start);
+        self.has_looked &= programmed.is_err();
         programmed.map(|()| Logged::Done)
     }
 

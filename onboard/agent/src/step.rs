@@ -57,6 +57,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.check_health(now, platform);
         } else if now.elapsed >= self.record_due {
             self.look_at_record(now, platform.flash);
+        } else if now.elapsed >= self.room_due {
+            self.look_at_room(platform.flash);
         } else if now.elapsed >= self.activation_due() {
             self.try_activation(now, platform);
         } else if self.is_installing() {
@@ -107,8 +109,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     }
                     self.symbol = Some((header, symbol));
                 }
-                // Nothing can be named any more: silence would tell nobody.
-                Err(_) => self.refuse_shape(header.number, Refusal::FlashFault),
+                // Nothing can be named for now: silence would tell nobody.
+                Err(_) if self.staging.is_nameless() => {
+                    self.refuse_shape(header.number, Refusal::FlashFault);
+                    self.note_shortage(now);
+                }
+                // Any other frame will do to try again.
+                Err(_) => {}
             }
             return;
         }
@@ -120,6 +127,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     self.begin_install();
                 }
             }
+            // What fails now may be a fault that passes: one symbol is lost by that, and not all of them.
+            Ok(Logged::Full) if self.staging.may_recover() => self.note_shortage(now),
             // Begun anew, the log has all of its room but dead blocks.
             Ok(Logged::Full) => {
                 let why = Refusal::StagingTooSmall;

@@ -5,7 +5,7 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::cells::{CRC, RECORD_CELL};
 use lightday_boot::store::RecordStore;
-use lightday_boot::{MemoryMap, Record, SlotRecord, loader};
+use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, loader};
 use lightday_wire::{Location, canon};
 
 use crate::agent::Agent;
@@ -44,6 +44,21 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             // Where not one copy takes it, tomorrow's look tries again.
             let _ = self.commit(flash);
         }
+    }
+
+    /// Notes that blocks of the staging log that failed cost a frame: in a day they are tried anew. The ground hears of
+    /// it at once.
+    pub(crate) fn note_shortage(&mut self, now: Now) {
+        if self.room_due == Elapsed::NEVER && self.staging.may_recover() {
+            self.room_due = now.elapsed.plus_s(LOOK_S);
+            self.report_due = now.elapsed;
+        }
+    }
+
+    /// The second look at the room of the staging log. Reads as much of it as a step of the scan.
+    pub(crate) fn look_at_room<F: NorFlash>(&mut self, flash: &mut F) {
+        self.room_due = Elapsed::NEVER;
+        self.staging.look_again(flash);
     }
 
     /// The CRC of the record in RAM.

@@ -3,6 +3,7 @@
 //! ```text
 //! once    Skipped    reports success and did nothing        Refused    reports an error and did nothing
 //!         Garbled    a run of addresses reads as something else (SEFI): once, and for good
+//! a while Outage     no block takes a program or an erase, for so many operations
 //! since   DeadBlock  a block takes no program and no erase  NoErase    erase works nowhere (the charge pump)
 //!         Stuck      bits of a byte read as they like       Unreadable reads of a range fault, each so often
 //! ```
@@ -25,6 +26,12 @@ pub enum Fault {
         range: Range<u32>,
         /// What draws them.
         seed: u64,
+    },
+    /// So many operations report an error and do nothing, whatever they reach: a chip that is upset or starved, and
+    /// recovers.
+    Outage {
+        /// How many.
+        operations: u64,
     },
     /// The block that holds this address takes no program and no erase any more.
     DeadBlock {
@@ -86,7 +93,14 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             return None;
         }
         self.garble();
+        let now = self.operations;
+        let lasts = |planned: &Planned| match planned.fault {
+            Fault::Outage { operations } => now < planned.from.saturating_add(operations),
+            _ => true,
+        };
+        self.faults.retain(lasts);
         let dead = self.holding().any(|fault| match fault {
+            Fault::Outage { .. } => true,
             Fault::DeadBlock { address } => *address as usize / ERASE == block,
             Fault::NoErase => is_erase,
             _ => false,
@@ -96,7 +110,6 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             self.operations += 1;
             return Some(failed);
         }
-        let now = self.operations;
         let once = self.faults.iter().position(|planned| {
             planned.from == now && matches!(planned.fault, Fault::Skipped | Fault::Refused)
         })?;

@@ -29,16 +29,19 @@ pub(super) struct Place {
     failures: u8,
     /// Whether the other one had failed before.
     has_moved: bool,
-    /// Whether both failed: nothing can be named before the next reset.
+    /// Whether both failed: nothing can be named before the next second look, or reset.
     pub(super) is_none: bool,
 }
 
 impl<const N: usize> Staging<N> {
-    /// Names nothing: one program, or one erase; more steps where that is not enough yet.
+    /// Names nothing: one program, or one erase; more steps where that is not enough yet. The last try of a place is
+    /// left to the next object that begins: a fault that passes must not leave the log without a place.
     pub(crate) fn close<F: NorFlash>(&mut self, flash: &mut F) {
         let generation = self.generation.saturating_add(1);
         // Best effort: what is taken up again after a reset is judged again.
-        if self.name(flash, generation, [0; 8]) != Ok(Logged::Again) {
+        let closed = self.name(flash, generation, [0; 8]);
+        let is_tried_again = self.place.failures.saturating_add(1) < TRIES && !self.place.is_none;
+        if closed != Ok(Logged::Again) && (closed.is_ok() || !is_tried_again) {
             self.is_closing = false;
             self.generation = generation;
         }
@@ -130,13 +133,13 @@ impl<const N: usize> Staging<N> {
         }
     }
 
-    /// The place failed: it is tried again, then the other one, which held symbols until now.
+    /// The place failed: it is tried again with the next frame, then the other one, which held symbols until now.
     fn fail_to_name(&mut self, why: FlashError) -> Result<Logged, FlashError> {
         let place = &mut self.place;
         place.is_spoilt = true;
         place.failures = place.failures.saturating_add(1);
         if place.failures < TRIES {
-            return Ok(Logged::Again);
+            return Err(why);
         }
         if place.has_moved {
             place.is_none = true;
@@ -148,7 +151,18 @@ impl<const N: usize> Staging<N> {
             has_moved: true,
             ..Place::default()
         };
-        Ok(Logged::Again)
+        Err(why)
+    }
+
+    /// Lets names be tried anew, each place from the start, where none took one.
+    pub(super) fn forget_failed_places(&mut self) {
+        if self.place.is_none {
+            self.place = Place {
+                at: self.place.at,
+                is_spoilt: true,
+                ..Place::default()
+            };
+        }
     }
 
     const fn names(&self, at: u32) -> CellLog {

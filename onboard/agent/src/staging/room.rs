@@ -4,12 +4,14 @@
 //! erase blocks   |    2     |  3, dead  |    4     |
 //! cells          | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 |     10 to 13 reach into the dead one: torn in the list
 //! ```
-//! A block is tried a few times, and never again before the next reset; then its cells are torn and the log goes on
-//! behind it. So it does where programs fail as often in a row. The scan after a reset comes to the same list, as it finds nothing whole there. Which blocks are dead
-//! is not kept in flash: the first reception behind a reset tries them anew, and no block that works is erased for it.
+//! A block is tried a few times, once for each frame; then its cells are torn and the log goes on behind it. So it does
+//! where programs fail as often in a row. The scan after a reset comes to the same list, as it finds nothing whole
+//! there. Which blocks are dead is not kept in flash: the first reception behind a reset tries them anew, and no block
+//! that works is erased for it. Nor is it believed for ever: where dead blocks leave too little room, they are tried
+//! once more after a day, as a fault of the whole chip looks the same while it lasts.
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_boot::flash;
+use lightday_boot::{FlashError, flash};
 use lightday_fec::{BlockShape, TORN};
 use lightday_wire::Refusal;
 use lightday_wire::frame::MAX_SYMBOL_LEN;
@@ -95,16 +97,64 @@ impl<const N: usize> Staging<N> {
     }
 
     /// Erases the block behind the last that was; one that has failed before is passed over.
-    pub(super) fn open_block<F: NorFlash>(&mut self, flash: &mut F, shape: BlockShape) {
+    pub(super) fn open_block<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        shape: BlockShape,
+    ) -> Result<(), FlashError> {
         let at = self.erased_to;
         if self.is_dead(self.block_at(at)) {
-            return self.pass_over_block(shape, at);
+            self.pass_over_block(shape, at);
+            return Ok(());
         }
         let erased = flash::erase_block(flash, self.symbols(), at);
         if erased.is_ok() {
             self.erased_to = at.saturating_add(self.erase);
         }
         self.note(erased.is_ok(), shape, at);
+        erased
+    }
+
+    /// Whether a second look may find more room: what is missing is missing because of failed blocks.
+    pub(crate) fn may_recover(&self) -> bool {
+        (!self.dead.is_empty() && !self.is_settled) || self.is_nameless()
+    }
+
+    /// The second look: forgets which blocks failed, so that frames try them anew, once each. What was received stays as it is;
+    /// behind its last symbol the log goes on as after a scan, in the first cell that is blank.
+    pub(crate) fn look_again<F: NorFlash>(&mut self, flash: &mut F) {
+        self.forget_failed_places();
+        if self.is_settled {
+            return;
+        }
+        self.failures = 0;
+        let Some(named) = self.named else {
+            return self.dead.clear();
+        };
+        self.has_looked = true;
+        self.failures = self.tried_before();
+        while self.order.last() == Some(&TORN) {
+            self.order.pop();
+        }
+        let last = self.order.len().checked_sub(1);
+        let last = last.and_then(|last| self.extent(named.shape, last).ok());
+        self.erased_to = last.map_or(0, |(_, end)| self.block_end(end));
+        // What lies before it is not tried in this reception: it is as dead as it was.
+        let next = self.block_at(self.erased_to);
+        self.dead.retain(|run| run.first < next);
+        for run in &mut self.dead {
+            run.end = run.end.min(next);
+        }
+        self.finish_scan(flash);
+    }
+
+    /// How many tries of the next block count as failed before the first: behind a second look one is enough.
+    const fn tried_before(&self) -> u8 {
+        if self.has_looked {
+            TRIES.saturating_sub(1)
+        } else {
+            0
+        }
     }
 
     /// Notes how an erase or a program at an offset went. A block that fails a few times in a row is dead.
@@ -125,7 +175,7 @@ impl<const N: usize> Staging<N> {
     }
 
     /// Remembers a dead block. Where there are too many runs, those between the run before it and the block are taken
-    /// for dead with it: until the next reset the log has less room than it could have, and no block is tried again.
+    /// for dead with it: until then the log has less room than it could have, and no block is tried again.
     fn note_dead(&mut self, block: u32) {
         if self.is_dead(block) {
             return;
@@ -161,7 +211,7 @@ impl<const N: usize> Staging<N> {
 
     /// Goes on behind the block in which this offset lies: what is left of its cells is torn.
     fn pass_over_block(&mut self, shape: BlockShape, at: u32) {
-        self.failures = 0;
+        self.failures = self.tried_before();
         let end = self.block_end(at.saturating_add(1));
         self.erased_to = self.erased_to.max(end);
         let reaches = |(start, _): (u32, u32)| start < end;

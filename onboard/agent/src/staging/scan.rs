@@ -80,7 +80,7 @@ impl<const N: usize> Staging<N> {
     }
 
     /// Behind the last valid cell: cells that were begun are torn, the first blank one is free.
-    fn finish_scan<F: NorFlash>(&mut self, flash: &mut F) {
+    pub(super) fn finish_scan<F: NorFlash>(&mut self, flash: &mut F) {
         let Some(named) = self.named else { return };
         while let Ok((start, end)) = self.extent(named.shape, self.order.len()) {
             let end = end.min(self.erased_to);
