@@ -373,7 +373,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             return;
         }
         if self.is_upset() {
-            self.reload_record(now, platform.flash);
+            self.reload_record(now, platform.flash, platform.supervisor);
         } else {
             self.step(now, platform);
         }

@@ -5,7 +5,7 @@
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::cells::{CRC, RECORD_CELL};
 use lightday_boot::store::RecordStore;
-use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, loader};
+use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, Supervisor, loader};
 use lightday_wire::{Location, canon};
 
 use crate::agent::Agent;
@@ -82,13 +82,25 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// Takes the record from flash again, as after a reset, and begins anew what rested on it. What was not committed
-    /// is forgotten.
-    pub(crate) fn reload_record<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
+    /// is forgotten. Where nothing is stored, or can be read, nothing is written: it asks for a reset.
+    pub(crate) fn reload_record<F: NorFlash, S: Supervisor>(
+        &mut self,
+        now: Now,
+        flash: &mut F,
+        supervisor: &mut S,
+    ) {
         (self.record, self.sequence, self.is_lost) = read_record(flash, &self.config.map);
+        if self.is_lost {
+            // Flash may not be readable just now. Whether the record is lost is the loader's to say.
+            return self.reset(supervisor);
+        }
         self.small = SmallReceptions::default();
         self.inbox = None;
+        // It may belong to an object that flash does not name yet.
+        self.symbol = None;
+        self.commit_due = false;
         self.install = Install::Idle;
-        self.staging.rescan();
+        self.staging.reload();
         self.take_effect(now, flash);
         self.record_due = now.elapsed.plus_s(LOOK_S);
         self.report_due = now.elapsed;

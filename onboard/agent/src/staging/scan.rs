@@ -43,6 +43,12 @@ impl<const N: usize> Staging<N> {
         self.scanned = Some(0);
     }
 
+    /// Takes up again what flash names, as after a reset: a log that was to be closed is judged again.
+    pub(crate) const fn reload(&mut self) {
+        self.is_closing = false;
+        self.rescan();
+    }
+
     /// Looks at one symbol cell; false behind the last.
     fn scan_cell<F: NorFlash>(&mut self, flash: &mut F, position: u32) -> bool {
         let Some(named) = self.named else {

@@ -228,6 +228,69 @@ fn a_frame_or_a_report_that_meets_an_upset_has_it_mended_at_once() {
     }
 }
 
+/// Regression: what waited for a step that rested on the record of before was done all the same.
+#[test]
+fn nothing_that_rested_on_the_old_record_outlives_its_reload() {
+    let mut craft = Craft::launch();
+    let header = lightday_wire::FrameHeader {
+        kind: lightday_wire::ObjectKind::Bundle,
+        epoch: Epoch::FIRST,
+        number: ObjectNumber::new(1).unwrap(),
+        k: 4,
+        index: 0,
+    };
+    let shape = lightday_fec::BlockShape::new(4, 64).unwrap();
+    let staging = &mut craft.agent.staging;
+    staging.begin(&mut craft.flash, header, shape, 0).unwrap();
+    staging.drop_named();
+    // The first frame of the next one came, and the log is not closed yet.
+    let next = lightday_wire::FrameHeader {
+        number: ObjectNumber::new(2).unwrap(),
+        ..header
+    };
+    craft.agent.symbol = Some((next, heapless::Vec::from_slice(&[7; 64]).unwrap()));
+    craft.agent.record.epoch = Epoch::new(8).unwrap();
+    craft.settle();
+    assert_eq!(craft.agent.receiving(), Some(header.number));
+    assert_eq!(
+        craft.agent.staging.received(),
+        0,
+        "nothing of another object"
+    );
+    let mut again = start(&mut craft.flash, craft.agent.config.clone()).unwrap();
+    again.staging.rescan();
+    again.staging.scan_step(&mut craft.flash);
+    assert_eq!(
+        again.receiving(),
+        Some(header.number),
+        "the log is open in flash too"
+    );
+}
+
+/// Regression: a blank record was committed where flash could not be read at that moment.
+#[test]
+fn where_no_record_can_be_read_a_reset_is_asked_for_and_nothing_is_written() {
+    let mut craft = Craft::launch();
+    let whole = craft.flash.0.clone();
+    let (from, to) = (MAP.record[0].start as usize, MAP.record[2].end() as usize);
+    craft.flash.0[from..to].fill(0);
+    let unreadable = craft.flash.0.clone();
+    craft.agent.commit_due = true;
+    craft.agent.record.epoch = Epoch::new(8).unwrap();
+    let mut platform = Platform {
+        flash: &mut craft.flash,
+        supervisor: &mut Board,
+        application: &mut Board,
+    };
+    for _ in 0..100 {
+        craft.agent.handle_timeout(NOW, &mut platform);
+    }
+    assert!(craft.agent.is_resetting);
+    assert!(craft.flash.0 == unreadable, "nothing is written");
+    craft.flash.0 = whole;
+    assert_eq!(craft.stored().epoch, Epoch::FIRST);
+}
+
 /// What steps change themselves is no upset: nothing is read again, nothing is forgotten.
 #[test]
 fn what_the_agent_changes_itself_is_no_upset() {
