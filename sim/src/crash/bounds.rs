@@ -6,7 +6,7 @@
 //! so many events   each block as often as it is where nothing fails, and ERASES_PER_EVENT more for each
 //! for good         each block as often as it is where nothing fails, and FOR_GOOD more;
 //!                  tried in vain no more than FAILED_FOR_GOOD times
-//! staging log      tried in vain no more than TRIES times for each boot
+//! staging log      tried in vain no more than TRIES times for each boot, and as often again for each whole day
 //! ```
 //! An erase that power cuts off counts as one.
 
@@ -15,6 +15,7 @@ use lightday_boot::Region;
 use super::rig::Rig;
 use super::scene::PATIENCE;
 use crate::checker::Violation;
+use crate::time::{MissionTime, Span};
 
 /// Resets that a life may have beyond those of the life in which nothing fails, for each event. A cut costs one; the
 /// rest is what a life does twice then, a trial with all its tries among them.
@@ -29,7 +30,8 @@ const FOR_GOOD: u32 = 16;
 /// Erases of a block that fail: eight attempts to solve and patch, each time that the ground sends the bundle, and
 /// some for the record.
 const FAILED_FOR_GOOD: u32 = 8 * PATIENCE + 16;
-/// How often a block of the staging log is tried before it is passed over until the next reset.
+/// How often a block of the staging log is tried before it is passed over until the next reset, or second look: that is
+/// a day later.
 const TRIES: u32 = 3;
 
 /// What a life took.
@@ -37,6 +39,8 @@ const TRIES: u32 = 3;
 pub(super) struct Cost {
     /// Resets of the processor.
     pub resets: u32,
+    /// Whole days that it lasted.
+    days: u32,
     /// Erases, block by block.
     wear: Vec<u32>,
     /// Erases that failed, block by block.
@@ -58,6 +62,10 @@ impl Cost {
     pub fn of<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Self {
         Self {
             resets: rig.vehicle.supervisor().resets(),
+            days: u32::try_from(
+                rig.now().since(MissionTime::START).ms() / Span::from_hours(24).ms(),
+            )
+            .unwrap_or(u32::MAX),
             wear: rig.vehicle.flash().wear().to_vec(),
             failed: rig.vehicle.flash().failed_erases().to_vec(),
             erase: u32::try_from(E).unwrap_or(u32::MAX),
@@ -98,7 +106,7 @@ impl Cost {
 
     /// Whether a block of the staging log is tried again and again.
     pub fn beyond_tries(&self, staging: Region) -> Option<Violation> {
-        let boots = self.resets.saturating_add(1);
+        let boots = self.resets.saturating_add(1).saturating_add(self.days);
         let is_log = |address| (staging.start..staging.end()).contains(&address);
         self.fails(is_log, TRIES.saturating_mul(boots))
     }
@@ -153,6 +161,7 @@ mod tests {
     fn cost(wear: &[u32]) -> Cost {
         Cost {
             resets: 0,
+            days: 0,
             wear: wear.to_vec(),
             failed: wear.to_vec(),
             erase: 4096,
@@ -188,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_the_staging_log_is_tried_three_times_for_each_boot() {
+    fn a_block_of_the_staging_log_is_tried_three_times_for_each_boot_and_day() {
         let staging = Region {
             start: 4096,
             len: 4096,
@@ -196,5 +205,14 @@ mod tests {
         let tried = |failed| cost(&[99, failed, 99]).beyond_tries(staging);
         assert_eq!(tried(3), None);
         assert!(tried(4).is_some());
+        let tried_for_a_day = |failed| {
+            let life = Cost {
+                days: 1,
+                ..cost(&[99, failed, 99])
+            };
+            life.beyond_tries(staging)
+        };
+        assert_eq!(tried_for_a_day(6), None);
+        assert!(tried_for_a_day(7).is_some());
     }
 }
