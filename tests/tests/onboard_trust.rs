@@ -295,6 +295,56 @@ fn after_a_resync_from_an_old_ledger_no_confirm_of_before_ends_a_trial() {
     );
 }
 
+/// Regression: an authorization that had waited since before the record was lost shadowed the one that root's older
+/// ledger numbered below it, and the bundle was never armed.
+#[test]
+fn after_a_resync_no_authorization_of_before_waits_for_a_bundle() {
+    let mut bench = Bench::launch();
+    let built = bench.ground.bundle(&image(2, 3000), 2);
+    bench.ground.next[1] = 8;
+    let waits = bench.ground.authorization(&built);
+    bench.deliver_all(&waits);
+    lose_record(&mut bench);
+    bench.ground.epoch = 1;
+    bench.ground.next = [1; 4];
+    bench.command(Action::Resync {
+        epoch: Epoch::new(1).unwrap(),
+        next: [number(1), number(7), number(1), number(1)],
+    });
+    bench.command(Action::Hold { held: true });
+    let other = bench.ground.bundle(&image(3, 3000), 3);
+    assert_eq!(other.number, built.number);
+    bench.ground.next[1] = 7;
+    let authorization = bench.ground.authorization(&other);
+    bench.deliver_all(&authorization);
+    bench.deliver_all(&other.object);
+    let armed = SlotId::ALL.map(|slot| bench.state(slot));
+    assert!(armed.contains(&SlotState::Armed), "{armed:?}");
+}
+
+/// Regression: authorizations of a slot that was not confirmed were not counted among the numbers in use.
+#[test]
+fn a_resync_counts_the_authorization_of_an_image_that_was_not_confirmed() {
+    let mut bench = Bench::launch();
+    let built = bench.stage(2, 2);
+    bench.command(Action::Hold { held: true });
+    bench.ground.next[1] = 8;
+    let authorization = bench.ground.authorization(&built);
+    bench.deliver_all(&authorization);
+    assert_eq!(bench.state(SlotId::B), SlotState::Armed);
+    lose_record(&mut bench);
+    bench.ground.epoch = 1;
+    bench.ground.next[2] = 5;
+    bench.command(Action::Resync {
+        epoch: Epoch::new(1).unwrap(),
+        next: [number(1); 4],
+    });
+    assert_eq!(
+        bench.record().next_number(ObjectKind::Authorization),
+        number(9)
+    );
+}
+
 /// Regression: an image that may confirm itself, heard a command and was reverted for its health came back from a
 /// resynchronisation as `Confirmed`.
 #[test]

@@ -102,6 +102,24 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         newest
     }
 
+    /// The highest number of the authorizations in a slot's trailer that were signed, whatever image they are for: the
+    /// slot's own is not known where it was not confirmed.
+    pub(crate) fn newest_authorized<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        slot: SlotId,
+    ) -> Option<ObjectNumber> {
+        let mut newest = None;
+        self.trailer(slot).for_each(flash, |entry| {
+            if let Entry::Authorized { number, envelope } = entry
+                && self.verify_authorization(number, envelope).is_some()
+            {
+                newest = newest.max(Some(number));
+            }
+        });
+        newest
+    }
+
     fn pending_log(&self) -> CellLog {
         CellLog::new(self.config.map.pending, PENDING_CELL)
     }

@@ -50,6 +50,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         under: Epoch,
         next: [ObjectNumber; 4],
     ) -> Result<(), Refusal> {
+        if !self.is_later(epoch) || epoch != under {
+            return Err(Refusal::EpochOrder);
+        }
+        // What waits there was sent before: root may give its numbers out anew, and the higher would win.
+        self.forget_pending(flash)
+            .map_err(|_| Refusal::FlashFault)?;
         self.switch_epoch(epoch, under)?;
         self.refresh_facts(flash);
         let slots = self.facts.map(|facts| match facts.installed {
@@ -81,7 +87,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         for slot in SlotId::ALL {
             let facts = self.slot_facts(slot);
             let bundle = facts.installed.filter(|i| i.is_signed).map(|i| i.bundle);
-            let authorized = self.read_armed(flash, slot).map(|a| a.number);
+            let authorized = self.newest_authorized(flash, slot);
             for (kind, used) in [
                 (ObjectKind::Bundle, bundle),
                 (ObjectKind::Authorization, authorized),
