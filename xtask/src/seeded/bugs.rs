@@ -72,14 +72,14 @@ pub const BUGS: [Bug; 21] = [
         edits: &[Edit {
             file: "onboard/agent/src/agent.rs",
             line: "self.time_s = now.time_s;
-        if self.is_resetting || self.accept(bytes)",
+        if self.is_resetting || self.accept(now, bytes)",
             instead: "self.time_s = now.time_s;
         if BUG && self.record.trial.started {
             self.record.trial.deadline = now.elapsed.plus_s(self.record.trial.lease_s.into());
             self.commit_due = true;
             self.seal();
         }
-        if self.is_resetting || self.accept(bytes)",
+        if self.is_resetting || self.accept(now, bytes)",
         }],
         scene: &["trial", "8x2048"],
     },
