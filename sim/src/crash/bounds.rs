@@ -4,7 +4,7 @@
 //! ```text
 //! nothing fails    no block more often than MOST_NOMINAL
 //! so many events   each block as often as it is where nothing fails, and ERASES_PER_EVENT more for each
-//! for good         each block as often as it is where nothing fails, and FOR_GOOD more;
+//! for good         each block as often as it is where nothing fails, and FOR_GOOD more, and one for each whole day;
 //!                  tried in vain no more than FAILED_FOR_GOOD times
 //! staging log      tried in vain no more than TRIES times for each boot, and as often again for each whole day
 //! ```
@@ -99,7 +99,9 @@ impl Cost {
 
     /// The same where one thing failed for good.
     pub fn beyond_for_good(&self, nominal: &Self) -> Vec<Violation> {
-        let mut found = self.exceeds(nominal, FOR_GOOD, FOR_GOOD);
+        // Once a day the vehicle looks after its record, and meets it again.
+        let erases = FOR_GOOD.saturating_add(self.days);
+        let mut found = self.exceeds(nominal, FOR_GOOD, erases);
         found.extend(self.fails(|_| true, FAILED_FOR_GOOD));
         found
     }
