@@ -1,10 +1,13 @@
 //! Every way back: rollback, golden, crashes of a confirmed image, and silence for too long.
 
 use lightday_agent::Health;
+use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, LEASE_S};
 use lightday_tests::bench_vehicle::{Bench, COMMAND_LOSS_S, first_image, image};
 use lightday_trust::digest::sha256;
-use lightday_wire::{Action, Location, Refusal, ResetCause, RevertCause, SlotId, SlotState};
+use lightday_wire::{
+    Action, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotId, SlotState,
+};
 
 const A: Location = Location::Slot(SlotId::A);
 const B: Location = Location::Slot(SlotId::B);
@@ -77,6 +80,80 @@ fn an_image_that_confirmed_itself_is_exempt_from_the_security_counter_too() {
     bench.command(confirm(&second));
     assert_eq!(bench.record().home.0, B);
     assert_eq!(bench.record().security_counter, 2);
+}
+
+/// The image of bundle 2 has confirmed itself in B, whose trailer had `free` cells for more papers by then, and one of
+/// counter `counter` is home in A.
+fn over_one_that_confirmed_itself(free: u32, counter: u32) -> (Bench, Built) {
+    let mut bench = Bench::launch();
+    let second = bench
+        .ground
+        .bundle_with(&image(2, 3000), 2, None, |m| m.trial.self_confirm = true);
+    bench.deliver_all(&second.object);
+    let authorization = bench.ground.authorization(&second);
+    bench.deliver_all(&authorization);
+    let trailer = Trailer::new(bench.map().slot(SlotId::B).trailer);
+    // One cell more for the command that is heard.
+    while trailer.free(&mut bench.flash) > free + 1 {
+        let number = ObjectNumber::default();
+        let nothing = Entry::Authorized {
+            number,
+            envelope: &[],
+        };
+        trailer.append(&mut bench.flash, nothing).unwrap();
+    }
+    bench.command(Action::ReportRequest);
+    bench.wait_s(61);
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    let third = bench
+        .ground
+        .bundle_with(&image(3, 3000), 3, None, |m| m.security_counter = counter);
+    bench.deliver_all(&third.object);
+    let authorization = bench.ground.authorization(&third);
+    bench.deliver_all(&authorization);
+    bench.command(confirm(&third));
+    assert_eq!(bench.record().home.0, A);
+    (bench, second)
+}
+
+/// Regression: that it had confirmed itself was written into the last cell but one, and the rollback was refused as
+/// `TrailerFull`; where it was not written, as `UnknownImage`.
+#[test]
+fn an_image_that_confirmed_itself_is_a_way_back_where_its_trailer_has_room_for_no_more_than_that() {
+    for free in [2, 3, 4] {
+        let (mut bench, second) = over_one_that_confirmed_itself(free, 0);
+        bench.command(Action::Rollback {
+            image: second.image.digest,
+        });
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::B)),
+            (B, SlotState::Trial),
+            "{free} cells"
+        );
+        bench.command(confirm(&second));
+        assert_eq!(bench.record().home.0, B, "{free} cells");
+    }
+    let (mut bench, second) = over_one_that_confirmed_itself(1, 0);
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.report().command.refusal, Refusal::TrailerFull);
+}
+
+/// Where nothing but the record says that it was confirmed, the loader would revert it: it is refused before that.
+#[test]
+fn below_the_security_counter_the_record_alone_is_no_way_back() {
+    let (mut bench, second) = over_one_that_confirmed_itself(2, 1);
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.report().command.refusal, Refusal::UnknownImage);
+    assert_eq!(bench.state(SlotId::B), SlotState::Confirmed);
+    let (mut bench, second) = over_one_that_confirmed_itself(3, 1);
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    assert_eq!(bench.running(), B);
 }
 
 /// Below the counter, heard and healthy no more: it was never confirmed, and neither agent nor loader takes it for

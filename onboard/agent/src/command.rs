@@ -373,11 +373,15 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let fit = |slot: SlotId| {
             let facts = self.slot_facts(slot);
             let at = Location::Slot(slot);
+            let entry = self.record.slot(slot);
             let is_fit = (self.running != at || self.record.home.0 != at)
-                && self.record.slot(slot).image == image
-                && facts.was_confirmed();
+                && entry.image == image
+                && facts.was_confirmed_by(entry);
             let installed = facts.installed.filter(|_| is_fit)?;
-            Some((slot, installed))
+            // The loader exempts from the counter what the papers prove; on trial the record says no more than that.
+            let may_win =
+                facts.was_confirmed() || installed.security_counter >= self.record.security_counter;
+            may_win.then_some((slot, installed))
         };
         let found = SlotId::ALL.into_iter().find_map(fit);
         let (slot, installed) = found.ok_or(Refusal::UnknownImage)?;

@@ -6,12 +6,14 @@ use lightday_trust::{Digester, KeySet};
 use lightday_wire::command::CommandContext;
 use lightday_wire::{
     Action, Activation, Authorization, AuthorizationContext, Base, Command, Digest, Document,
-    Envelope, Image, Manifest, ManifestContext, ObjectNumber, Target, TrialPolicy, canon, manifest,
+    Envelope, Image, Manifest, ManifestContext, ObjectNumber, SlotState, Target, TrialPolicy,
+    canon, manifest,
 };
 
 use crate::flash::{self, FlashError, Region};
 use crate::keys::KeyRing;
 use crate::map::Identity;
+use crate::record::SlotRecord;
 use crate::trailer::{Entry, Trailer};
 
 /// The longest lease, in seconds, by a manifest that no key set on board verifies any more: whoever writes flash could
@@ -68,6 +70,17 @@ impl SlotFacts {
     #[must_use]
     pub fn was_confirmed(&self) -> bool {
         self.may_be_home() && (self.confirmed.is_some() || self.has_self_confirmed)
+    }
+
+    /// The same, where the papers had no room for it, or it could not be written: the record says that this very image
+    /// is confirmed, and it may be home.
+    #[must_use]
+    pub fn was_confirmed_by(&self, entry: &SlotRecord) -> bool {
+        let is_same = |i: Installed| i.image.digest == entry.image;
+        let says_record = entry.state == SlotState::Confirmed
+            && self.may_be_home()
+            && self.installed.is_some_and(is_same);
+        says_record || self.was_confirmed()
     }
 
     /// Whether release and flight let it confirm itself once it has heard a signed command.

@@ -164,7 +164,8 @@ pub fn raise_floors<F: NorFlash>(
 }
 
 /// Leaves in its trailer that an image confirmed itself. The record says so already, and may be lost; a command that
-/// was heard does not tell it from one that was reverted. The last cell is a Confirm's. Best effort, at each boot.
+/// was heard does not tell it from one that was reverted. The last two cells are for a Rollback to it and its Confirm.
+/// Best effort, at each boot.
 fn write_down_confirmed<F: NorFlash>(
     flash: &mut F,
     map: &MemoryMap,
@@ -175,7 +176,7 @@ fn write_down_confirmed<F: NorFlash>(
     let facts = fact(facts, slot);
     let trailer = Trailer::new(map.slot(slot).trailer);
     let Some(number) = facts.heard else { return };
-    if state == SlotState::Confirmed && !facts.was_confirmed() && trailer.free(flash) > 1 {
+    if state == SlotState::Confirmed && !facts.was_confirmed() && trailer.free(flash) > 2 {
         let _ = trailer.append(flash, Entry::SelfConfirmed { number });
     }
 }
