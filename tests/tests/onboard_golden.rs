@@ -3,9 +3,14 @@
 
 use lightday_agent::Health;
 use lightday_boot::SlotMap;
+use lightday_boot::floors::{self, Floor};
+use lightday_boot::store::RecordStore;
+use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, LEASE_S};
 use lightday_tests::bench_vehicle::{Bench, describe, image};
-use lightday_wire::{Action, Location, Refusal, ResetCause, SlotId, SlotState, TagLen};
+use lightday_wire::{
+    Action, Location, ObjectNumber, Refusal, ResetCause, SlotId, SlotState, TagLen,
+};
 
 const A: Location = Location::Slot(SlotId::A);
 const B: Location = Location::Slot(SlotId::B);
@@ -190,4 +195,138 @@ fn with_golden_dead_two_slots_take_turns_where_they_crash() {
         bench.reset(ResetCause::PowerOn);
         assert_eq!(bench.running(), B);
     }
+}
+
+/// Regression: resets by software were not counted, and a slot that ends its panics by one ran for ever beside a good
+/// one. The reset by which it came there is the first.
+#[test]
+fn with_golden_dead_two_slots_take_turns_where_their_panics_end_in_a_reset_by_software() {
+    let (mut bench, _) = in_golden_s_stead();
+    let mut boots = Vec::new();
+    for _ in 0..15 + 17 + 1 {
+        bench.reset(ResetCause::Software);
+        boots.push(bench.running());
+    }
+    let expected = [vec![B; 15], vec![A; 17], vec![B]].concat();
+    assert_eq!(boots, expected);
+}
+
+/// An image that may confirm itself is delivered to `slot` and on trial there, with an application of this health.
+fn try_out_eager(bench: &mut Bench, seed: u8, slot: SlotId, health: Health) -> Built {
+    let built = bench
+        .ground
+        .bundle_with(&image(seed, 3000), seed, None, |m| {
+            m.trial.self_confirm = true;
+            m.security_counter = 5;
+        });
+    bench.deliver_all(&built.object);
+    let authorization = bench.ground.authorization(&built);
+    bench.application.health = health;
+    bench.deliver_all(&authorization);
+    assert_eq!(
+        (bench.running(), bench.state(slot)),
+        (Location::Slot(slot), SlotState::Trial)
+    );
+    built
+}
+
+/// A signed command is heard, and what is on trial in `slot` confirms itself.
+fn confirms_itself(bench: &mut Bench, slot: SlotId) {
+    bench.command(Action::ReportRequest);
+    bench.wait_s(61);
+    assert_eq!(bench.state(slot), SlotState::Confirmed);
+    assert_eq!(bench.record().home.0, Location::Slot(slot));
+}
+
+/// Regression: the slot whose Confirm was the newest ran, even if the other one had confirmed itself since.
+#[test]
+fn with_golden_dead_an_image_that_confirmed_itself_last_runs_first() {
+    let mut bench = Bench::launch();
+    let second = try_out_eager(&mut bench, 2, SlotId::B, Health::Healthy);
+    kill_golden(&mut bench);
+    confirms_itself(&mut bench, SlotId::B);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), B, "over an older Confirm");
+    try_out_eager(&mut bench, 3, SlotId::A, Health::Healthy);
+    confirms_itself(&mut bench, SlotId::A);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), A, "over one that did so before");
+    bench.command(Action::Rollback {
+        image: second.image.digest,
+    });
+    confirms_itself(&mut bench, SlotId::B);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), B, "once more, after a rollback");
+}
+
+/// The same where its trailer has no cell to say so: the record does.
+#[test]
+fn with_golden_dead_what_the_record_calls_confirmed_needs_no_cell_of_its_own() {
+    let mut bench = Bench::launch();
+    try_out_eager(&mut bench, 2, SlotId::B, Health::Healthy);
+    let trailer = Trailer::new(bench.map().slot(SlotId::B).trailer);
+    // One cell for the command that is to be heard, and one that stays free for a Confirm.
+    while trailer.free(&mut bench.flash) > 2 {
+        let nothing = Entry::Authorized {
+            number: ObjectNumber::default(),
+            envelope: &[],
+        };
+        trailer.append(&mut bench.flash, nothing).unwrap();
+    }
+    kill_golden(&mut bench);
+    confirms_itself(&mut bench, SlotId::B);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), B);
+}
+
+/// B heard a command on trial, and was reverted for its health: it may confirm itself and was never confirmed.
+fn heard_and_reverted() -> Bench {
+    let mut bench = Bench::launch();
+    try_out_eager(&mut bench, 2, SlotId::B, Health::Starting);
+    bench.command(Action::ReportRequest);
+    bench.application.health = Health::Failing;
+    bench.wait_s(61);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (A, SlotState::Reverted)
+    );
+    bench.application.health = Health::Healthy;
+    bench
+}
+
+/// Regression: the floor rose by its manifest, on the record's word alone. Nothing takes that back.
+#[test]
+fn an_image_that_was_never_confirmed_raises_no_floor() {
+    let mut bench = heard_and_reverted();
+    let store = RecordStore::new(bench.map().record);
+    let mut stored = store.load(&mut bench.flash).unwrap();
+    assert_eq!(stored.record.security_counter, 0);
+    stored.record.security_counter = 5;
+    let sequence = stored.sequence + 1;
+    store
+        .save(&mut bench.flash, sequence, &stored.record)
+        .unwrap();
+    bench.reset(ResetCause::PowerOn);
+    assert_eq!(bench.record().security_counter, 5);
+    let floors = bench.map().floors;
+    let floor = floors::value(&mut bench.flash, floors, Floor::Security);
+    assert_eq!(floor, 0);
+}
+
+/// Regression: an image that had heard a command and was reverted for its health took its turn once the confirmed one
+/// had crashed four times, and the next bundle erased that.
+#[test]
+fn with_golden_dead_an_image_that_was_never_confirmed_runs_only_where_nothing_else_does() {
+    let mut bench = heard_and_reverted();
+    kill_golden(&mut bench);
+    bench.command(Action::BootGolden);
+    assert_eq!(bench.running(), A);
+    for _ in 0..9 {
+        bench.reset(ResetCause::Watchdog);
+        assert_eq!(bench.running(), A);
+    }
+    let at = bench.map().slot(SlotId::A).image.start + 100;
+    bench.corrupt(at);
+    bench.reset(ResetCause::PowerOn);
+    assert_eq!(bench.running(), B, "nothing else is whole");
 }

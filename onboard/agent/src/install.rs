@@ -250,7 +250,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// The inactive slot may be erased only while the active one is confirmed and nothing is armed or
-    /// on trial. What runs in golden's stead was confirmed once, whatever became of it since.
+    /// on trial. What runs in golden's stead was confirmed once, whatever became of it since,
+    /// or nothing that was is whole any more.
     pub(crate) fn may_patch(&self) -> bool {
         self.record.trial_slot().is_none()
             && self.record_armed_slot().is_none()

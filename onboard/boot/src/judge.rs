@@ -53,8 +53,8 @@ pub struct SlotFacts {
     pub confirmed: Option<ObjectNumber>,
     /// The newest signed command that was heard while it ran.
     pub heard: Option<ObjectNumber>,
-    /// The loader wrote down that it confirmed it without a Confirm. Nobody signed this.
-    pub has_self_confirmed: bool,
+    /// The newest command by which the loader confirmed it without a Confirm, as it wrote down. Nobody signed this.
+    pub self_confirmed: Option<ObjectNumber>,
 }
 
 impl SlotFacts {
@@ -69,18 +69,36 @@ impl SlotFacts {
     /// itself and heard a command is not enough: it may have been reverted for its health.
     #[must_use]
     pub fn was_confirmed(&self) -> bool {
-        self.may_be_home() && (self.confirmed.is_some() || self.has_self_confirmed)
+        self.may_be_home() && (self.confirmed.is_some() || self.self_confirmed.is_some())
     }
 
     /// The same, where the papers had no room for it, or it could not be written: the record says that this very image
     /// is confirmed, and it may be home.
     #[must_use]
     pub fn was_confirmed_by(&self, entry: &SlotRecord) -> bool {
+        self.is_confirmed_in(entry) || self.was_confirmed()
+    }
+
+    fn is_confirmed_in(&self, entry: &SlotRecord) -> bool {
         let is_same = |i: Installed| i.image.digest == entry.image;
-        let says_record = entry.state == SlotState::Confirmed
+        entry.state == SlotState::Confirmed
             && self.may_be_home()
-            && self.installed.is_some_and(is_same);
-        says_record || self.was_confirmed()
+            && self.installed.is_some_and(is_same)
+    }
+
+    /// The command that confirmed it last, as its papers say: a Confirm, or the one by which it confirmed itself. What
+    /// nobody signed counts no more than the newest command that was heard.
+    #[must_use]
+    pub fn last_confirmed(&self) -> Option<ObjectNumber> {
+        self.confirmed.max(self.self_confirmed.min(self.heard))
+    }
+
+    /// The same, where the record says [more than the papers](Self::was_confirmed_by); `None`: it never was.
+    #[must_use]
+    pub fn last_confirmed_by(&self, entry: &SlotRecord) -> Option<ObjectNumber> {
+        let by_record = self.is_confirmed_in(entry) && self.may_self_confirm();
+        let papers = self.last_confirmed().filter(|_| self.was_confirmed());
+        papers.max(self.heard.filter(|_| by_record))
     }
 
     /// Whether release and flight let it confirm itself once it has heard a signed command.
@@ -141,7 +159,9 @@ pub fn read<F: ReadNorFlash>(
                 });
             }
         }
-        Entry::SelfConfirmed { .. } => facts.has_self_confirmed = true,
+        Entry::SelfConfirmed { number } => {
+            facts.self_confirmed = facts.self_confirmed.max(Some(number));
+        }
         Entry::Commanded { number, envelope } => {
             let context = CommandContext {
                 vehicle: identity.vehicle,

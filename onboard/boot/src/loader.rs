@@ -15,7 +15,7 @@ use crate::floors::{self, Floor};
 use crate::judge::{self, Installed, SlotFacts};
 use crate::keys::{self, KeyRing};
 use crate::map::{Identity, MemoryMap, SlotMap};
-use crate::record::{CRASH_LIMIT, HomeCode, Record, SlotRecord};
+use crate::record::{CRASH_LIMIT, ENVIRONMENT_BUDGET, HomeCode, Record, SlotRecord};
 use crate::select::{Deadline, Decision, Wake, select};
 use crate::store::{RecordStore, Stored};
 use crate::succession;
@@ -23,7 +23,9 @@ use crate::supervisor::{Elapsed, Supervisor};
 use crate::trailer::{Entry, Trailer};
 
 /// Crashes after which the other slot runs in dead golden's stead.
-const TURN: u8 = CRASH_LIMIT + 1;
+const CRASHES_OF_A_TURN: u8 = CRASH_LIMIT + 1;
+/// The same of resets by software: they may be an application's own way to end a panic.
+const RESETS_OF_A_TURN: u8 = ENVIRONMENT_BUDGET + 1;
 
 /// What the loader jumps to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +139,9 @@ pub fn apply_floors<F: NorFlash>(flash: &mut F, map: &MemoryMap, record: &mut Re
 }
 
 /// Raises the floors to the record's numbers. A step can never be taken back, so none is taken on the
-/// record's word where there is a proof: the security counter goes no higher than a confirmed image's
-/// signed manifest, the key set no higher than the set that is stored. Best effort: the record holds
-/// until a later boot succeeds.
+/// record's word where there is a proof: the security counter goes no higher than the signed manifest of an
+/// image that was confirmed (one that heard a command and was reverted was not), the key set no higher than
+/// the set that is stored. Best effort: the record holds until a later boot succeeds.
 pub fn raise_floors<F: NorFlash>(
     flash: &mut F,
     map: &MemoryMap,
@@ -148,8 +150,10 @@ pub fn raise_floors<F: NorFlash>(
     keys: &KeyRing,
 ) {
     let signed = |facts: &SlotFacts| facts.installed.filter(|i| i.is_signed);
-    let proven = facts.iter().filter(|facts| facts.may_be_home());
-    let security = proven.filter_map(signed).map(|i| i.security_counter).max();
+    let both = facts.iter().zip(&record.slots);
+    let proven = both.filter(|(facts, entry)| facts.was_confirmed_by(entry));
+    let signed = proven.filter_map(|(facts, _)| signed(facts));
+    let security = signed.map(|i| i.security_counter).max();
     let key_set = keys.current.as_ref().map_or(0, |set| set.version);
     for (floor, target) in [
         (
@@ -176,7 +180,8 @@ fn write_down_confirmed<F: NorFlash>(
     let facts = fact(facts, slot);
     let trailer = Trailer::new(map.slot(slot).trailer);
     let Some(number) = facts.heard else { return };
-    if state == SlotState::Confirmed && !facts.was_confirmed() && trailer.free(flash) > 2 {
+    let is_new = facts.may_self_confirm() && facts.last_confirmed() < Some(number);
+    if state == SlotState::Confirmed && is_new && trailer.free(flash) > 2 {
         let _ = trailer.append(flash, Entry::SelfConfirmed { number });
     }
 }
@@ -250,7 +255,7 @@ fn without_record<F: NorFlash>(
     decide(flash, map, &record, facts, wake)
 }
 
-/// Golden; where no copy of it has its digest any more, a slot that was confirmed once and still has its.
+/// Golden; where no copy of it has its digest any more, a slot that still has its: one that was confirmed, if there is.
 fn golden_or_proven<F: NorFlash>(
     flash: &mut F,
     map: &MemoryMap,
@@ -269,19 +274,11 @@ fn golden_or_proven<F: NorFlash>(
     apply_floors(flash, map, &mut numbers);
     let keys = keys::load(flash, map, numbers.key_set);
     let facts = slot_facts(flash, map, identity, &keys);
-    // The image that was confirmed last comes first; the other one once it crashed too often, and so in turns.
-    let [a, b] = &facts;
-    let turns = numbers.crashes / TURN;
-    let order = if (b.confirmed > a.confirmed) == turns.is_multiple_of(2) {
-        [SlotId::B, SlotId::A]
-    } else {
-        SlotId::ALL
-    };
     let is_fit = |slot: &SlotId| {
         let facts = fact(&facts, *slot);
         facts.may_be_home() && is_slot_intact(flash, map.slot(*slot), facts)
     };
-    let slot = order
+    let slot = in_golden_s_stead(&numbers, &facts)
         .into_iter()
         .find(is_fit)
         .ok_or(BootError::NothingIntact)?;
@@ -291,6 +288,25 @@ fn golden_or_proven<F: NorFlash>(
         installed: fact(&facts, slot).installed,
         is_record_lost,
     })
+}
+
+/// The slots in the order in which they run in dead golden's stead: the image that was confirmed last, and once it
+/// crashed too often the other one, and so in turns. One that was never confirmed comes last, however often what was
+/// confirmed crashed: no trial, lease or deadline bounds it there.
+fn in_golden_s_stead(record: &Record, facts: &[SlotFacts; 2]) -> [SlotId; 2] {
+    let [a, b] = SlotId::ALL.map(|slot| fact(facts, slot).last_confirmed_by(record.slot(slot)));
+    let turns =
+        (record.crashes / CRASHES_OF_A_TURN).saturating_add(record.environment / RESETS_OF_A_TURN);
+    let is_b_first = match (a, b) {
+        (Some(_), None) => false,
+        (None, Some(_)) => true,
+        _ => (b > a) == turns.is_multiple_of(2),
+    };
+    if is_b_first {
+        [SlotId::B, SlotId::A]
+    } else {
+        SlotId::ALL
+    }
 }
 
 /// The first copy of golden that has its digest. Both are one image: the trailer of either proves both.

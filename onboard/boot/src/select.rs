@@ -245,9 +245,8 @@ fn revert(record: &mut Record, slot: SlotId, cause: RevertCause) {
 /// What boots where nothing is on trial: home, else the other confirmed slot, else golden.
 fn home(record: &mut Record, facts: &[SlotFacts; 2], wake: Wake, is_trial_over: bool) -> Location {
     let HomeCode(Location::Slot(slot)) = record.home else {
-        if matches!(wake.cause, ResetCause::Watchdog | ResetCause::Fault) {
-            // Bounds nothing, golden boots always; where it is dead, those in its stead take turns by it.
-            record.crashes = record.crashes.wrapping_add(1);
+        if !is_trial_over {
+            count_in_golden(record, wake.cause);
         }
         return Location::Golden;
     };
@@ -292,6 +291,18 @@ fn may_be_home(entry: &SlotRecord, facts: &SlotFacts) -> bool {
 fn go_golden(record: &mut Record) -> Location {
     record.home = HomeCode(Location::Golden);
     Location::Golden
+}
+
+/// Counts a reset that may be a crash. It bounds nothing, golden boots always; where golden is dead, those in its stead
+/// take turns by it. Power that fails is no crash.
+const fn count_in_golden(record: &mut Record, cause: ResetCause) {
+    match cause {
+        ResetCause::Watchdog | ResetCause::Fault => {
+            record.crashes = record.crashes.wrapping_add(1);
+        }
+        ResetCause::Software => record.environment = record.environment.wrapping_add(1),
+        _ => {}
+    }
 }
 
 /// Counts a reset against the confirmed image; its cause if it was one too many. A reset by software may

@@ -44,8 +44,10 @@ impl Elapsed {
 /// - From [`lock`](Self::lock) to the next reset, golden, key sets and floors
 ///   ([`MemoryMap::locked`](crate::MemoryMap::locked)) take neither program nor erase, whatever the
 ///   application does: a block lock of the flash, or a write-protect pin, that nothing but the reset
-///   opens. All that the loader believes without a signature lies there, but for the record: it only counts, and
-///   its link epoch alone becomes a floor on its word.
+///   opens. What the loader believes without a signature lies there, but for three things. The record: it only
+///   counts, and its link epoch alone becomes a floor on its word. A trailer's word that the loader confirmed its
+///   image without a Confirm: worth nothing without a signed manifest that allows it, and a signed command. A
+///   manifest that no key set on board verifies any more: worth nothing without a signed Confirm of its image.
 ///
 /// A board without such hardware implements the trait as well as it can and answers
 /// [`is_cooperative`](Self::is_cooperative) with `true`: reports say so, and the ground shows it.

@@ -123,3 +123,25 @@ fn golden_stays_golden_until_a_signed_command_says_otherwise() {
         assert_eq!(decision.deadline, Deadline::None);
     }
 }
+
+/// Regression: resets by software were not counted, and what ran in dead golden's stead and ended its panics by one did
+/// so for ever. A reset that ends a trial belongs to that.
+#[test]
+fn golden_counts_what_may_be_a_crash_and_nothing_else() {
+    let (mut record, facts) = at_home();
+    record.home = HomeCode(Location::Golden);
+    for cause in ResetCause::ALL {
+        let counts = match cause {
+            ResetCause::Watchdog | ResetCause::Fault => (1, 0),
+            ResetCause::Software => (0, 1),
+            _ => (0, 0),
+        };
+        let after = select(&record, &facts, wake(*cause, HOUR_MS)).record;
+        assert_eq!((after.crashes, after.environment), counts, "{cause:?}");
+        let mut on_trial = on_the_way();
+        on_trial.home = HomeCode(Location::Golden);
+        on_trial.trial.give_up = RevertCause::HealthFailed;
+        let after = select(&on_trial, &papers(), wake(*cause, HOUR_MS)).record;
+        assert_eq!((after.crashes, after.environment), (0, 0), "{cause:?}");
+    }
+}

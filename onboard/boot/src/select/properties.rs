@@ -37,7 +37,7 @@ prop_compose! {
         is_armed in prop::bool::weighted(0.9),
         confirmed in prop::option::of(any_number()),
         heard in prop::option::of(any_number()),
-        has_self_confirmed: bool,
+        self_confirmed in prop::option::of(any_number()),
     ) -> SlotFacts {
         let mut installed = installed(image, security_counter);
         installed.is_signed = is_signed;
@@ -48,7 +48,7 @@ prop_compose! {
             is_armed,
             confirmed,
             heard,
-            has_self_confirmed,
+            self_confirmed,
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn papers() -> [SlotFacts; 2] {
         is_armed: true,
         confirmed: Some(number(3)),
         heard: Some(number(3)),
-        has_self_confirmed: false,
+        self_confirmed: None,
     };
     let new = SlotFacts {
         installed: Some(installed(NEW, 6)),
@@ -74,7 +74,7 @@ pub(super) fn papers() -> [SlotFacts; 2] {
         is_armed: true,
         confirmed: None,
         heard: None,
-        has_self_confirmed: false,
+        self_confirmed: None,
     };
     [home, new]
 }
