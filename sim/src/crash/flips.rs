@@ -9,6 +9,7 @@
 use std::sync::Mutex;
 
 use lightday_boot::{Record, Region};
+use lightday_wire::Location;
 
 use super::bounds::Cost;
 use super::people::People;
@@ -123,7 +124,8 @@ pub(super) fn unreadable<const WRITE: usize, const ERASE: usize>(
     scene: &'static Scene,
     settings: &Settings,
 ) -> Result<Tally, String> {
-    if scene.is_record_lost {
+    // With golden dead, what runs has nothing behind it: without its papers nothing boots.
+    if scene.is_record_lost || scene.damaged == Some(Location::Golden) {
         return Ok(Tally::default());
     }
     let rig = resting(people, scene, true)?;

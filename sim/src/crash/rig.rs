@@ -28,6 +28,8 @@ const FEW_ROUNDS: u32 = 5;
 const FIRST_WAIT: Span = Span::from_secs(30);
 /// The longest wait: over the end of a lease.
 const LONGEST_WAIT: Span = Span::from_hours(30);
+/// Bytes of golden that are lost: whole granules of every part.
+const LOST: usize = 256;
 /// Events after which a vehicle is said to spin.
 const MAX_EVENTS: u64 = 60_000;
 
@@ -390,13 +392,15 @@ fn wipe_record<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>) {
     vehicle.flash_mut().clear_counters();
 }
 
-/// The first block of an image, and of each copy of it, is erased.
+/// The first bytes of an image, and of each copy of it, are lost: golden's, too, which no operation in flight reaches.
 fn damage<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, location: Location) {
     let map = vehicle.config().map;
     match location {
         Location::Golden => {
             for copy in map.golden {
-                wipe_block(vehicle, copy.image.start);
+                vehicle
+                    .flash_mut()
+                    .factory_load(copy.image.start, &[0; LOST]);
             }
         }
         Location::Slot(slot) => wipe_block(vehicle, map.slots[slot.index()].image.start),
@@ -406,7 +410,12 @@ fn damage<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, location:
 
 fn wipe_block<const W: usize, const E: usize>(vehicle: &mut Vehicle<W, E>, address: u32) {
     let erase = crate::flash::Operation::Erase { address };
-    let _ = vehicle.flash_mut().redo(&erase);
+    // One that is refused would leave a scene with nothing damaged.
+    assert_eq!(
+        vehicle.flash_mut().redo(&erase),
+        Ok(()),
+        "a block of the scene"
+    );
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@
 //! | `silence` | the new image is home | golden runs: no command came for longer than the vehicle waits |
 //! | `home-lost` | the image of the launch is damaged | golden runs, and is home |
 //! | `golden-lost` | golden is damaged | as `update` |
+//! | `in-golden-s-stead` | golden is damaged | golden is home by command, A runs in its stead, then as `update` |
 //! | `resync` | every copy of the record is lost | golden, then epoch 1, then A is home again |
 
 use lightday_boot::Record;
@@ -69,6 +70,8 @@ pub enum Goal {
     Golden,
     /// The same, and nobody asked for it.
     GoldenByItself,
+    /// Golden is home and does not boot: an image runs in its stead.
+    Stead(Which),
     /// The bundle of an image is forgotten.
     Forgotten(Which),
     /// Activation is held: the vehicle obeyed a command.
@@ -92,7 +95,7 @@ impl Goal {
             Self::Runs(which) => Ask::Rollback(which),
             Self::Home(which) => Ask::Confirm(which),
             Self::HomeByItself(_) | Self::RunsByItself(_) => Ask::Report,
-            Self::Golden => Ask::BootGolden,
+            Self::Golden | Self::Stead(_) => Ask::BootGolden,
             Self::Forgotten(which) | Self::Ended(which) => Ask::Abort(which),
             Self::Held => Ask::Hold,
             Self::Released => Ask::Release,
@@ -136,6 +139,7 @@ impl Goal {
             Self::Golden | Self::GoldenByItself => {
                 view.running == Location::Golden && record.home.0 == Location::Golden
             }
+            Self::Stead(which) => runs(which) && record.home.0 == Location::Golden,
             Self::Forgotten(which) => {
                 let taken = record.next_number(ObjectKind::Bundle).get() > 1;
                 taken
@@ -176,7 +180,7 @@ pub struct Scene {
 
 use Goal::{
     Armed, Begun, Ended, Forgotten, Golden, GoldenByItself, Held, Home, HomeByItself, NextEpoch,
-    NextKeys, Released, Reverted, Runs, RunsByItself, Tried, Verified, Waits,
+    NextKeys, Released, Reverted, Runs, RunsByItself, Stead, Tried, Verified, Waits,
 };
 use Which::{New, Newest, Old, Spare};
 
@@ -208,7 +212,7 @@ const fn reverted(name: &'static str, behaviour: Behaviour) -> Scene {
 }
 
 /// All scenes.
-pub const SCENES: [Scene; 24] = [
+pub const SCENES: [Scene; 25] = [
     healthy("update", &[], UPDATE),
     healthy(
         "second-update",
@@ -278,6 +282,14 @@ pub const SCENES: [Scene; 24] = [
     Scene {
         damaged: Some(Location::Golden),
         ..healthy("golden-lost", &[], UPDATE)
+    },
+    Scene {
+        damaged: Some(Location::Golden),
+        ..healthy(
+            "in-golden-s-stead",
+            &[],
+            &[Stead(Old), Verified(New), Armed(New), Home(New)],
+        )
     },
     Scene {
         is_record_lost: true,
