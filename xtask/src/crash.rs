@@ -7,12 +7,8 @@ use crate::run::{self, Failure, cargo};
 use crate::steps::Outcome;
 
 /// What is explored: a name for the terminal, and the options of `lightday crash-test`.
-const RUNS: [(&str, &str); 6] = [
+const RUNS: [(&str, &str); 5] = [
     ("every cut", "--no-flips --no-faults"),
-    (
-        "every form of a cut",
-        "--no-flips --no-faults --forms all --geometry 8x2048",
-    ),
     (
         "every second cut",
         "--no-flips --no-faults --depth 2 --geometry 8x2048 --ecc on",
