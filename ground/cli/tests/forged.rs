@@ -7,18 +7,31 @@ use std::fs;
 use common::{Mission, START, report};
 use lightday_station::link_keys::HeldKeys;
 use lightday_trust::Direction;
+use lightday_trust::digest::sha256;
 use lightday_wire::answer::{self, Answer};
 use lightday_wire::report::ReportFrame;
-use lightday_wire::{Digest, Epoch, ObjectNumber, Stage, VehicleId, canon};
+use lightday_wire::{Digest, Epoch, ObjectNumber, SlotState, Stage, VehicleId, canon};
 
 fn number(n: u32) -> ObjectNumber {
     ObjectNumber::new(n).unwrap()
 }
 
 fn answer(mission: &Mission, command: u32, digest: u8) -> Vec<u8> {
-    let text = fs::read_to_string(mission.path("keys/link-0.key")).unwrap();
+    answer_under(
+        mission,
+        ("keys/link-0.key", Epoch::FIRST),
+        (command, digest),
+    )
+}
+
+fn answer_under(
+    mission: &Mission,
+    (key, epoch): (&str, Epoch),
+    (command, digest): (u32, u8),
+) -> Vec<u8> {
+    let text = fs::read_to_string(mission.path(key)).unwrap();
     let keys = HeldKeys::from_text(&text).unwrap();
-    let key = keys.frame_key(VehicleId(1), Direction::Down, Epoch::FIRST);
+    let key = keys.frame_key(VehicleId(1), Direction::Down, epoch);
     let answer = Answer {
         command: number(command),
         digest: Digest([digest; 32]),
@@ -128,6 +141,46 @@ fn an_alarm_stands_whatever_is_made_and_sent_after_it() {
     mission.ok("ingest forged.bin --accept-numbers 9");
     assert_eq!(claims(), serde_json::json!([]));
     mission.ok("ledger verify");
+}
+
+/// Whoever had the key of an epoch that was left named any number and any image under it: altered flash is called so
+/// all the same.
+#[test]
+fn a_forged_report_of_a_left_epoch_has_no_say_about_later_commands() {
+    let mission = Mission::with_bundle("forged-left");
+    mission.states_twin();
+    let shows = |sequence, next, image: [u8; 4]| {
+        report(&mission, sequence, |r| {
+            r.next[2] = number(next);
+            r.slots[1].state = SlotState::Confirmed;
+            r.slots[1].digest = image;
+        })
+    };
+    let ingest = |bytes: Vec<u8>, at: &str| {
+        fs::write(mission.path("heard.bin"), bytes).unwrap();
+        mission.ok(&format!("ingest heard.bin --at {at}"));
+    };
+    ingest(shows(9, 60_000, [0xee; 4]), START);
+    mission.ok("command epoch-switch 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
+    mission.ok("keygen link-epoch 1 --from keys/link.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    let Digest(old) = sha256(&fs::read(mission.path("old.bin")).unwrap());
+    let old = [old[0], old[1], old[2], old[3]];
+    ingest(
+        under(&mission, 1, &shows(20, 2, old)),
+        "2026-12-03T03:00:00Z",
+    );
+    mission.ok("command region-digest slot-b --len 4096");
+    mission.ok("sign documents/cmd-2.ldd --key keys/flight-dan.key");
+    mission.ok("uplink documents/cmd-2.ldd --probability 0.99 --at 2026-12-03T06:00:00Z");
+    let key = ("keys/link.key", Epoch::new(1).unwrap());
+    ingest(
+        answer_under(&mission, key, (2, 0x5a)),
+        "2026-12-06T06:00:00Z",
+    );
+    let told = mission.ok("status --json").json();
+    assert_eq!(told["answers"][0]["agrees"], false, "{told}");
 }
 
 #[test]

@@ -231,6 +231,24 @@ fn a_pass_that_is_over_counts_the_same_when_its_row_is_taken_out() {
     mission.ok("ledger verify");
 }
 
+/// An antenna turns out to have been dead: what it sent does not count as on its way.
+#[test]
+fn an_outage_that_is_entered_for_a_pass_of_the_past_loses_its_frames() {
+    let mission = mission("sending-outage");
+    mission.ok(&format!("uplink bundles/1.ldb --frames 44 --at {START}"));
+    let planned = || {
+        let plan = mission.ok("plan bundles/1.ldb --at 2026-12-01T20:00:00Z --json");
+        plan.json()["objects"][0].clone()
+    };
+    let before = planned();
+    let outage = "[[outages]]\nstart = \"2026-12-01T00:00:00Z\"\nend = \"2026-12-01T16:00:00Z\"\nwhy = \"dead transmitter\"\n";
+    let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();
+    fs::write(mission.path("mission.toml"), format!("{toml}\n{outage}")).unwrap();
+    let after = planned();
+    let frames = |object: &serde_json::Value| object["frames"].as_u64().unwrap();
+    assert!(frames(&after) >= frames(&before) + 44, "{before}\n{after}");
+}
+
 #[test]
 fn frames_of_an_epoch_that_is_left_are_not_counted() {
     let mission = mission("sending-epoch");

@@ -120,8 +120,8 @@ impl<const N: usize> Staging<N> {
         (!self.dead.is_empty() && !self.is_settled) || self.is_nameless()
     }
 
-    /// The second look: forgets which blocks failed, so that frames try them anew, once each. What was received stays as it is;
-    /// behind its last symbol the log goes on as after a scan, in the first cell that is blank.
+    /// The second look: forgets which blocks failed, so that frames try them anew, once each. What was received stays as
+    /// it is; behind its last symbol the log goes on as after a scan, in the first cell that is blank.
     pub(crate) fn look_again<F: NorFlash>(&mut self, flash: &mut F) {
         self.forget_failed_places();
         if self.is_settled {
