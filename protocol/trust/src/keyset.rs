@@ -1,12 +1,13 @@
 //! The key set: which keys answer for what. Versioned; version N + 1 is signed by the root thresholds
 //! of N and of N + 1.
 
-use ed25519_dalek::VerifyingKey;
 use heapless::Vec;
 use lightday_wire::{
     Authority, ClassId, Document, KeyIndex, MAX_SIGNATURES, ObjectKind, ObjectNumber, Role,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::ed25519;
 
 /// Most keys of a key set, over all roles.
 pub const MAX_KEYS: usize = 16;
@@ -115,7 +116,10 @@ impl KeySet {
         if !self.fits_an_envelope() {
             return Err(KeySetError::TooManySignatures);
         }
-        if let Some((index, _)) = (0u8..).zip(&self.keys).find(|(_, k)| !is_sound(&k.key)) {
+        if let Some((index, _)) = (0u8..)
+            .zip(&self.keys)
+            .find(|(_, k)| !ed25519::is_sound(&k.key))
+        {
             return Err(KeySetError::BadKey(KeyIndex(index)));
         }
         let mut keys = self.keys.iter();
@@ -134,12 +138,4 @@ impl KeySet {
         let manifest = release.saturating_add(verification).saturating_add(flight);
         root.saturating_mul(2) <= MAX_SIGNATURES && manifest <= MAX_SIGNATURES
     }
-}
-
-/// Whether a public key is a point of large order in its one canonical encoding (RFC 8032, section
-/// 5.1.2), so that two keys that differ in bytes are two keys.
-fn is_sound(key: &[u8; 32]) -> bool {
-    VerifyingKey::from_bytes(key).is_ok_and(|point| {
-        !point.is_weak() && VerifyingKey::from(point.to_edwards()).as_bytes() == key
-    })
 }

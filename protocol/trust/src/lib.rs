@@ -3,7 +3,8 @@
 //! Nothing else in Lightday looks at a signature or a tag. A [`Verified`] can only be made here, and an
 //! [`AuthenticFrame`] too: whoever holds one may believe it.
 //!
-//! This crate never decides what a verified document may do, never stores anything and never allocates.
+//! This crate never decides what a verified document may do, never stores anything and never allocates (but for the
+//! feature `memo`, which is the simulator's alone).
 //!
 //! ```text
 //! link key (epoch) --HKDF--> uplink key, downlink key      the MAC is a filter, never an authority
@@ -25,8 +26,11 @@
 )]
 
 pub mod digest;
+mod ed25519;
 pub mod keyset;
 pub mod link;
+#[cfg(feature = "memo")]
+pub mod memo;
 pub mod verify;
 
 pub use digest::Digester;

@@ -1,12 +1,12 @@
 //! The one verifier.
 
-use ed25519_dalek::{Signature as Ed25519, VerifyingKey};
 use lightday_wire::canon::{self, CanonError};
 use lightday_wire::{
     Authority, Document, Envelope, KeyIndex, ObjectKind, Refusal, Role, SIGNING_TAG, Signature,
 };
 
 use crate::digest::Digester;
+use crate::ed25519;
 use crate::keyset::{KeySet, KeySetContext, KeySetError};
 
 /// A document whose signatures meet every threshold that it needs. Made nowhere but here.
@@ -173,7 +173,7 @@ impl KeySet {
         &self,
         authority: Authority,
         signatures: impl Iterator<Item = &'s Signature>,
-        message: &[u8],
+        message: &[u8; MESSAGE_LEN],
     ) -> Result<(), TrustError> {
         if authority == Authority::NOBODY {
             return Err(TrustError::BelowThreshold(Role::Root));
@@ -195,13 +195,9 @@ impl KeySet {
             if !authority.needs(key.role) {
                 return Err(TrustError::WrongRole(signature.key));
             }
-            // `verify_strict` refuses keys and points of small order, which would verify anything.
-            VerifyingKey::from_bytes(&key.key)
-                .and_then(|k| {
-                    let given = Ed25519::from_components(signature.r, signature.s);
-                    k.verify_strict(message, &given)
-                })
-                .map_err(|_| TrustError::BadSignature(signature.key))?;
+            if !ed25519::has_signed(&key.key, message, signature) {
+                return Err(TrustError::BadSignature(signature.key));
+            }
             if let Some(count) = counts.get_mut(usize::from(key.role.code())) {
                 *count = count.saturating_add(1);
             }
