@@ -96,11 +96,13 @@ fn prepare<F: NorFlash, S: Supervisor>(
     let sequence = stored.sequence.saturating_add(1);
     if store.save(flash, sequence, &decision.record).is_err() {
         decision = without_record(flash, map, &record, &mut facts, wake);
-    } else if let Location::Slot(slot) = decision.boot {
-        write_down_confirmed(flash, map, decision.record.slot(slot).state, slot, &facts);
+    } else {
+        if let Location::Slot(slot) = decision.boot {
+            write_down_confirmed(flash, map, decision.record.slot(slot).state, slot, &facts);
+        }
+        // Later than the record, and never without it: a cut in between leaves a floor low, and the next boot raises it.
+        raise_floors(flash, map, &decision.record, &facts, &keys);
     }
-    // Later than the record: a cut in between leaves a floor low, and the next boot raises it.
-    raise_floors(flash, map, &decision.record, &facts, &keys);
     match decision.deadline {
         Deadline::Lease(at) => supervisor.set_deadline(at, true),
         Deadline::CommandLoss(at) => supervisor.set_deadline(at, false),

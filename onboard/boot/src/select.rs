@@ -33,7 +33,7 @@ pub enum Deadline {
     Lease(Elapsed),
     /// At the end of the command-loss timer; the confirmed image moves it on.
     CommandLoss(Elapsed),
-    /// Never: golden waits for ever.
+    /// Never: golden waits for ever. Its agent sets one of its own.
     None,
 }
 
@@ -116,6 +116,10 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
         start(record, facts, &installed.trial, wake);
         return Verdict::Boot;
     }
+    // Before all that was heard: the command that ends a trial is itself a signed command.
+    if record.trial.give_up != RevertCause::None {
+        return Verdict::Revert(record.trial.give_up);
+    }
     let floor = record.trial.command_floor;
     let is_proven = facts.heard.is_some_and(|heard| heard >= floor);
     if facts.confirmed.is_some_and(|confirmed| confirmed >= floor)
@@ -123,9 +127,6 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
     {
         confirm(record, facts, slot, wake);
         return Verdict::Confirm;
-    }
-    if record.trial.give_up != RevertCause::None {
-        return Verdict::Revert(record.trial.give_up);
     }
     if wake.elapsed >= record.trial.deadline {
         return match facts.heard {
