@@ -1,10 +1,11 @@
 //! What is aborted, barred, torn or overtaken arms nothing, and blocks nothing that comes after it.
 
+use lightday_agent::Health;
 use lightday_tests::bench_ground::{Built, LEASE_S, number};
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::{
-    Action, Activation, Digest, Location, ObjectKind, Refusal, ResetCause, SlotId, SlotState,
-    TagLen, Window,
+    Action, Activation, Digest, Location, ObjectKind, Refusal, ResetCause, RevertCause, SlotId,
+    SlotState, Stage, TagLen, Window,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -230,4 +231,71 @@ fn an_armed_image_whose_papers_cannot_be_read_is_not_activated() {
     assert_eq!(bench.report().hold, Refusal::NotAuthorized);
     authorize(&mut bench, &built, None, None);
     assert_eq!(bench.running(), B);
+}
+
+/// On trial in B, healthy, and allowed to confirm itself as soon as it hears a signed command.
+fn eager() -> (Bench, Built) {
+    let mut bench = Bench::launch();
+    let built = bench
+        .ground
+        .bundle_with(&image(2, 3000), 2, None, |m| m.trial.self_confirm = true);
+    bench.deliver_all(&built.object);
+    authorize(&mut bench, &built, None, None);
+    assert!(bench.record().trial.healthy);
+    (bench, built)
+}
+
+/// Regression: the command that ended the trial of an image that may confirm itself was the signed command that it had
+/// to hear, and the loader confirmed what it was told to give up.
+#[test]
+fn a_command_that_ends_a_trial_is_not_the_one_by_which_its_image_confirms_itself() {
+    for (is_golden, runs) in [(false, A), (true, Location::Golden)] {
+        let (mut bench, built) = eager();
+        bench.command(if is_golden {
+            Action::BootGolden
+        } else {
+            Action::Abort {
+                kind: ObjectKind::Bundle,
+                number: built.number,
+            }
+        });
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::B)),
+            (runs, SlotState::Reverted)
+        );
+        assert_eq!(bench.record().revert_cause, RevertCause::Commanded);
+    }
+}
+
+/// Regression: one that was healthy, and said that it failed when it was asked the next time, was confirmed by the
+/// command for which it was asked.
+#[test]
+fn an_image_that_fails_does_not_confirm_itself_by_what_it_hears() {
+    let (mut bench, _) = eager();
+    bench.application.health = Health::Failing;
+    bench.command(Action::ReportRequest);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (A, SlotState::Reverted)
+    );
+    assert_eq!(bench.record().revert_cause, RevertCause::HealthFailed);
+}
+
+/// Regression: the verdict on an older bundle took the place of the latest one's, and that on a confirmed one said
+/// `Failed`.
+#[test]
+fn an_abort_that_comes_too_late_for_its_bundle_changes_no_verdict() {
+    let mut bench = Bench::launch();
+    let second = bench.update(2, 2);
+    let third = bench.update(3, 3);
+    let verdict = bench.report().bundle;
+    assert_eq!((verdict.number, verdict.stage), (third.number, Stage::Done));
+    for built in [second, third] {
+        bench.command(Action::Abort {
+            kind: ObjectKind::Bundle,
+            number: built.number,
+        });
+        assert_eq!(bench.report().command.stage, Stage::Done);
+        assert_eq!(bench.report().bundle, verdict);
+    }
 }

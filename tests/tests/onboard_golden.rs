@@ -7,7 +7,7 @@ use lightday_boot::floors::{self, Floor};
 use lightday_boot::store::RecordStore;
 use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, LEASE_S};
-use lightday_tests::bench_vehicle::{Bench, describe, image};
+use lightday_tests::bench_vehicle::{Bench, COMMAND_LOSS_S, describe, image};
 use lightday_wire::{
     Action, Location, ObjectNumber, Refusal, ResetCause, SlotId, SlotState, TagLen,
 };
@@ -329,4 +329,25 @@ fn with_golden_dead_an_image_that_was_never_confirmed_runs_only_where_nothing_el
     bench.corrupt(at);
     bench.reset(ResetCause::PowerOn);
     assert_eq!(bench.running(), B, "nothing else is whole");
+}
+
+/// Regression: no deadline stood where golden runs, nor before the first command. An upset in RAM that made the agent
+/// deaf was never cured there but by power that failed.
+#[test]
+fn where_no_timer_runs_silence_ends_in_a_reset_all_the_same() {
+    for is_golden in [true, false] {
+        let mut bench = Bench::launch();
+        if is_golden {
+            bench.command(Action::BootGolden);
+            bench.wait_s(COMMAND_LOSS_S - 100);
+            bench.command(Action::ReportRequest);
+        }
+        let (runs, resets) = (bench.running(), bench.record().resets);
+        bench.wait_s(COMMAND_LOSS_S - 100);
+        assert_eq!(bench.record().resets, resets);
+        bench.wait_s(200);
+        assert_eq!(bench.record().resets, resets + 1);
+        assert_eq!(bench.running(), runs);
+        assert_eq!(bench.record().reset_cause, ResetCause::Deadline);
+    }
 }

@@ -406,3 +406,37 @@ fn golden_serves_as_base_from_the_copy_that_is_whole() {
         }
     }
 }
+
+/// Regression: what an earlier bundle had used up of its attempts was counted for the next one, where a reset came before
+/// that was complete.
+#[test]
+fn attempts_of_an_earlier_bundle_are_not_those_of_the_next() {
+    let mut bench = Bench::launch();
+    let first = bench.ground.bundle(&image(2, 3000), 2);
+    let k = first.object.k();
+    bench.deliver(&first.object, 0..k - 1);
+    let last = first.object.frame(k - 1, &bench.uplink(0), TagLen::Eight);
+    bench.hear(&last.unwrap());
+    for attempt in 1..=5 {
+        while bench.record().patch_attempts != attempt {
+            bench.step();
+        }
+        if attempt < 5 {
+            bench.reset(ResetCause::BrownOut);
+        }
+    }
+    let epoch = Epoch::new(1).unwrap();
+    let switch = bench.ground.command(Action::EpochSwitch { epoch });
+    bench.ground.epoch = 1;
+    for index in 0..switch.k() {
+        let frame = switch.frame(index, &bench.uplink(1), TagLen::Eight);
+        bench.hear(&frame.unwrap());
+    }
+    bench.settle();
+    assert_eq!(bench.record().epoch, epoch);
+    let second = bench.ground.bundle(&image(3, 3000), 3);
+    bench.deliver(&second.object, 0..2);
+    bench.reset(ResetCause::BrownOut);
+    bench.settle();
+    assert_eq!(bench.record().patch_attempts, 0);
+}

@@ -172,3 +172,37 @@ fn papers_that_are_aborted_or_lapse_leave_no_load_and_go_image_to_arm_itself_aga
         }
     }
 }
+
+/// Regression: papers that had failed armed their image as soon as the verdict on them had given way to that on another
+/// authorization.
+#[test]
+fn papers_that_failed_arm_nothing_once_another_authorization_has_come() {
+    let mut bench = Bench::launch();
+    let built = bench.stage(2, 2);
+    lock_trailer(&mut bench);
+    let authorization = bench.ground.authorization(&built);
+    bench.deliver_all(&authorization);
+    assert_eq!(bench.report().authorization.stage, Stage::Failed);
+    bench.flash.unlock();
+    let next = bench.ground.bundle(&image(3, 3000), 3);
+    let other = bench.ground.authorization(&next);
+    bench.deliver_all(&other);
+    bench.reset(ResetCause::PowerOn);
+    bench.wait_s(1000);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::B)),
+        (A, SlotState::Verified)
+    );
+    // It is armed by what comes after, and the other one still waits.
+    let authorization = bench.ground.authorization(&built);
+    bench.deliver_all(&authorization);
+    assert_eq!(bench.running(), B);
+    bench.command(Action::Confirm {
+        image: built.image.digest,
+    });
+    bench.deliver_all(&next.object);
+    assert_eq!(
+        (bench.running(), bench.state(SlotId::A)),
+        (A, SlotState::Trial)
+    );
+}

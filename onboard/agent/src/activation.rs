@@ -13,7 +13,7 @@ use crate::platform::{Application, DecoderRam, Now, Platform};
 
 /// Seconds between two looks at a hold or an interlock.
 const RETRY_S: u64 = 60;
-/// The longest wait between two tries of an arming that flash refuses. Each wait is twice the one before, so that
+/// The longest wait between two tries of an arming, or an activation, that flash refuses. Each wait is twice the one before, so that
 /// a short fault costs a minute, and one that lasts sees a dozen tries in its first day and a half, then one a day:
 /// a commit each, of eight programs and one erase of each copy at the most.
 const MAX_RETRY_S: u64 = 86_400;
@@ -65,6 +65,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let number = authorized.number;
         let stored = self.newest_in_trailer(flash, slot);
         if !self.is_usable(number, stored) {
+            // Power may have failed before that was left beside it.
+            self.spend_failed(flash);
             return false;
         }
         let verdict = self.record.verdict(ObjectKind::Authorization);
@@ -156,16 +158,21 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.record = before;
             self.hold = Refusal::FlashFault;
             // Nobody has to send anything for it to go on.
-            let wait_s = self.arm_wait_s.saturating_mul(2);
-            self.arm_wait_s = wait_s.clamp(RETRY_S, MAX_RETRY_S);
-            self.arm_retry = now.elapsed.plus_s(self.arm_wait_s);
+            self.arm_retry = self.wait_longer(now);
             return false;
         }
-        self.arm_wait_s = 0;
+        self.refused_wait_s = 0;
         self.hold = Refusal::None;
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
         true
+    }
+
+    /// When a commit that flash refused is tried again.
+    fn wait_longer(&mut self, now: Now) -> Elapsed {
+        let wait_s = self.refused_wait_s.saturating_mul(2);
+        self.refused_wait_s = wait_s.clamp(RETRY_S, MAX_RETRY_S);
+        now.elapsed.plus_s(self.refused_wait_s)
     }
 
     /// When activation is to be looked at again.
@@ -186,11 +193,14 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             return;
         };
         self.activation_retry = now.elapsed.plus_s(RETRY_S);
-        let hold = match self.may_activate(now, platform.application, slot) {
-            Ok(()) => return self.activate(platform, slot),
-            Err(hold) => hold,
+        let may_activate = self.may_activate(now, platform.application, slot);
+        let Err(hold) = may_activate.and_then(|()| self.activate(now, platform, slot)) else {
+            return;
         };
-        if matches!(hold, Refusal::Expired | Refusal::WindowMissed) {
+        if matches!(
+            hold,
+            Refusal::Expired | Refusal::WindowMissed | Refusal::UnknownImage
+        ) {
             self.lapse(platform.flash, slot, hold);
             self.report_due = now.elapsed;
         }
@@ -248,22 +258,23 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// The next boot is the trial's first.
     fn activate<F: NorFlash, S: Supervisor, A: Application>(
         &mut self,
+        now: Now,
         platform: &mut Platform<'_, F, S, A>,
         slot: SlotId,
-    ) {
-        let Some(installed) = self.slot_facts(slot).installed else {
-            return self.lapse(platform.flash, slot, Refusal::UnknownImage);
-        };
+    ) -> Result<(), Refusal> {
+        let installed = self.slot_facts(slot).installed;
+        let installed = installed.ok_or(Refusal::UnknownImage)?;
         let before = self.record.clone();
         self.record.slot_mut(slot).state = SlotState::Trial;
         self.record.trial = Trial::new(installed.trial.tries, installed.trial.lease_s);
         if self.commit(platform.flash).is_ok() {
             self.hold = Refusal::None;
             self.reset(platform.supervisor);
-        } else {
-            self.record = before;
-            self.hold = Refusal::FlashFault;
+            return Ok(());
         }
+        self.record = before;
+        self.activation_retry = self.wait_longer(now);
+        Err(Refusal::FlashFault)
     }
 
     /// The authorization lapses: the image stays and needs a new one.

@@ -97,8 +97,8 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) arm_due: bool,
     /// When an arming that flash refused is tried again.
     pub(crate) arm_retry: Elapsed,
-    /// Seconds that it waits; 0 where none was refused.
-    pub(crate) arm_wait_s: u64,
+    /// Seconds that an arming or an activation waits whose commit flash refused; 0 where none was.
+    pub(crate) refused_wait_s: u64,
     /// The record changed on its own and is to be committed.
     pub(crate) commit_due: bool,
     pub(crate) region_digest: Option<RegionDigest>,
@@ -182,7 +182,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             // A reset may have come between an image's verification and its arming.
             arm_due: !is_lost,
             arm_retry: Elapsed::NEVER,
-            arm_wait_s: 0,
+            refused_wait_s: 0,
             commit_due: false,
             region_digest: None,
             answer: None,
@@ -194,7 +194,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             unproven: 0,
             reports: 0,
             report_due: now.elapsed,
-            record_due: now.elapsed.plus_s(upkeep::LOOK_S),
+            record_due: now.elapsed.plus_s(upkeep::look_s(is_lost)),
             room_due: Elapsed::NEVER,
             health_due: now.elapsed,
             healthy_since: None,
@@ -205,6 +205,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             record_sum: 0,
         };
         agent.refresh_facts(platform.flash);
+        if !agent.has_deadline() {
+            let until = now.elapsed.plus_s(agent.config.command_loss_s);
+            platform.supervisor.set_deadline(until, false);
+        }
         agent.seal();
         Ok(agent)
     }

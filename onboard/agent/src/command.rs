@@ -68,7 +68,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(platform.flash).is_err() {
             // What is not in flash is not so; the ground sees that the number is still free.
             (self.record, self.is_lost) = before;
-            return;
+            // Its papers may lie in a trailer all the same.
+            return self.refresh_facts(platform.flash);
         }
         if matches!(result, Ok(Outcome::Reset | Outcome::DoneReset)) {
             return self.reset(platform.supervisor);
@@ -148,12 +149,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let until = now.elapsed.plus_s(self.config.command_loss_s);
         self.record.renew_command_loss(until);
         let Some(slot) = self.trial_slot() else {
-            if matches!(self.running, Location::Slot(_)) {
-                platform
-                    .supervisor
-                    .set_deadline(self.record.command_loss, false);
-            }
-            return;
+            let until = self.record.command_loss;
+            return platform.supervisor.set_deadline(until, false);
         };
         let floor = self.record.trial.command_floor;
         let is_known = self
@@ -164,11 +161,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         // The last cell is kept for the Confirm, which is appended by its own action.
         let is_confirm = matches!(action, Action::Confirm { .. });
         if !is_confirm && !is_known && trailer.free(platform.flash) > 1 {
-            let entry = Entry::Commanded {
-                number: object.number,
-                envelope: bytes(object),
-            };
-            let _ = trailer.append(platform.flash, entry);
+            let _ = trailer.append(platform.flash, commanded(object));
         }
     }
 
@@ -246,19 +239,26 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         Ok(outcome)
     }
 
-    /// Appends a command to a slot's trailer.
+    /// Whether a command lies in a slot's trailer already: its commit was refused, and it came again.
+    fn is_kept<F: NorFlash>(&self, flash: &mut F, slot: SlotId, object: &SmallObject) -> bool {
+        let mut is_kept = false;
+        let trailer = self.trailer(slot);
+        trailer.for_each(flash, |entry| is_kept |= entry == commanded(object));
+        is_kept
+    }
+
+    /// Appends a command to a slot's trailer, if it is not there yet.
     fn append_command<F: NorFlash>(
         &self,
         flash: &mut F,
         slot: SlotId,
         object: &SmallObject,
     ) -> Result<(), Refusal> {
-        let entry = Entry::Commanded {
-            number: object.number,
-            envelope: bytes(object),
-        };
+        if self.is_kept(flash, slot, object) {
+            return Ok(());
+        }
         self.trailer(slot)
-            .append(flash, entry)
+            .append(flash, commanded(object))
             .map_err(|error| match error {
                 lightday_boot::cells::CellError::Full => Refusal::TrailerFull,
                 _ => Refusal::FlashFault,
@@ -303,9 +303,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
 
     /// A reception of this number or a lower one ends; so does what became of this very number.
     fn abort_bundle(&mut self, number: ObjectNumber) -> Outcome {
+        // Too late for a bundle that is older than the latest one, or done with: its verdict is what it was.
+        let mut is_new = number > self.record.verdict(ObjectKind::Bundle).number;
         if self.receiving().is_some_and(|other| other <= number) {
             self.drop_reception();
             self.record.patch_attempts = 0;
+            is_new = true;
         }
         let mut outcome = Outcome::Done;
         for slot in SlotId::ALL {
@@ -320,15 +323,18 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     self.record.trial.give_up = RevertCause::Commanded;
                     outcome = Outcome::Reset;
                 }
-                _ => {}
+                _ => continue,
             }
+            is_new = true;
         }
-        let verdict = Verdict {
-            number,
-            stage: Stage::Failed,
-            refusal: Refusal::Superseded,
-        };
-        self.set_verdict(ObjectKind::Bundle, verdict);
+        if is_new {
+            let verdict = Verdict {
+                number,
+                stage: Stage::Failed,
+                refusal: Refusal::Superseded,
+            };
+            self.set_verdict(ObjectKind::Bundle, verdict);
+        }
         outcome
     }
 
@@ -386,7 +392,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let found = SlotId::ALL.into_iter().find_map(fit);
         let (slot, installed) = found.ok_or(Refusal::UnknownImage)?;
         // One cell for this command, and one for the Confirm: a trial without it could not be won.
-        if self.trailer(slot).free(flash) < 2 {
+        if self.trailer(slot).free(flash) < 2 && !self.is_kept(flash, slot, object) {
             return Err(Refusal::TrailerFull);
         }
         self.append_command(flash, slot, object)?;
@@ -411,10 +417,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         self.give_up_authorization();
         self.record.home = lightday_boot::record::HomeCode(Location::Golden);
-        if self.record.trial_slot().is_some() {
+        // Golden may run since the trial's first boot could not be saved: the loader ends it.
+        let is_on_trial = self.record.trial_slot().is_some();
+        if is_on_trial {
             self.record.trial.give_up = RevertCause::Commanded;
         }
-        if self.running == Location::Golden {
+        if self.running == Location::Golden && !is_on_trial {
             Outcome::Done
         } else {
             Outcome::Reset
@@ -426,6 +434,14 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
 fn parse(bytes: &[u8]) -> Option<Envelope<'_>> {
     let (envelope, rest) = Envelope::parse(bytes).ok()?;
     rest.iter().all(|b| *b == 0).then_some(envelope)
+}
+
+/// A command as it lies in a trailer.
+fn commanded(object: &SmallObject) -> Entry<'_> {
+    Entry::Commanded {
+        number: object.number,
+        envelope: bytes(object),
+    }
 }
 
 /// The bytes of a small object's envelope without the padding.

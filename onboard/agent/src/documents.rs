@@ -9,7 +9,7 @@ use lightday_boot::{FlashError, Region, SlotFacts, loader};
 use lightday_trust::Verified;
 use lightday_wire::{
     Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber,
-    Refusal, SlotId, SlotState, Stage,
+    Refusal, SlotId, SlotState, Stage, Verdict,
 };
 
 use crate::agent::Agent;
@@ -19,6 +19,8 @@ use crate::platform::DecoderRam;
 pub(crate) type EnvelopeBytes = Vec<u8, MAX_ENVELOPE_LEN>;
 
 const PENDING_KIND: u8 = 0x30;
+/// Says that an authorization of this number has failed: it arms nothing any more.
+const SPENT_KIND: u8 = 0x32;
 
 /// An authorization that was verified, and its bytes.
 #[derive(Clone, Debug)]
@@ -177,6 +179,24 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         stored.is_none_or(|stored| stored < number) && !has_failed
     }
 
+    /// Leaves beside an authorization that is kept that it has failed: the record says so only until the verdict on
+    /// another one takes its place there. Best effort, behind the commit of the verdict.
+    pub(crate) fn spend_failed<F: NorFlash>(&self, flash: &mut F) {
+        let Verdict { number, stage, .. } = self.record.verdict(ObjectKind::Authorization);
+        if stage != Stage::Failed {
+            return;
+        }
+        let mut slots = self.record.slots.iter();
+        if slots.any(|slot| {
+            self.find_pending(flash, slot.bundle)
+                .is_some_and(|a| a.number == number)
+        }) {
+            let _ = self
+                .pending_log()
+                .append(flash, SPENT_KIND, number.get(), &[]);
+        }
+    }
+
     /// Forgets the authorizations that are kept.
     pub(crate) fn forget_pending<F: NorFlash>(&self, flash: &mut F) -> Result<(), FlashError> {
         self.pending_log().erase(flash)
@@ -206,6 +226,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let mut newest: Option<Authorized> = None;
         self.pending_log().for_each(flash, |kind, sequence, data| {
             let number = ObjectNumber::new(sequence).unwrap_or_default();
+            if kind == SPENT_KIND && newest.as_ref().is_some_and(|n| number == n.number) {
+                newest = None;
+            }
             if kind != PENDING_KIND || newest.as_ref().is_some_and(|n| number <= n.number) {
                 return;
             }

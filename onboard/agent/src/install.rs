@@ -9,7 +9,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
-use lightday_boot::{Region, flash};
+use lightday_boot::{Region, SlotFacts, SlotRecord, flash};
 use lightday_fec::{Progress, Solver};
 use lightday_wire::{Location, MAX_ENVELOPE_LEN, Refusal, SlotState};
 
@@ -304,17 +304,23 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let admitted = self.admitted()?;
         let (target, number) = (admitted.target, admitted.number);
         let (image, counter) = (admitted.manifest.image, admitted.manifest.security_counter);
-        let entry = self.record.slot_mut(target);
-        entry.state = SlotState::Patching;
-        entry.bundle = number;
-        entry.image = image.digest;
-        entry.size = image.size;
-        entry.version = image.version;
-        entry.security_counter = counter;
-        if let Some(facts) = self.facts.get_mut(target.index()) {
-            *facts = lightday_boot::SlotFacts::default();
+        let entry = SlotRecord {
+            state: SlotState::Patching,
+            bundle: number,
+            image: image.digest,
+            size: image.size,
+            version: image.version,
+            security_counter: counter,
+        };
+        let before = core::mem::replace(self.record.slot_mut(target), entry);
+        if self.commit(flash).is_err() {
+            // Nothing was touched: what is in the slot may be the way back.
+            *self.record.slot_mut(target) = before;
+            return Err(Refusal::FlashFault);
         }
-        self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        if let Some(facts) = self.facts.get_mut(target.index()) {
+            *facts = SlotFacts::default();
+        }
         Ok(Install::EraseTrailer(0))
     }
 

@@ -1,6 +1,6 @@
-//! Whose turn it is: one step of the first thing that is due. An arming that is begun ends first; commands
-//! come before symbols, symbols before the long work of solving and patching, so that an abort is never kept
-//! waiting by what it aborts.
+//! Whose turn it is: one step of the first thing that is due. An arming that is begun ends first, and what came of it is
+//! committed; commands come before symbols, symbols before the long work of solving and patching, so that an abort is
+//! never kept waiting by what it aborts.
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::Supervisor;
@@ -40,6 +40,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.arm_due || now.elapsed >= self.arm_retry {
             // What was begun of an arming ends before another document is looked at: two or three steps.
             self.arm_step(now, platform.flash);
+        } else if self.commit_due {
+            self.commit_due = false;
+            if self.commit(platform.flash).is_ok() {
+                self.spend_failed(platform.flash);
+            }
         } else if let Some(object) = self.inbox.take() {
             self.execute(now, platform, &object);
         } else if self.staging.is_scanning() {
@@ -50,13 +55,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.judge_early(now, platform.flash);
         } else if self.staging.is_closing() {
             self.staging.close(platform.flash);
-        } else if self.commit_due {
-            self.commit_due = false;
-            let _ = self.commit(platform.flash);
         } else if now.elapsed >= self.health_due {
             self.check_health(now, platform);
         } else if now.elapsed >= self.record_due {
-            self.look_at_record(now, platform.flash);
+            self.look_at_record(now, platform.flash, platform.supervisor);
         } else if now.elapsed >= self.room_due {
             self.look_at_room(platform.flash);
         } else if now.elapsed >= self.activation_due() {
@@ -105,6 +107,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     if begun == Logged::Done {
                         self.unproven = self.unproven.saturating_add(1);
                         self.reception = Reception::Unjudged;
+                        // Those of another object, which a reset must not count for this one.
+                        self.commit_due |= self.record.patch_attempts != 0;
                         self.record.patch_attempts = 0;
                     }
                     self.symbol = Some((header, symbol));

@@ -80,6 +80,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
+    /// Whether the loader set a deadline. Where it did not, in golden and before the first command, silence has to end in
+    /// a reset all the same: an upset of RAM alone may be why nothing is heard.
+    pub(crate) fn has_deadline(&self) -> bool {
+        let is_home = self.running != Location::Golden && self.running == self.record.home.0;
+        self.trial_slot().is_some() || (is_home && self.record.command_loss != Elapsed::NEVER)
+    }
+
     fn check_home<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         if !self.is_healthy || self.is_lost {
             self.healthy_since = None;

@@ -14,7 +14,14 @@ use crate::platform::{DecoderRam, Now};
 use crate::small::SmallReceptions;
 
 /// Seconds between two looks.
-pub(crate) const LOOK_S: u64 = 86_400;
+const LOOK_S: u64 = 86_400;
+/// The same where the record was lost at the start: nothing but a resynchronisation is heard until it is found.
+const LOST_LOOK_S: u64 = 3600;
+
+/// Seconds to the next look.
+pub(crate) const fn look_s(is_lost: bool) -> u64 {
+    if is_lost { LOST_LOOK_S } else { LOOK_S }
+}
 
 /// The record as flash and floors have it, its sequence, and whether it is lost.
 pub(crate) fn read_record<F: NorFlash>(flash: &mut F, map: &MemoryMap) -> (Record, u32, bool) {
@@ -32,13 +39,21 @@ pub(crate) fn read_record<F: NorFlash>(flash: &mut F, map: &MemoryMap) -> (Recor
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Reads the three copies. Where they are not in step, or not what was committed last, the record is
     /// committed as any other time: from what RAM holds, under a sequence above all that is stored. A vehicle
-    /// that lost its record has nothing to write.
-    pub(crate) fn look_at_record<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
-        self.record_due = now.elapsed.plus_s(LOOK_S);
+    /// that lost its record has nothing to write: it asks for a reset where there is one after all.
+    pub(crate) fn look_at_record<F: NorFlash, S: Supervisor>(
+        &mut self,
+        now: Now,
+        flash: &mut F,
+        supervisor: &mut S,
+    ) {
+        self.record_due = now.elapsed.plus_s(look_s(self.is_lost));
+        let stored = RecordStore::new(self.config.map.record).load(flash);
         if self.is_lost {
+            if stored.is_some() {
+                self.reset(supervisor);
+            }
             return;
         }
-        let stored = RecordStore::new(self.config.map.record).load(flash);
         let is_whole = stored.is_some_and(|s| s.in_step && s.sequence == self.sequence);
         if !is_whole {
             // Where not one copy takes it, tomorrow's look tries again.

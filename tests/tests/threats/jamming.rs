@@ -20,17 +20,21 @@ fn launched() -> Bench {
     bench
 }
 
-/// Nothing is heard for a year; returns what ran after how many seconds, whenever that changed.
+/// Nothing is heard for a year; returns what ran after how many seconds, whenever that changed, or a trial went on.
 fn jam(bench: &mut Bench) -> Vec<(u64, Location)> {
     let begin = bench.now().elapsed.0 / 1000;
     let mut boots = bench.boots.len();
+    let mut runs = bench.running();
     let mut ran = Vec::new();
     for _ in 0..YEAR / 600 {
         bench.wait_s(600);
         if bench.boots.len() > boots {
             boots = bench.boots.len();
             let after = bench.now().elapsed.0 / 1000 - begin;
-            ran.push((after, bench.running()));
+            if bench.running() != runs || bench.record().trial_slot().is_some() {
+                ran.push((after, bench.running()));
+            }
+            runs = bench.running();
         }
     }
     ran

@@ -303,3 +303,39 @@ fn what_the_agent_changes_itself_is_no_upset() {
     assert_eq!(craft.agent.record.resets, resets + 1);
     assert_eq!(craft.stored().resets, resets + 1);
 }
+
+/// Regression: where the record could not be read at the agent's start it was lost until the next reset, and home heard
+/// nothing but a resynchronisation until its command-loss timer ended in golden.
+#[test]
+fn a_record_that_could_not_be_read_at_the_start_is_looked_for_again() {
+    let mut craft = Craft::launch();
+    let whole = craft.flash.0.clone();
+    let (from, to) = (MAP.record[0].start as usize, MAP.record[2].end() as usize);
+    craft.flash.0[from..to].fill(0);
+    let unreadable = craft.flash.0.clone();
+    craft.agent = start(&mut craft.flash, craft.agent.config.clone()).unwrap();
+    craft.settle();
+    assert!(craft.agent.is_lost);
+    for is_readable in [false, true] {
+        craft
+            .flash
+            .0
+            .clone_from(if is_readable { &whole } else { &unreadable });
+        let due = craft.agent.record_due;
+        assert!(due <= Elapsed(3_600_000 * if is_readable { 2 } else { 1 }));
+        let later = Now {
+            elapsed: due,
+            time_s: None,
+        };
+        let mut platform = Platform {
+            flash: &mut craft.flash,
+            supervisor: &mut Board,
+            application: &mut Board,
+        };
+        for _ in 0..100 {
+            craft.agent.handle_timeout(later, &mut platform);
+        }
+        assert_eq!(craft.agent.is_resetting, is_readable);
+    }
+    assert!(craft.flash.0 == whole, "nothing is written");
+}
