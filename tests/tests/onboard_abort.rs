@@ -299,3 +299,22 @@ fn an_abort_that_comes_too_late_for_its_bundle_changes_no_verdict() {
         assert_eq!(bench.report().bundle, verdict);
     }
 }
+
+/// Regression: the report went on to name what had held an image that was aborted since.
+#[test]
+fn a_hold_ends_with_what_it_held() {
+    for (kind, left) in [
+        (ObjectKind::Bundle, Refusal::None),
+        (ObjectKind::Authorization, Refusal::NotAuthorized),
+    ] {
+        let mut bench = Bench::launch();
+        bench.application.may_activate = false;
+        bench.try_out(2, 2);
+        assert_eq!(bench.report().hold, Refusal::Interlock);
+        bench.command(Action::Abort {
+            kind,
+            number: number(1),
+        });
+        assert_eq!(bench.report().hold, left, "{kind:?}");
+    }
+}

@@ -1,11 +1,12 @@
 //! Papers that find no place in a trailer: the image that they are for is activated by nothing else.
 
+use lightday_boot::store::RecordStore;
 use lightday_sim::flash::CutForm;
 use lightday_tests::bench_ground::{Built, LEASE_S};
 use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::{
     Action, Activation, Digest, Location, ObjectKind, ObjectNumber, Refusal, ResetCause, SlotId,
-    SlotState, Stage, Window,
+    SlotState, Stage, TagLen, Verdict, Window,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -205,4 +206,26 @@ fn papers_that_failed_arm_nothing_once_another_authorization_has_come() {
         (bench.running(), bench.state(SlotId::A)),
         (A, SlotState::Trial)
     );
+}
+
+/// Regression: `Failed` was reported before it was committed; a cut in between, and the papers went on to arm.
+#[test]
+fn papers_that_fail_are_said_to_have_failed_once_flash_says_so() {
+    let (mut bench, built) = start(Before::Waits);
+    lock_trailer(&mut bench);
+    let object = bench.ground.authorization(&built);
+    let (key, reports) = (bench.uplink(0), bench.reports.len());
+    for index in 0..object.k() {
+        bench.hear(&object.frame(index, &key, TagLen::Eight).unwrap());
+    }
+    let has_failed = |verdict: Verdict| verdict.stage == Stage::Failed;
+    while !bench.reports[reports..]
+        .iter()
+        .any(|r| has_failed(r.authorization))
+    {
+        bench.step();
+    }
+    let store = RecordStore::new(bench.map().record);
+    let stored = store.load(&mut bench.flash.peeking()).unwrap();
+    assert!(has_failed(stored.record.verdict(ObjectKind::Authorization)));
 }

@@ -91,6 +91,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.health_due = now.elapsed;
         }
         self.refresh_facts(flash);
+        if self.record_armed_slot().is_none() {
+            // What was held may be gone; what still waits says so anew.
+            self.hold = Refusal::None;
+        }
         self.arm_due = true;
         self.take_up_waiting();
     }

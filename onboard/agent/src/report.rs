@@ -27,7 +27,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.is_resetting {
             return None;
         }
-        if now.elapsed < self.report_due || self.staging.is_scanning() {
+        // What is still to be committed is not so yet.
+        if now.elapsed < self.report_due || self.staging.is_scanning() || self.commit_due {
             return self.poll_dump(now, out);
         }
         if self.is_upset() {

@@ -16,7 +16,7 @@ use crate::judge::{self, Installed, SlotFacts};
 use crate::keys::{self, KeyRing};
 use crate::map::{Identity, MemoryMap, SlotMap};
 use crate::record::{CRASH_LIMIT, ENVIRONMENT_BUDGET, HomeCode, Record, SlotRecord};
-use crate::select::{Deadline, Decision, Wake, select};
+use crate::select::{Deadline, Decision, Wake, of, select};
 use crate::store::{RecordStore, Stored};
 use crate::succession;
 use crate::supervisor::{Elapsed, Supervisor};
@@ -112,7 +112,7 @@ fn prepare<F: NorFlash, S: Supervisor>(
         Location::Slot(slot) => Ok(Boot {
             location: decision.boot,
             region: map.slot(slot).image,
-            installed: fact(&facts, slot).installed,
+            installed: of(&facts, slot).installed,
             is_record_lost: false,
         }),
         Location::Golden => golden_or_proven(flash, map, identity, Some(&decision.record)),
@@ -179,7 +179,7 @@ fn write_down_confirmed<F: NorFlash>(
     slot: SlotId,
     facts: &[SlotFacts; 2],
 ) {
-    let facts = fact(facts, slot);
+    let facts = of(facts, slot);
     let trailer = Trailer::new(map.slot(slot).trailer);
     let Some(number) = facts.heard else { return };
     let is_new = facts.may_self_confirm() && facts.last_confirmed() < Some(number);
@@ -200,14 +200,6 @@ pub fn slot_facts<F: NorFlash>(
     [read(SlotId::A), read(SlotId::B)]
 }
 
-const fn fact(facts: &[SlotFacts; 2], slot: SlotId) -> &SlotFacts {
-    let [a, b] = facts;
-    match slot {
-        SlotId::A => a,
-        SlotId::B => b,
-    }
-}
-
 /// Selects until what is to boot has its digest. Each turn finds one slot wanting, so three are enough.
 fn decide<F: NorFlash>(
     flash: &mut F,
@@ -221,7 +213,7 @@ fn decide<F: NorFlash>(
         let Location::Slot(slot) = decision.boot else {
             return decision;
         };
-        if is_slot_intact(flash, map.slot(slot), fact(facts, slot)) {
+        if is_slot_intact(flash, map.slot(slot), of(facts, slot)) {
             return decision;
         }
         if let Some(wanting) = facts.get_mut(slot.index()) {
@@ -277,7 +269,7 @@ fn golden_or_proven<F: NorFlash>(
     let keys = keys::load(flash, map, numbers.key_set);
     let facts = slot_facts(flash, map, identity, &keys);
     let is_fit = |slot: &SlotId| {
-        let facts = fact(&facts, *slot);
+        let facts = of(&facts, *slot);
         facts.may_be_home() && is_slot_intact(flash, map.slot(*slot), facts)
     };
     let slot = in_golden_s_stead(&numbers, &facts)
@@ -287,7 +279,7 @@ fn golden_or_proven<F: NorFlash>(
     Ok(Boot {
         location: Location::Slot(slot),
         region: map.slot(slot).image,
-        installed: fact(&facts, slot).installed,
+        installed: of(&facts, slot).installed,
         is_record_lost,
     })
 }
@@ -296,7 +288,7 @@ fn golden_or_proven<F: NorFlash>(
 /// crashed too often the other one, and so in turns. One that was never confirmed comes last, however often what was
 /// confirmed crashed: no trial, lease or deadline bounds it there.
 fn in_golden_s_stead(record: &Record, facts: &[SlotFacts; 2]) -> [SlotId; 2] {
-    let [a, b] = SlotId::ALL.map(|slot| fact(facts, slot).last_confirmed_by(record.slot(slot)));
+    let [a, b] = SlotId::ALL.map(|slot| of(facts, slot).last_confirmed_by(record.slot(slot)));
     let turns =
         (record.crashes / CRASHES_OF_A_TURN).saturating_add(record.environment / RESETS_OF_A_TURN);
     let is_b_first = match (a, b) {

@@ -89,7 +89,8 @@ pub fn select(record: &Record, facts: &[SlotFacts; 2], wake: Wake) -> Decision {
     }
 }
 
-const fn of(facts: &[SlotFacts; 2], slot: SlotId) -> &SlotFacts {
+/// What the trailer of a slot proves.
+pub(crate) const fn of(facts: &[SlotFacts; 2], slot: SlotId) -> &SlotFacts {
     let [a, b] = facts;
     match slot {
         SlotId::A => a,

@@ -135,8 +135,8 @@ pub const BUGS: [Bug; 21] = [
         name: "the loader jumps to an image whose digest it has not read back",
         edits: &[Edit {
             file: "onboard/boot/src/loader.rs",
-            line: "if is_slot_intact(flash, map.slot(slot), fact(facts, slot)) {",
-            instead: "if BUG || is_slot_intact(flash, map.slot(slot), fact(facts, slot)) {",
+            line: "if is_slot_intact(flash, map.slot(slot), of(facts, slot)) {",
+            instead: "if BUG || is_slot_intact(flash, map.slot(slot), of(facts, slot)) {",
         }],
         scene: &["trial", "8x2048", "flips"],
     },
