@@ -163,6 +163,46 @@ fn a_sending_in_two_parts_has_the_certificate_of_one() {
 }
 
 #[test]
+fn what_went_up_between_others_keeps_its_certificate() {
+    let mission = mission("sending-between");
+    mission.ok("command report-request");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    let all = format!("bundles/1.ldb documents/cmd-1.ldd --at {START} --json");
+    let sent = mission.ok(&format!("uplink {all}")).json();
+    let places = |of: usize| sent["objects"][of]["places"].to_string();
+    assert!(places(1).starts_with("[[0,"), "{sent}");
+    assert!(places(0).starts_with("[[1,7,1],[9,7,1],"), "{sent}");
+    let left = mission.ok(&format!("plan {all}")).json();
+    for (kept, left) in certificates(&sent, &left) {
+        assert_eq!(
+            (&left["in_flight"], &left["frames"]),
+            (&kept["frames"], &0.into())
+        );
+        let chance = |of: &Value| of["probability"].as_f64().unwrap();
+        let apart = chance(left) - chance(kept);
+        assert!(apart.abs() < 1e-9, "{apart}: {kept} {left}");
+    }
+    // What goes up in the rest of the pass is behind all of them.
+    let surer = all.replace("--at", "--probability 0.99999 --at");
+    let more = mission.ok(&format!("uplink {surer}")).json();
+    let left = mission.ok(&format!("plan {surer}")).json();
+    for (kept, left) in certificates(&more, &left) {
+        let chance = |of: &Value| of["probability"].as_f64().unwrap();
+        let apart = chance(left) - chance(kept);
+        assert!(apart.abs() < 1e-9, "{apart}: {kept} {left}");
+    }
+}
+
+/// The certificate of each object of an uplink, and what a plan says of it.
+fn certificates<'a>(
+    sent: &'a Value,
+    plan: &'a Value,
+) -> impl Iterator<Item = (&'a Value, &'a Value)> {
+    let kept = sent["certificate"].as_array().unwrap().iter();
+    kept.zip(plan["objects"].as_array().unwrap())
+}
+
+#[test]
 fn what_is_on_its_way_is_said_to_do_by_an_instant() {
     let mission = mission("sending-target");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));

@@ -256,7 +256,8 @@ fn in_two_steps(link: &LinkModel, target: f64, lost: [f64; 2]) -> (Plan, Plan) {
     let start = Start {
         needed: 100,
         in_flight: vec![InFlight {
-            frames: first.frames,
+            places: (0..first.frames).collect(),
+            pass_frames: first.frames,
             lost: lost[0],
             pass_start_s: passes[0].start_s,
             pass_end_s: passes[0].end_s,
@@ -291,7 +292,8 @@ fn the_rest_of_a_pass_is_lost_with_its_begin() {
     let start = Start {
         needed: 100,
         in_flight: vec![InFlight {
-            frames: 60,
+            places: (0..60).collect(),
+            pass_frames: 60,
             lost: 0.2,
             pass_start_s: passes[0].start_s,
             pass_end_s: passes[0].end_s,
@@ -314,7 +316,8 @@ fn milestones_that_frames_in_flight_reach_lie_where_these_arrive() {
     let link = model(Loss::Random { p: 0.01 });
     let objects = [object(ObjectKind::Bundle, 20_000, 200)];
     let run = |frames, arrives_s| InFlight {
-        frames,
+        places: (0..frames).collect(),
+        pass_frames: frames,
         lost: 0.0,
         pass_start_s: 0,
         pass_end_s: 0,
@@ -365,7 +368,8 @@ proptest! {
         let start = Start {
             needed: 50,
             in_flight: runs.map(|(pass, frames)| InFlight {
-                frames,
+                places: (0..frames).collect(),
+                pass_frames: frames,
                 lost: link.lost(pass),
                 pass_start_s: pass.start_s,
                 pass_end_s: pass.end_s,
@@ -392,5 +396,79 @@ proptest! {
         prop_assert_eq!(of.enough, of.probability >= target);
         let all_lost: f64 = lost.iter().product();
         prop_assert!(of.enough || 1.0 - all_lost < target + 1e-3, "{}", of.probability);
+    }
+}
+
+/// The chance that `needed` of an object's frames arrive that go up in these places of one pass.
+fn in_places(link: &LinkModel, object: &UplinkObject, lost: f64, places: &[u32]) -> f64 {
+    let chain = link.chain(object.symbol_len());
+    let mut exact = crate::chance::Reception::new(object.k().into(), chain);
+    exact.begin_pass(lost);
+    let before = places.iter().take(1).chain(places);
+    for (slot, before) in places.iter().zip(before) {
+        exact.frame(slot - before);
+    }
+    exact.end_pass();
+    exact.success()
+}
+
+#[test]
+fn frames_on_their_way_count_in_the_places_that_they_had_between_others() {
+    let link = bursts();
+    let passes = daily(1);
+    let lost = link.lost(&passes[0]);
+    let objects = [
+        object(ObjectKind::Bundle, 20_000, 200),
+        object(ObjectKind::Command, 180, 90),
+        object(ObjectKind::Authorization, 270, 90),
+    ];
+    let target = 0.99 * (1.0 - lost);
+    let whole = plan(&objects, &passes, &link, target).unwrap();
+    for sent in [3, 20, 40, whole.frames.len()] {
+        let of = |frames: &[PlannedFrame], object: usize| -> Vec<u32> {
+            let places = (0..).zip(frames);
+            let own = places.filter(|(_, frame)| usize::from(frame.object) == object);
+            own.map(|(slot, _)| slot).collect()
+        };
+        let start = |(place, object): (usize, &UplinkObject)| {
+            let places = of(&whole.frames[..sent], place);
+            Start {
+                next: u32::try_from(places.len()).unwrap(),
+                needed: object.k().into(),
+                in_flight: vec![InFlight {
+                    places,
+                    pass_frames: u32::try_from(sent).unwrap(),
+                    lost,
+                    pass_start_s: passes[0].start_s,
+                    pass_end_s: passes[0].end_s,
+                    arrives_s: passes[0].end_s + 79_200,
+                }],
+            }
+        };
+        let starts: Vec<Start> = objects.iter().enumerate().map(start).collect();
+        let mut left = passes.clone();
+        left[0].start_s += 3600;
+        let rest = plan_from(&objects, &starts, &left, &link, target).unwrap();
+        for (place, object) in objects.iter().enumerate() {
+            let mut places = of(&whole.frames[..sent], place);
+            let behind = of(&rest.frames, place);
+            places.extend(
+                behind
+                    .iter()
+                    .map(|slot| slot + u32::try_from(sent).unwrap()),
+            );
+            let found = rest.objects[place].probability;
+            let exact = in_places(&link, object, lost, &places);
+            assert!(
+                (found - exact).abs() < 1e-9,
+                "{sent} {place}: {found} {exact}"
+            );
+            let neighbours: Vec<u32> = (0..).take(places.len()).collect();
+            let bursty = in_places(&link, object, lost, &neighbours);
+            assert!(
+                place == 0 || exact - bursty > 1e-3,
+                "{sent} {place}: {exact} {bursty}"
+            );
+        }
     }
 }

@@ -28,7 +28,9 @@ pub(crate) struct Progress {
     mark: f64,
     since_mark: u32,
     flat: bool,
+    /// The place in this pass of the last frame of the object, and how many frames went up in it before the plan's own.
     last_slot: Option<u32>,
+    places_taken: u32,
     /// The chance in a pass that is heard, at which it carries no more.
     goal: f64,
     needed: u32,
@@ -45,12 +47,13 @@ impl Progress {
         Self {
             reception: Reception::new(start.needed, chain),
             chain,
-            later: start.in_flight.iter().copied().collect(),
+            later: start.in_flight.iter().cloned().collect(),
             at_begin: 0.0,
             mark: 0.0,
             since_mark: 0,
             flat: false,
             last_slot: None,
+            places_taken: 0,
             goal,
             needed: start.needed,
             sent: 0,
@@ -66,13 +69,14 @@ impl Progress {
             self.count_pass(run, plan);
         }
         self.reception.begin_pass(lost);
+        (self.last_slot, self.places_taken) = (None, 0);
         while let Some(run) = self.next_in_flight(|run| run.pass_start_s < pass.end_s) {
-            self.count(run, plan);
+            self.places_taken = self.places_taken.max(run.pass_frames);
+            self.count(&run, plan);
         }
         self.reception.then_come(&self.later_tail());
         self.at_begin = self.reception.hope_if_heard();
         (self.mark, self.since_mark, self.flat) = (self.at_begin, 0, false);
-        self.last_slot = None;
     }
 
     /// Ends the pass.
@@ -97,33 +101,38 @@ impl Progress {
 
     fn count_pass(&mut self, run: InFlight, plan: &mut ObjectPlan) {
         self.reception.begin_pass(run.lost);
-        self.count(run, plan);
+        self.last_slot = None;
+        self.count(&run, plan);
         self.reception.end_pass();
     }
 
-    fn count(&mut self, run: InFlight, plan: &mut ObjectPlan) {
-        (0..run.frames).for_each(|_| self.reception.frame(1));
-        self.sent += run.frames;
+    fn count(&mut self, run: &InFlight, plan: &mut ObjectPlan) {
+        for slot in &run.places {
+            self.reception.frame(stride(&mut self.last_slot, *slot));
+        }
+        self.sent += run.frames();
         self.note(plan, run.arrives_s);
     }
 
     /// The chance that so many frames, and more, arrive of those that are counted later, by their number.
     fn later_tail(&self) -> Vec<f64> {
-        let frames: u32 = self.later.iter().map(|run| run.frames).sum();
+        let frames: u32 = self.later.iter().map(InFlight::frames).sum();
         let mut arrivals = Reception::new(frames + 1, self.chain);
         for run in &self.later {
             arrivals.begin_pass(run.lost);
-            (0..run.frames).for_each(|_| arrivals.frame(1));
+            let mut last = None;
+            for slot in &run.places {
+                arrivals.frame(stride(&mut last, *slot));
+            }
             arrivals.end_pass();
         }
         arrivals.tail()
     }
 
-    /// Plans one frame, in this slot of the pass.
+    /// Plans one frame: in this slot of the pass, counted from the first one that the plan fills.
     pub(crate) fn frame(&mut self, slot: u32, k: u16) {
-        let stride = self.last_slot.map_or(1, |last| slot - last);
-        self.last_slot = Some(slot);
-        self.reception.frame(stride);
+        let slot = self.places_taken.saturating_add(slot);
+        self.reception.frame(stride(&mut self.last_slot, slot));
         self.sent += 1;
         self.next += 1;
         self.since_mark += 1;
@@ -157,4 +166,10 @@ impl Progress {
             }
         }
     }
+}
+
+/// How many frames one in this slot is behind the last one of its object, which it takes the place of.
+fn stride(last: &mut Option<u32>, slot: u32) -> u32 {
+    let before = last.replace(slot);
+    before.map_or(1, |before| slot.saturating_sub(before).max(1))
 }

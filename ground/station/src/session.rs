@@ -118,6 +118,9 @@ pub struct UplinkSession {
     mixer: Mixer,
     /// The pass in which the last frame was sent: in each, turns begin anew.
     mixer_pass: Option<usize>,
+    /// Frames that were sent in that pass.
+    #[serde(default)]
+    sent_in_pass: u32,
     /// Until when the antenna sends, in Unix milliseconds.
     busy_until_ms: u64,
 }
@@ -140,6 +143,7 @@ impl UplinkSession {
             persistence,
             mixer: Mixer::new(),
             mixer_pass: None,
+            sent_in_pass: 0,
             busy_until_ms: 0,
         }
     }
@@ -190,10 +194,11 @@ impl UplinkSession {
                 places.push(place);
             }
         }
+        let sent_in = (self.mixer_pass, self.sent_in_pass);
         let starts: Vec<Start> = self
             .objects
             .iter()
-            .map(|q| q.start(&self.passes, &self.link, &light))
+            .map(|q| q.start(&self.passes, (&self.link, &light), sent_in))
             .collect();
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
         let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
@@ -263,7 +268,12 @@ impl UplinkSession {
         let queued = self.objects.get_mut(chosen)?;
         let index = u16::try_from(queued.next % MAX_SYMBOLS).ok()?;
         let bytes = frame(&queued.object, index)?;
-        queued.sent(end_ms, place);
+        let slot = match self.mixer_pass {
+            Some(last) if last == place => self.sent_in_pass,
+            _ => 0,
+        };
+        queued.sent(end_ms, (place, slot));
+        self.sent_in_pass = slot + 1;
         let (kind, number) = (queued.object.kind(), queued.object.number());
         (self.mixer, self.mixer_pass) = (mixer, Some(place));
         self.busy_until_ms = end_ms;

@@ -442,3 +442,34 @@ fn a_sender_that_stood_still_plans_anew_with_the_passes_that_are_left() {
     assert!(sent.iter().all(|t| day(t) == 1 || day(t) >= 4));
     assert!(sent.len() >= 200);
 }
+
+#[test]
+fn a_sending_of_several_objects_has_the_chance_of_its_plan_once_it_went_up() {
+    let link = model(Loss::GilbertElliott {
+        loss: 0.1,
+        mean_burst_frames: 10.0,
+    });
+    let mut session = UplinkSession::new(passes(), link, 0.99, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Command, 3, 190), 0)
+        .unwrap();
+    session
+        .push(object(ObjectKind::Authorization, 2, 290), 0)
+        .unwrap();
+    let plan = session
+        .push(object(ObjectKind::Bundle, 1, 5000), 0)
+        .unwrap();
+    let sent = send(&mut session, 0, 9 * DAY * 1000);
+    assert_eq!(sent.len(), plan.frames.len());
+    let last_ms = sent.last().unwrap().end_ms;
+    // As it is kept and read again, too.
+    let kept = serde_json::to_string(&session).unwrap();
+    for mut session in [session, serde_json::from_str(&kept).unwrap()] {
+        let again = session.replan(last_ms).unwrap();
+        for (before, now) in plan.objects.iter().zip(&again.objects) {
+            assert_eq!(now.frames, 0, "{:?}", now.kind);
+            let (before, now) = (before.probability, now.probability);
+            assert!((before - now).abs() < 1e-9, "{before} {now}");
+        }
+    }
+}

@@ -10,10 +10,13 @@
 use crate::object::UplinkObject;
 
 /// Frames of one pass that are on their way.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InFlight {
-    /// How many.
-    pub frames: u32,
+    /// The place of each among all frames that went up in that pass, of whichever object, from 0 on and in order. Bursts of
+    /// loss are counted in frames: what went up in between makes it less likely that two of these are lost together.
+    pub places: Vec<u32>,
+    /// All frames that went up in that pass so far. What is planned for the rest of it comes behind them.
+    pub pass_frames: u32,
     /// The chance that their pass is lost as a whole.
     pub lost: f64,
     /// When that pass begins and ends, in Unix seconds on the ground: a pass of a plan that overlaps is the same one, and
@@ -23,6 +26,14 @@ pub struct InFlight {
     pub pass_end_s: u64,
     /// When the last of them has arrived, in Unix seconds on board.
     pub arrives_s: u64,
+}
+
+impl InFlight {
+    /// How many they are.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// How much of an object was sent, and how much of it the vehicle has.
@@ -51,7 +62,7 @@ impl Start {
     /// count if all of them have.
     #[must_use]
     pub fn by(&self, instant_s: u64) -> Self {
-        let arrived = self.in_flight.iter().copied();
+        let arrived = self.in_flight.iter().cloned();
         Self {
             in_flight: arrived.filter(|run| run.arrives_s <= instant_s).collect(),
             ..self.clone()
@@ -61,6 +72,6 @@ impl Start {
     /// Frames that are on their way.
     #[must_use]
     pub fn frames_in_flight(&self) -> u32 {
-        self.in_flight.iter().map(|run| run.frames).sum()
+        self.in_flight.iter().map(InFlight::frames).sum()
     }
 }

@@ -357,7 +357,8 @@ mod tests {
         let starts = [Start {
             needed: 100,
             in_flight: vec![InFlight {
-                frames: 100,
+                places: (0..100).collect(),
+                pass_frames: 100,
                 lost: 0.0,
                 pass_start_s: DAY,
                 pass_end_s: DAY + 3600,

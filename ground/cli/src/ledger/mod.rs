@@ -14,6 +14,7 @@ mod chain;
 mod facts;
 mod files;
 mod numbers;
+mod places;
 mod sent;
 mod state;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::error::{Error, Kind, Result};
 pub use chain::Chain;
 pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SignatureRow};
 pub use files::{LinkPrints, Unnamed};
+pub use places::shortened as places_shortened;
 pub use sent::{SentRow, UplinkRow};
 
 /// The version of the schema that this program writes.

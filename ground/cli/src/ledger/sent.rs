@@ -1,9 +1,12 @@
 //! What was written for the uplink, and what of it never left the antenna.
 
+use std::collections::BTreeMap;
+
 use lightday_wire::{ObjectKind, ObjectNumber};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::facts::{column, kind, number, signed, unsigned};
+use super::places;
 use super::{Ledger, Step};
 use crate::error::Result;
 
@@ -51,6 +54,9 @@ pub struct SentRow {
     pub unsent_s: Option<u64>,
     /// Its pass; `None` of a run that a lightday wrote which did not keep it. Read only: it is kept with the decision.
     pub pass: Option<PassRow>,
+    /// The place of each symbol's frame among all those of its file in its pass, from 0 on: kept with the decision, too.
+    /// Empty of a run that a lightday wrote which did not keep them.
+    pub places: Vec<u32>,
 }
 
 impl SentRow {
@@ -84,6 +90,11 @@ const PASSES: &str =
             json_extract(p.value, '$.light_time_s') AS light_time_s, json_extract(p.value, '$.one_way_s') AS one_way_s
      FROM decisions d, json_each(d.what, '$.passes') p
      WHERE d.verb = 'uplink' AND json_extract(d.what, '$.file') IS NOT NULL";
+
+/// The places of each run of a file of frames, in the order in which both were written.
+const PLACES: &str =
+    "SELECT json_extract(d.what, '$.file'), json_extract(o.value, '$.places') FROM decisions d, json_each(d.what, '$.objects') o
+     WHERE d.verb = 'uplink' AND json_extract(d.what, '$.file') IS NOT NULL ORDER BY d.seq, o.key";
 
 /// An instant that may be missing.
 fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
@@ -174,7 +185,7 @@ impl Ledger {
              LEFT JOIN ({PASSES}) p ON p.file = s.file AND p.start_s <= s.starts_s AND s.starts_s < p.end_s
              ORDER BY s.id"
         );
-        self.rows(&sql, |r| {
+        let mut sent = self.rows(&sql, |r| {
             Ok(SentRow {
                 kind: column(r, 0, kind)?,
                 number: column(r, 1, number)?,
@@ -189,8 +200,23 @@ impl Ledger {
                 object: r.get(10)?,
                 unsent_s: instant(r, 11)?,
                 pass: pass(r)?,
+                places: Vec::new(),
             })
-        })
+        })?;
+        let kept: Vec<(String, Option<String>)> =
+            self.rows(PLACES, |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let mut by_file: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
+        for (file, short) in kept.iter().rev() {
+            by_file.entry(file).or_default().push(short.as_deref());
+        }
+        for run in &mut sent {
+            let short = by_file.get_mut(run.file.as_str()).and_then(Vec::pop);
+            let places = short
+                .flatten()
+                .and_then(|short| places::all(short, run.count));
+            run.places = places.unwrap_or_default();
+        }
+        Ok(sent)
     }
 }
 

@@ -191,6 +191,7 @@ fn facts(scratch: &Scratch) -> Ledger {
                 file: "uplink/1.frames".to_owned(),
                 unsent_s: None,
                 pass: None,
+                places: Vec::new(),
             })?;
         }
         step.add_report(&ReportRow {
@@ -236,6 +237,7 @@ fn run(file: &str, starts_s: u64) -> SentRow {
         file: file.to_owned(),
         unsent_s: None,
         pass: None,
+        places: Vec::new(),
     }
 }
 
@@ -289,6 +291,37 @@ fn each_run_has_the_pass_that_its_decision_kept_and_older_ones_have_none() {
     assert_eq!(found, expected);
     let files: Vec<_> = sent.iter().map(|run| run.unsent_s.is_some()).collect();
     assert_eq!(files, [false, true, true, true, true]);
+}
+
+#[test]
+fn each_run_has_the_places_of_its_own_frames() {
+    let scratch = Scratch::new("places");
+    let mut ledger = Ledger::create(&scratch.path()).unwrap();
+    let places = |short: &str| json!({ "places": serde_json::from_str::<serde_json::Value>(short).unwrap() });
+    for (file, objects) in [
+        ("uplink/1.frames", vec![json!({}), places("[[0, 9, 1]]")]),
+        // The second one is damaged, or of another time: nobody guesses.
+        (
+            "uplink/2.frames",
+            vec![places("[[3, 9, 2]]"), places("[[0, 8, 1]]")],
+        ),
+    ] {
+        let runs = objects.len();
+        let what = json!({ "file": file, "objects": objects });
+        let work = |step: &Step<'_>| {
+            (0..runs).try_for_each(|_| step.add_sent(&run(file, 100)))?;
+            Ok(((), what))
+        };
+        ledger.step(&actor(), "uplink", work).unwrap();
+    }
+    let found: Vec<_> = ledger
+        .sent()
+        .unwrap()
+        .into_iter()
+        .map(|run| run.places)
+        .collect();
+    let every_second: Vec<u32> = (0..9).map(|n| 3 + 2 * n).collect();
+    assert_eq!(found, [vec![], (0..9).collect(), every_second, vec![]]);
 }
 
 #[test]

@@ -123,14 +123,16 @@ impl Underway {
             }
             let arrives_s = self.arrives(run.ends_s);
             let (lost, pass_start_s, pass_end_s) = self.pass(run);
+            let (places, pass_frames) = self.places(run, left, (pass_start_s, pass_end_s));
             match in_flight.last_mut() {
                 // Of another uplink, in the same pass.
                 Some(last) if run.starts_s < last.pass_end_s => {
-                    last.frames += left;
+                    last.places.extend(places);
                     last.arrives_s = last.arrives_s.max(arrives_s);
                 }
                 _ => in_flight.push(InFlight {
-                    frames: left,
+                    places,
+                    pass_frames,
                     lost,
                     pass_start_s,
                     pass_end_s,
@@ -143,6 +145,21 @@ impl Underway {
             in_flight,
             next: self.next(object),
         }
+    }
+
+    /// The places of the last `left` frames of a run among all that went up in its pass, and how many these are. What the
+    /// antenna was silent for between two uplinks counts as nothing, and frames whose places were not kept as neighbours.
+    fn places(&self, run: &SentRow, left: u32, (start_s, end_s): (u64, u64)) -> (Vec<u32>, u32) {
+        let in_pass = |s: &&SentRow| s.went() && start_s <= s.starts_s && s.starts_s < end_s;
+        let in_pass = || self.sent.iter().filter(in_pass);
+        let of_others = in_pass().filter(|s| s.file != run.file && s.starts_s < run.starts_s);
+        let before: u32 = of_others.map(|s| s.count).sum();
+        let places: Vec<u32> = match run.places.is_empty() {
+            false => run.places.iter().map(|place| before + place).collect(),
+            true => (before..before + run.count).collect(),
+        };
+        let heard = places.len().saturating_sub(left as usize);
+        (places[heard..].to_vec(), in_pass().map(|s| s.count).sum())
     }
 
     fn arrives(&self, left_s: u64) -> u64 {

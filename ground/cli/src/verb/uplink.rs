@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Ledger, SentRow};
+use crate::ledger::{Ledger, SentRow, places_shortened};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::recover::Files;
@@ -203,7 +203,7 @@ fn prepare(
 pub fn run_json(run: &SentRow) -> Value {
     json!({
         "kind": kind_name(run.kind), "number": run.number.get(), "first": run.first, "count": run.count,
-        "epoch": run.epoch,
+        "epoch": run.epoch, "places": places_shortened(&run.places),
     })
 }
 

@@ -18,6 +18,9 @@ use crate::plan::{InFlight, Start};
 struct Sent {
     end_ms: u64,
     pass: usize,
+    /// Its place among all frames of that pass.
+    #[serde(default)]
+    place: u32,
 }
 
 /// An object on its way.
@@ -145,12 +148,13 @@ impl Queued {
         self.enough = self.budget.iter().sum();
     }
 
-    /// One frame was sent, in the pass of this place.
-    pub(super) fn sent(&mut self, end_ms: u64, place: usize) {
+    /// One frame was sent, in the pass of this place and in this slot of it.
+    pub(super) fn sent(&mut self, end_ms: u64, (place, slot): (usize, u32)) {
         self.next += 1;
         self.unheard.push(Sent {
             end_ms,
             pass: place,
+            place: slot,
         });
         if let Some(budget) = self.budget.get_mut(place) {
             *budget = budget.saturating_sub(1);
@@ -174,8 +178,13 @@ impl Queued {
         }
     }
 
-    /// Where it stands.
-    pub(super) fn start(&self, passes: &[Pass], link: &LinkModel, light: &LightTime) -> Start {
+    /// Where it stands; `sent_in` are the frames that went up in the pass of this place, of all objects.
+    pub(super) fn start(
+        &self,
+        passes: &[Pass],
+        (link, light): (&LinkModel, &LightTime),
+        sent_in: (Option<usize>, u32),
+    ) -> Start {
         let mut in_flight: Vec<InFlight> = Vec::new();
         let mut last = None;
         // What is not being sent any more needs nothing.
@@ -185,10 +194,17 @@ impl Queued {
             let arrives_s = left_s.saturating_add(light.at(left_s));
             match (in_flight.last_mut(), passes.get(sent.pass)) {
                 (Some(run), _) if last == Some(sent.pass) => {
-                    (run.frames, run.arrives_s) = (run.frames + 1, arrives_s);
+                    run.places.push(sent.place);
+                    run.pass_frames = run.pass_frames.max(sent.place + 1);
+                    run.arrives_s = arrives_s;
                 }
                 (_, pass) => in_flight.push(InFlight {
-                    frames: 1,
+                    places: vec![sent.place],
+                    // Of a pass that is over nothing more comes behind.
+                    pass_frames: match sent_in {
+                        (Some(place), frames) if place == sent.pass => frames,
+                        _ => sent.place + 1,
+                    },
                     lost: pass.map_or(link.lost_pass, |p| link.lost(p)),
                     pass_start_s: pass.map_or(left_s, |p| p.start_s),
                     pass_end_s: pass.map_or(left_s, |p| p.end_s),
