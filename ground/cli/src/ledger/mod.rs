@@ -13,6 +13,7 @@
 mod chain;
 mod facts;
 mod files;
+mod light;
 mod numbers;
 mod places;
 mod sent;
@@ -30,6 +31,7 @@ use crate::error::{Error, Kind, Result};
 pub use chain::Chain;
 pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SignatureRow};
 pub use files::{LinkPrints, Unnamed};
+pub use light::LightRow;
 pub use places::shortened as places_shortened;
 pub use sent::{SentRow, UplinkRow};
 

@@ -325,6 +325,39 @@ fn each_run_has_the_places_of_its_own_frames() {
 }
 
 #[test]
+fn the_light_time_of_each_pass_is_the_one_that_was_stated_last() {
+    let scratch = Scratch::new("light");
+    let mut ledger = Ledger::create(&scratch.path()).unwrap();
+    let row = |start_s: u64, light_time_s: Option<u64>| json!({ "start_s": start_s, "end_s": start_s + 100, "light_time_s": light_time_s });
+    for (verb, what) in [
+        // As it was written before light times were kept apart.
+        (
+            "uplink",
+            json!({ "passes": [row(100, None), row(300, Some(7))] }),
+        ),
+        (
+            "ingest",
+            json!({ "light_times": [row(500, Some(8)), row(700, Some(9))] }),
+        ),
+        // Moved and mended; the part of a pass that an outage left states nothing of its own.
+        (
+            "uplink",
+            json!({ "passes": [row(900, Some(1))], "light_times": [row(450, Some(10)), row(700, Some(11))] }),
+        ),
+        ("build", json!({ "light_times": [row(100, Some(1))] })),
+    ] {
+        ledger.step(&actor(), verb, |_| Ok(((), what))).unwrap();
+    }
+    let found: Vec<_> = ledger
+        .light_times()
+        .unwrap()
+        .iter()
+        .map(|r| (r.start_s, r.light_time_s))
+        .collect();
+    assert_eq!(found, [(300, 7), (450, 10), (700, 11)]);
+}
+
+#[test]
 fn facts_that_change_without_a_decision_are_found() {
     for (name, sql) in [
         ("sent", "DELETE FROM sent WHERE first = 9"),

@@ -111,7 +111,7 @@ fn live<const W: usize, const E: usize>(
     let calendar = Calendar {
         start_unix_s: config.launched_s,
     };
-    let arrives = |sent_ms: u64| sent_ms + mission.light_time.at(sent_ms / 1000) * 1000;
+    let arrives = |sent_ms: u64| sent_ms + mission.light_time().at(sent_ms / 1000) * 1000;
     let vehicle = launched::<W, E>(mission, config, &link_keys, hands)?;
     let mut twin = Twin::new(vehicle);
     let own = own_frames(mission, &link_keys, coming)?;
@@ -143,7 +143,7 @@ fn live<const W: usize, const E: usize>(
     };
     let (passes, link) = (mission.passes()?, mission.config.link_model());
     for outcome in &mut outcomes {
-        let known = |at_s| known_by(at_s, &passes, &mission.light_time, &link);
+        let known = |at_s| known_by(at_s, &passes, mission.light_time(), &link);
         outcome.known_s = outcome.at_s.and_then(known);
     }
     Ok(Some(Forecast {
@@ -227,7 +227,7 @@ fn replies<const W: usize, const E: usize>(
     link_keys: &HeldKeys,
     coming: &[Coming],
 ) -> Vec<Reply> {
-    let tracker = Tracker::new(mission.profile.vehicle, mission.light_time.clone());
+    let tracker = Tracker::new(mission.profile.vehicle, mission.light_time().clone());
     let packets = twin.replies().iter();
     let replies = packets.filter_map(|packet| Reply::open(&tracker, link_keys, packet).ok());
     let is_ours = |reply: &Reply| {

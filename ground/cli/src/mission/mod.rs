@@ -32,15 +32,17 @@ pub mod underway;
 pub mod units;
 pub mod verdicts;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use lightday_station::light_time::LightTime;
 use lightday_station::profile::Profile;
+use serde_json::Value;
 
 use crate::Global;
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LightRow};
 
 pub use config::Config;
 pub use passes::Pass;
@@ -67,8 +69,11 @@ pub struct Mission {
     pub config: Config,
     /// The profile that mission.toml states.
     pub profile: Profile,
-    /// The light time: that of passes.csv where it states any.
-    pub light_time: LightTime,
+    /// The passes of passes.csv, as they are booked; none where there is no such file.
+    booked: Vec<Pass>,
+    /// What they state, and what the ledger keeps of those that are over, as of this instant.
+    light_time: OnceCell<LightTime>,
+    now_s: u64,
 }
 
 impl Mission {
@@ -96,10 +101,12 @@ impl Mission {
             _ => passes::load(&path)?,
         };
         let mission = Self {
-            light_time: LightTime::of(&booked, profile.link.light_time_s),
             dir,
             config,
             profile,
+            booked,
+            light_time: OnceCell::new(),
+            now_s: global.now_s(),
         };
         mission.recover();
         Ok(mission)
@@ -148,8 +155,35 @@ impl Mission {
         Ok(passes::without(
             &booked,
             &self.config.outages,
-            &self.light_time,
+            self.light_time(),
         ))
+    }
+
+    /// The light time: what passes.csv states, and of passes that are over and stand there no more, what it stated. The
+    /// ledger keeps that; where it cannot be read it is not asked: whoever needs it says so.
+    pub fn light_time(&self) -> &LightTime {
+        self.light_time.get_or_init(|| {
+            let path = self.path("ledger.sqlite");
+            let kept = match path.is_file() {
+                true => self
+                    .ledger_to_read()
+                    .and_then(|ledger| ledger.light_times()),
+                false => Ok(Vec::new()),
+            };
+            let stated = passes::with_kept(&self.booked, &kept.unwrap_or_default(), self.now_s);
+            LightTime::of(&stated, self.profile.link.light_time_s)
+        })
+    }
+
+    /// The light times that passes.csv states and the ledger does not have, as a decision keeps them.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn light_times_to_keep(&self, ledger: &Ledger) -> Result<Value> {
+        let kept = ledger.light_times()?;
+        let stated = self.booked.iter().filter_map(passes::stated);
+        let new = stated.filter(|row| !kept.contains(row));
+        Ok(new.map(LightRow::to_json).collect())
     }
 }
 

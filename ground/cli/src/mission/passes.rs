@@ -15,6 +15,7 @@ use lightday_station::light_time::{LightTime, SECONDS_A_LIGHT_SECOND, is_possibl
 
 use crate::atomic;
 use crate::error::{Error, Result};
+use crate::ledger::LightRow;
 use crate::time;
 
 use super::config::Outage;
@@ -63,6 +64,37 @@ pub fn load(path: &Path) -> Result<Vec<Pass>> {
         passes.push(pass);
     }
     Ok(passes)
+}
+
+/// The light time that a row states, as the ledger keeps it.
+pub fn stated(pass: &Pass) -> Option<LightRow> {
+    pass.light_time_s.map(|light_time_s| LightRow {
+        start_s: pass.start_s,
+        end_s: pass.end_s,
+        light_time_s,
+    })
+}
+
+/// The rows of passes.csv, and those before `now_s` of which the ledger alone knows the light time. A row that is there
+/// has the say: of its own time, and where no vehicle flies so fast as to fit both, since then one of the two is a
+/// mistake that was mended.
+pub fn with_kept(booked: &[Pass], kept: &[LightRow], now_s: u64) -> Vec<Pass> {
+    let goes_with = |row: &&LightRow| {
+        let light = (row.start_s, row.light_time_s);
+        let mut stated = booked.iter().filter_map(Pass::light_time);
+        row.start_s < now_s
+            && !booked.iter().any(|p| row.overlaps(p.start_s, p.end_s))
+            && stated.all(|other| is_possible(light.min(other), light.max(other)))
+    };
+    let gone = kept.iter().filter(goes_with).map(|row| Pass {
+        start_s: row.start_s,
+        end_s: row.end_s,
+        light_time_s: Some(row.light_time_s),
+        ..Pass::default()
+    });
+    let mut all: Vec<Pass> = booked.iter().cloned().chain(gone).collect();
+    all.sort_by_key(|pass| pass.start_s);
+    all
 }
 
 /// What outages leave of passes.
@@ -368,6 +400,37 @@ mod tests {
         let times = [(40, 50), (0, 10), (5, 20), (20, 25), (41, 42)];
         assert_eq!(joined(times.into_iter()), [(0, 25), (40, 50)]);
         assert_eq!(joined(core::iter::empty()), []);
+    }
+
+    #[test]
+    fn of_rows_that_are_gone_the_ledger_is_asked_unless_one_that_is_there_denies_it() {
+        let pass = |start_s, light_time_s| Pass {
+            start_s,
+            end_s: start_s + 100,
+            light_time_s,
+            ..Pass::default()
+        };
+        let row = |start_s, light_time_s| LightRow {
+            start_s,
+            end_s: start_s + 100,
+            light_time_s,
+        };
+        let booked = [pass(20_000, Some(500)), pass(30_000, None)];
+        for (kept, now_s, is_taken) in [
+            (row(10_000, 450), 25_000, true),
+            // It was booked no more before it began.
+            (row(26_000, 510), 25_000, false),
+            // Its row was moved, or states nothing any more.
+            (row(19_950, 500), 25_000, false),
+            (row(30_050, 510), 40_000, false),
+            // It was a mistake: nothing flies so fast.
+            (row(10_000, 5), 25_000, false),
+            (row(25_000, 79_200), 26_000, false),
+        ] {
+            let all = with_kept(&booked, &[kept], now_s);
+            assert_eq!(all.len() == 3, is_taken, "{kept:?}");
+            assert!(all.is_sorted_by_key(|pass| pass.start_s));
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::time::show_instant;
 /// was taken away from this machine, as a stolen one is, the ledger's own chain vouches for it.
 pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &HeldKeys) -> Result<Tracker> {
     let profile = &mission.profile;
-    let mut tracker = Tracker::new(profile.vehicle, mission.light_time.clone());
+    let mut tracker = Tracker::new(profile.vehicle, mission.light_time().clone());
     for row in ledger.reports()? {
         let heard = match tracker.receive(keys, &row.frame, row.received_s) {
             Err(TrackError::KeyMissing(_)) => tracker.recall(&row.frame, row.received_s),

@@ -50,7 +50,7 @@ impl Times {
     /// # Errors
     /// The ledger cannot be read.
     pub fn read(mission: &Mission, ledger: &Ledger, heard: &[ReportRow]) -> Result<Self> {
-        let light = mission.light_time.clone();
+        let light = mission.light_time().clone();
         let mut rows = ledger.reports()?;
         rows.extend_from_slice(heard);
         let reports: Vec<Proven> = rows.iter().filter_map(|row| proven(row, &light)).collect();

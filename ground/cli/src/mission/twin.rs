@@ -140,7 +140,7 @@ fn live<const W: usize, const E: usize>(
     let calendar = Calendar {
         start_unix_s: config.launched_s,
     };
-    let light = &mission.light_time;
+    let light = mission.light_time();
     let vehicle = launched::<W, E>(mission, config, &link_keys, Hands::Real)?;
     let mut twin = Twin::new(vehicle);
     for (sent_ms, frame) in frames(mission, ledger, &link_keys, (now_s, Hands::Real))? {
@@ -172,7 +172,7 @@ pub(super) fn reported<const W: usize, const E: usize>(
     let (at, packet) = twin.packet()?;
     let at_s = calendar.unix_s(at);
     let profile = &mission.profile;
-    let mut tracker = Tracker::new(profile.vehicle, mission.light_time.clone());
+    let mut tracker = Tracker::new(profile.vehicle, mission.light_time().clone());
     let proven = tracker.receive(link_keys, packet, at_s).ok()?;
     Some((proven.report, at_s))
 }

@@ -34,7 +34,7 @@ pub struct Underway {
     /// Those of passes.csv.
     passes: Vec<Pass>,
     outages: Vec<Outage>,
-    /// As these state it, and those that the ledger alone knows.
+    /// As the passes state it, those that the ledger alone knows among them.
     light: LightTime,
     link: LinkModel,
     now_s: u64,
@@ -56,7 +56,7 @@ impl Underway {
         let (sent, passes) = (ledger.sent()?, mission.passes()?);
         let link = mission.config.link_model();
         Ok(Self {
-            light: link.light_time(&with_pruned(&passes, &sent, now_s)),
+            light: mission.light_time().clone(),
             sent,
             last,
             alarm,
@@ -194,28 +194,6 @@ impl Underway {
 
 fn is_within(run: &SentRow, pass: &Pass) -> bool {
     pass.start_s <= run.starts_s && run.starts_s < pass.end_s
-}
-
-/// The passes of passes.csv, and those before `now_s` that the ledger alone knows, in order.
-fn with_pruned(passes: &[Pass], sent: &[SentRow], now_s: u64) -> Vec<Pass> {
-    let mut all = passes.to_vec();
-    for run in sent.iter().filter(|run| run.starts_s < now_s) {
-        let Some(kept) = run
-            .pass
-            .filter(|_| !all.iter().any(|pass| is_within(run, pass)))
-        else {
-            continue;
-        };
-        all.push(Pass {
-            start_s: kept.start_s,
-            end_s: kept.end_s,
-            lost: Some(kept.lost),
-            light_time_s: kept.light_time_s,
-            ..Pass::default()
-        });
-    }
-    all.sort_by_key(|pass| pass.start_s);
-    all
 }
 
 /// Symbols that the vehicle still needs, of an object of which so many frames had arrived or were lost.

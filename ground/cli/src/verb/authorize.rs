@@ -147,7 +147,7 @@ fn refused(field: &str, what: &str) -> Error {
 
 fn check(args: &Args, window: Option<Window>, mission: &Mission, global: &Global) -> Result<()> {
     let now_s = global.now_s();
-    let heard_s = now_s.saturating_add(mission.light_time.at(now_s));
+    let heard_s = now_s.saturating_add(mission.light_time().at(now_s));
     if let Some(w) = window {
         if w.opens_s >= w.closes_s {
             return Err(

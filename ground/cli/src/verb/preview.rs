@@ -60,7 +60,7 @@ fn of(
     });
     let arrives_s = planned.as_ref().ok().and_then(earliest_s);
     let sent_s = match arrives_s {
-        Some(arrives_s) => mission.light_time.leaves_by(arrives_s),
+        Some(arrives_s) => mission.light_time().leaves_by(arrives_s),
         None => global.now_s(),
     };
     let coming = Coming {

@@ -203,7 +203,7 @@ fn scenario(
     scenario.bit_error_ppb = (mission.config.loss.bit_errors * 1e9) as u32;
     scenario.options = options(bundle, &mission.profile);
     let booked = mission.passes()?;
-    scenario.profile.link.light_time_s = mission.light_time.at(global.now_s());
+    scenario.profile.link.light_time_s = mission.light_time().at(global.now_s());
     scenario.lost_pass_ppm = lost(&booked, mission);
     if let Some(schedule) = schedule(&booked, global.now_s()) {
         scenario.schedule = schedule;

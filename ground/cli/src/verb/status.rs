@@ -45,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let ledger = mission.ledger_to_read()?;
     let now_s = global.now_s();
     let tracker = match ledger.reports()?.is_empty() {
-        true => Tracker::new(mission.profile.vehicle, mission.light_time.clone()),
+        true => Tracker::new(mission.profile.vehicle, mission.light_time().clone()),
         false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?,
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
@@ -100,7 +100,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 
 fn heading(mission: &Mission, last: Option<&Proven>, now_s: u64) -> String {
     let name = &mission.config.vehicle.name;
-    let light_s = mission.light_time.at(now_s);
+    let light_s = mission.light_time().at(now_s);
     let light = show_duration(light_s as f64);
     let Some(proven) = last else {
         return format!("{name}: nothing heard yet. Light time {light} one way.\n");
@@ -343,7 +343,7 @@ fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u6
 
 /// Whether the last report can already show what was sent.
 fn seen(mission: &Mission, sent: &SentRow, last: Option<&Proven>, now_s: u64) -> &'static str {
-    let light_s = mission.light_time.at(sent.ends_s);
+    let light_s = mission.light_time().at(sent.ends_s);
     let arrives_s = sent.ends_s.saturating_add(light_s);
     match last {
         _ if !sent.went() => "never: not transmitted",
@@ -390,7 +390,7 @@ fn to_json(
     Ok(json!({
         "vehicle": mission.config.vehicle.name,
         "now_s": now_s,
-        "light_time_s": mission.light_time.at(now_s),
+        "light_time_s": mission.light_time().at(now_s),
         "proven": reports::by_name(proven),
         "proven_at_s": last.map(|p| p.sent_s),
         "heard_at_s": last.map(|p| p.received_s),
@@ -400,7 +400,7 @@ fn to_json(
         "link_epochs_left": last.map(epochs_left),
         "age_s": last.map(|p| p.age_s(now_s)),
         "age_light_times": last
-            .and_then(|p| age_light_times(mission.light_time.at(now_s), p, now_s)),
+            .and_then(|p| age_light_times(mission.light_time().at(now_s), p, now_s)),
         "bundles": bundles,
         "sent": sent,
         "next_numbers": next,

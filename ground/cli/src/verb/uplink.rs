@@ -121,6 +121,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             names: [&path, &schedule],
             files: &files,
             passes: prepared.underway.passes_of(&written.runs),
+            light_times: mission.light_times_to_keep(&ledger)?,
         };
         remember(
             &mut ledger,
@@ -425,8 +426,9 @@ struct Before<'a> {
     names: [&'a Path; 2],
     /// What lies aside and gets these names.
     files: &'a Files,
-    /// The passes that its runs are in.
+    /// The passes that its runs are in, and the light times that passes.csv states and the ledger does not have yet.
     passes: Value,
+    light_times: Value,
 }
 
 fn remember(
@@ -441,7 +443,7 @@ fn remember(
     let objects: Vec<_> = written.runs.iter().map(run_json).collect();
     let what = json!({
         "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
-        "passes": before.passes,
+        "passes": before.passes, "light_times": before.light_times,
     });
     ledger.step(&global.actor(), "uplink", |step| {
         // Another uplink that came between would have the same symbols in the same file.

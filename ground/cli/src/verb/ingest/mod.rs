@@ -5,7 +5,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
@@ -77,7 +77,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         answers: heard.answer_rows(now_s),
     };
     if !args.dry_run && is_news {
-        remember(&mut ledger, global, &heard, &news, &accepted)?;
+        let light_times = mission.light_times_to_keep(&ledger)?;
+        remember(&mut ledger, global, (&heard, light_times), &news, &accepted)?;
     }
     // What is remembered is the ledger's from here on.
     let news = if args.dry_run { news } else { News::default() };
@@ -120,11 +121,11 @@ struct Alarms {
     odd: Odd,
 }
 
-/// One step of the ledger: what was heard, and the numbers that people accept.
+/// One step of the ledger: what was heard, the light times of then, and the numbers that people accept.
 fn remember(
     ledger: &mut Ledger,
     global: &Global,
-    heard: &Heard,
+    (heard, light_times): (&Heard, Value),
     news: &News,
     accepted: &[Claim],
 ) -> Result<()> {
@@ -138,7 +139,7 @@ fn remember(
     let what = json!({
         "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
         "strangers": strangers, "disputed": answers::numbers(&heard.disputed),
-        "accepted_numbers": claims::to_json(accepted),
+        "accepted_numbers": claims::to_json(accepted), "light_times": light_times,
     });
     ledger.step(&global.actor(), "ingest", |step| {
         for row in &news.reports {

@@ -225,7 +225,7 @@ fn by_then(
     if let Some(plan) = answer.plan.as_ref().filter(|p| !p.frames.is_empty()) {
         show::show(plan, mission)?;
     }
-    let light_s = mission.light_time.at(now_s);
+    let light_s = mission.light_time().at(now_s);
     target::tell(&answer, objects, by_s, (now_s, light_s, probability))?;
     answer
         .plan
@@ -340,7 +340,7 @@ fn free(mission: &Mission, now_s: u64) -> Result<Vec<Pass>> {
             |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
         let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
         let free_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
-        *pass = pass.starting_at(free_s, &mission.light_time);
+        *pass = pass.starting_at(free_s, mission.light_time());
     }
     passes.retain(|p| p.start_s < p.end_s);
     Ok(passes)

@@ -105,7 +105,7 @@ pub fn show(plan: &Plan, mission: &Mission) -> Result<()> {
         describe::count(plan.frames.len() as u64, "frame"),
         plan.antenna_h(),
         link.rate_up_bps,
-        show_duration(mission.light_time.at(begin_s) as f64),
+        show_duration(mission.light_time().at(begin_s) as f64),
     ))
 }
 

@@ -116,7 +116,7 @@ pub fn draw(plan: &Plan, mission: &Mission) -> String {
     let below = format!(
         "{} B on the air, light time {} one way as it begins; UTC",
         plan.bytes.total(),
-        show_duration(mission.light_time.at(axis.from_s) as f64)
+        show_duration(mission.light_time().at(axis.from_s) as f64)
     );
     let mut text = svg::begin(
         (WIDTH, height),
@@ -136,7 +136,7 @@ pub fn draw(plan: &Plan, mission: &Mission) -> String {
         .iter()
         .filter(|p| axis.shows(p.pass.start_s, p.pass.end_s))
     {
-        self::pass(&mut text, &axis, pass, &mission.light_time);
+        self::pass(&mut text, &axis, pass, mission.light_time());
     }
     for (place, object) in plan.objects.iter().enumerate() {
         let y = TOP + 2.0 * LANE + OBJECT * place as f64;

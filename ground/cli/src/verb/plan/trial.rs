@@ -237,7 +237,7 @@ fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, booked: &[Pass]) 
     let with = Reckoning {
         confirm: &confirm,
         link: &link,
-        light: &mission.light_time,
+        light: mission.light_time(),
     };
     let course = with.worst(trial, booked);
     if course.is_confirmed() {
