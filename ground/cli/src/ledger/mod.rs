@@ -19,6 +19,8 @@ mod places;
 mod sent;
 mod state;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};

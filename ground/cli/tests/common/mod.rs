@@ -1,6 +1,9 @@
 //! Runs the built binary in directories of its own.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod planned;
+pub mod reading;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
