@@ -2,6 +2,8 @@
 //! vehicle's are kept, like the claims of reports, and stand until it is heard under the next link epoch: an alarm that
 //! is told once is lost in a log.
 
+use std::collections::BTreeMap;
+
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{TrackError, Tracker};
 use lightday_wire::answer::{self, Answer};
@@ -109,20 +111,43 @@ impl Odd {
     }
 }
 
-/// What the ledger has of answers and parts, and of those `heard` just now, as far as it is believed; with the instant
-/// at which each came.
+/// A reply that is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Believed {
+    /// What it says.
+    pub reply: Reply,
+    /// When it came, in Unix seconds.
+    pub came_s: u64,
+    /// The link epoch that it came in.
+    pub epoch: Epoch,
+}
+
+/// What the ledger has of answers and parts, and of those `heard` just now, as far as it is believed. Of those to one
+/// command the ones of its latest link epoch alone: those of one that was left may be of whoever stole its key.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn believed(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<(Reply, u64)>> {
+pub fn believed(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Believed>> {
     let mut rows = ledger.answers()?;
     rows.extend_from_slice(heard);
     let believed = |row: &AnswerRow| {
-        let (_, reply) = Reply::read(&row.frame)?;
-        let why = strange::of_row(times, ledger, &reply, row);
-        why.is_none().then_some((reply, row.received_s))
+        let (epoch, reply) = Reply::read(&row.frame)?;
+        let why = strange::of_row(times, ledger, (&reply, epoch), row);
+        let came_s = row.received_s;
+        why.is_none().then_some(Believed {
+            reply,
+            came_s,
+            epoch,
+        })
     };
-    Ok(rows.iter().filter_map(believed).collect())
+    let mut all: Vec<Believed> = rows.iter().filter_map(believed).collect();
+    let mut latest: BTreeMap<ObjectNumber, Epoch> = BTreeMap::new();
+    for one in &all {
+        let epoch = latest.entry(one.reply.command()).or_insert(one.epoch);
+        *epoch = (*epoch).max(one.epoch);
+    }
+    all.retain(|one| latest.get(&one.reply.command()) == Some(&one.epoch));
+    Ok(all)
 }
 
 /// The odd answers of the latest link epoch: of those that the ledger has, and of those `heard` just now, with
@@ -142,7 +167,7 @@ pub fn odd(
     let commands = ObjectKind::Command.uplink_index();
     let accepted = claims::accepted(ledger)?;
     let accepted = commands.and_then(|i| accepted.get(i)).copied();
-    let (mut odd, mut believed) = (Odd::default(), Vec::<Reply>::new());
+    let (mut odd, mut believed) = (Odd::default(), Vec::<(Epoch, Reply)>::new());
     for row in &rows {
         let Some((epoch, reply)) = Reply::read(&row.frame) else {
             continue;
@@ -151,11 +176,14 @@ pub fn odd(
             continue;
         }
         let command = reply.command();
-        let Some(why) = strange::of_row(times, ledger, &reply, row) else {
-            if believed.iter().any(|other| other.is_about_the_same(&reply)) {
+        let Some(why) = strange::of_row(times, ledger, (&reply, epoch), row) else {
+            // Of two link epochs the later one has the say.
+            let is_second =
+                |(of, other): &(Epoch, Reply)| *of == epoch && other.is_about_the_same(&reply);
+            if believed.iter().any(is_second) {
                 odd.disputed.push(command);
             }
-            believed.push(reply);
+            believed.push((epoch, reply));
             continue;
         };
         // A command that an old backup lacks, as people said.

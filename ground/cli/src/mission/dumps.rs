@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 
 use lightday_trust::digest::sha256;
 use lightday_wire::dump::{DumpRange, Part};
-use lightday_wire::{Action, ObjectNumber, Region};
+use lightday_wire::{Action, Epoch, ObjectNumber, Region};
 use serde_json::{Value, json};
 
-use super::answers::{self, Reply};
+use super::answers::{self, Believed, Reply};
 use super::claims;
 use super::expected::{Expected, Judged, Lies};
 use super::regions::{self, Known};
@@ -41,6 +41,8 @@ pub struct Dump {
     pub is_disputed: bool,
     /// When the first of them came, in Unix seconds. All were read at once, before that.
     pub came_s: u64,
+    /// The link epoch that all of them came in.
+    pub epoch: Epoch,
 }
 
 /// A range that has no bytes here.
@@ -60,7 +62,12 @@ pub struct Gap {
 /// The ledger cannot be read.
 pub fn all(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Dump>> {
     let mut dumps: BTreeMap<ObjectNumber, Dump> = BTreeMap::new();
-    for (reply, came_s) in answers::believed(times, ledger, heard)? {
+    for Believed {
+        reply,
+        came_s,
+        epoch,
+    } in answers::believed(times, ledger, heard)?
+    {
         let Reply::Part(part) = reply else {
             continue;
         };
@@ -83,6 +90,7 @@ pub fn all(times: &Times, ledger: &Ledger, heard: &[AnswerRow]) -> Result<Vec<Du
             parts: BTreeMap::new(),
             is_disputed: false,
             came_s,
+            epoch,
         });
         dump.came_s = dump.came_s.min(came_s);
         let known = dump.parts.entry(part.part).or_insert(part);
@@ -188,6 +196,8 @@ pub struct Held {
     expected: Expected,
     /// The report that had counted the command's number before the command can have been there.
     pub used_before: Option<u32>,
+    /// Whether its link epoch was left since.
+    is_left: bool,
 }
 
 /// Holds dumps against what should have lain there when they were read.
@@ -199,10 +209,12 @@ pub fn hold(known: &Known<'_>, times: &Times, dumps: Vec<Dump>) -> Result<Vec<He
         let place = (dump.region, (dump.range.offset(), dump.range.size().into()));
         let expected = regions::expected(known, times, (dump.command, dump.came_s), place)?;
         let used_before = times.used_before(dump.command);
+        let is_left = dump.epoch < times.latest_epoch();
         Ok(Held {
             dump,
             expected,
             used_before,
+            is_left,
         })
     };
     dumps.into_iter().map(hold).collect()
@@ -227,6 +239,7 @@ impl Held {
             "  dump of command {}: {here} of {of}\n    {asked}\n",
             dump.command
         );
+        text.push_str(&regions::left_text(dump.epoch, self.is_left));
         if dump.is_disputed {
             text.push_str(
                 "    worth nothing: of some bytes there are two versions, and one is forged\n",
@@ -275,6 +288,7 @@ impl Held {
         let held_against = self.expected.lies.iter().filter(|_| judged.is_some());
         json!({
             "command": dump.command.get(), "asked": dump.asked(),
+            "epoch": dump.epoch.get(), "left_epoch": self.is_left,
             "parts_here": dump.here(), "parts": dump.range.parts(),
             "gaps": gaps.into_iter().map(Gap::to_json).collect::<Vec<_>>(),
             "disputed": dump.is_disputed, "whole": is_whole,

@@ -15,7 +15,7 @@ use lightday_station::keys::to_hex;
 use lightday_trust::digest::sha256;
 use lightday_wire::answer::Answer;
 use lightday_wire::report::Report;
-use lightday_wire::{Action, Digest, Location, ObjectNumber, Region, SlotState};
+use lightday_wire::{Action, Digest, Epoch, Location, ObjectNumber, Region, SlotState};
 use serde_json::{Value, json};
 
 use super::artifact::Artifact;
@@ -40,6 +40,21 @@ pub struct Held {
     pub found: Digest,
     /// What was expected.
     pub expected: Expected,
+    /// The link epoch that it came in, and whether that was left since.
+    epoch: Epoch,
+    is_left: bool,
+}
+
+/// A line about a link epoch that was left; nothing where it was not.
+#[must_use]
+pub fn left_text(epoch: Epoch, is_left: bool) -> String {
+    match is_left {
+        true => format!(
+            "    it came under link epoch {}, which was left since: whoever stole that key may have made it\n",
+            epoch.get()
+        ),
+        false => String::new(),
+    }
 }
 
 impl Held {
@@ -57,7 +72,8 @@ impl Held {
             format!("{expected} was expected, {}", lies.whose)
         };
         let held = self.expected.text(self.judged(), (": ", differs));
-        format!("{asked}    {}\n    {held}\n", self.asked)
+        let left = left_text(self.epoch, self.is_left);
+        format!("{asked}    {}\n{left}    {held}\n", self.asked)
     }
 
     /// For machines. `expected` is what it agrees with, or else what the report before it shows there.
@@ -75,6 +91,7 @@ impl Held {
         };
         json!({
             "command": self.command.get(), "digest": to_hex(&self.found.0), "asked": self.asked,
+            "epoch": self.epoch.get(), "left_epoch": self.is_left,
             "expected": expected.map(digest), "agrees": judged.agrees(),
             "held_against": self.expected.lies.iter().map(one).collect::<Vec<_>>(),
             "unknown": self.expected.unknown, "open": self.expected.is_open,
@@ -233,17 +250,17 @@ pub fn reused(command: ObjectNumber, report: u32) -> String {
     )
 }
 
-/// Holds answers, each to a command and with the instant at which it came, against what should have lain there.
+/// Holds answers, each to a command and with the instant and the link epoch in which it came, against what should have lain there.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn hold(
     known: &Known<'_>,
     times: &Times,
-    answers: impl Iterator<Item = (Answer, u64)>,
+    answers: impl Iterator<Item = (Answer, u64, Epoch)>,
 ) -> Result<Vec<Held>> {
     answers
-        .map(|(answer, came_s)| {
+        .map(|(answer, came_s, epoch)| {
             let command = answer.command;
             let (asked, expected) = match claims::action_of(command, known.ledger()) {
                 Some(Action::RegionDigest {
@@ -265,6 +282,8 @@ pub fn hold(
                 asked,
                 found: answer.digest,
                 expected,
+                epoch,
+                is_left: epoch < times.latest_epoch(),
             })
         })
         .collect()

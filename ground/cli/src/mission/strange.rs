@@ -4,7 +4,7 @@
 //! A ledger that is an old backup makes an honest answer look like one of these. So nothing of it is thrown away, and
 //! what was taken for strange once is believed when it comes again and can be true.
 
-use lightday_wire::ObjectNumber;
+use lightday_wire::{Epoch, ObjectNumber};
 use serde_json::{Value, json};
 
 use super::answers::Reply;
@@ -24,6 +24,8 @@ pub enum Strange {
     NotTransmitted(u64),
     /// The command asks for something else, or for nothing.
     AsksForNone,
+    /// It is of this link epoch, which was left when the command went up.
+    LeftEpoch(u8),
     /// It came before light allows.
     TooEarly {
         /// When it came, in Unix seconds.
@@ -43,6 +45,7 @@ impl Strange {
             Self::NotSent => "not sent",
             Self::NotTransmitted(_) => "not transmitted",
             Self::AsksForNone => "asks for none",
+            Self::LeftEpoch(_) => "left epoch",
             Self::TooEarly { .. } => "too early",
             Self::Then => "strange when it came",
         }
@@ -57,6 +60,9 @@ impl Strange {
                 show_instant(said_s)
             ),
             Self::AsksForNone => "the command does not ask for it".to_owned(),
+            Self::LeftEpoch(epoch) => format!(
+                "it is of link epoch {epoch}, and every frame of the command went up under a later one"
+            ),
             Self::TooEarly { came_s, earliest_s } => format!(
                 "it came {}, and light allows none before {}: there and back behind the first frame of the command, less {} for clocks",
                 show_instant(came_s),
@@ -78,7 +84,7 @@ impl Strange {
             Self::NotTransmitted(_) => {
                 "  Or its frames were transmitted after all: then ask again with a new command.\n"
             }
-            Self::AsksForNone => {
+            Self::AsksForNone | Self::LeftEpoch(_) => {
                 "  Or this ledger is an old backup that gave a number out twice: then restore a later one and take the file in again, or ask again with a new command.\n"
             }
             Self::TooEarly { .. } => {
@@ -90,7 +96,12 @@ impl Strange {
 
 /// Why a reply that came at `came_s` cannot be the vehicle's to a command of ours; `None` if it can.
 #[must_use]
-pub fn why(times: &Times, ledger: &Ledger, reply: &Reply, came_s: u64) -> Option<Strange> {
+pub fn why(
+    times: &Times,
+    ledger: &Ledger,
+    (reply, epoch): (&Reply, Epoch),
+    came_s: u64,
+) -> Option<Strange> {
     let command = reply.command();
     let action = claims::action_of(command, ledger);
     let mut runs = times.runs(command);
@@ -107,6 +118,10 @@ pub fn why(times: &Times, ledger: &Ledger, reply: &Reply, came_s: u64) -> Option
     if !reply.is_to(action) {
         return Some(Strange::AsksForNone);
     }
+    // Who heard it was in the later epoch by then, and never goes back.
+    if times.epoch_of(command).is_some_and(|of| epoch < of) {
+        return Some(Strange::LeftEpoch(epoch.get()));
+    }
     (came_s < earliest_s).then_some(Strange::TooEarly { came_s, earliest_s })
 }
 
@@ -114,8 +129,13 @@ pub fn why(times: &Times, ledger: &Ledger, reply: &Reply, came_s: u64) -> Option
 /// more if its frames are said never to have been transmitted; light was asked when it came, and not again: mission.toml
 /// may state another light time by now.
 #[must_use]
-pub fn of_row(times: &Times, ledger: &Ledger, reply: &Reply, row: &AnswerRow) -> Option<Strange> {
-    match why(times, ledger, reply, row.received_s) {
+pub fn of_row(
+    times: &Times,
+    ledger: &Ledger,
+    of: (&Reply, Epoch),
+    row: &AnswerRow,
+) -> Option<Strange> {
+    match why(times, ledger, of, row.received_s) {
         Some(Strange::TooEarly { .. }) if !row.is_strange => None,
         None if row.is_strange => Some(Strange::Then),
         why => why,

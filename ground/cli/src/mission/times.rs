@@ -14,7 +14,7 @@
 use lightday_station::light_time::LightTime;
 use lightday_station::tracker::Proven;
 use lightday_wire::report::{Report, ReportFrame};
-use lightday_wire::{ObjectKind, ObjectNumber, canon};
+use lightday_wire::{Epoch, ObjectKind, ObjectNumber, canon};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow, SentRow};
@@ -81,6 +81,20 @@ impl Times {
     fn back_s<'a>(&self, runs: impl Iterator<Item = &'a SentRow>) -> Option<u64> {
         let back_s = runs.map(|run| self.there_and_back_s(run).1).min()?;
         Some(back_s.saturating_sub(SLACK_S))
+    }
+
+    /// The first link epoch under which frames of a command were transmitted; none before the first.
+    #[must_use]
+    pub fn epoch_of(&self, command: ObjectNumber) -> Option<Epoch> {
+        let went = self.runs(command).filter(|run| run.went());
+        went.map(|run| run.epoch).min().and_then(Epoch::new)
+    }
+
+    /// The latest link epoch of all reports; the first one before any.
+    #[must_use]
+    pub fn latest_epoch(&self) -> Epoch {
+        let epochs = self.reports.iter().map(|p| p.epoch);
+        epochs.max().unwrap_or_default()
     }
 
     /// The first instant at which the answer to a command can be here, less [`SLACK_S`]; `None` if no frame of the

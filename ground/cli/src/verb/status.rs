@@ -258,8 +258,8 @@ fn answered(
     times: &Times,
 ) -> Result<(Vec<Held>, Vec<dumps::Held>)> {
     let replies = answers::believed(times, ledger, &[])?;
-    let digests = replies.iter().filter_map(|(reply, came_s)| match reply {
-        Reply::Digest(answer) => Some((*answer, *came_s)),
+    let digests = replies.iter().filter_map(|one| match one.reply {
+        Reply::Digest(answer) => Some((answer, one.came_s, one.epoch)),
         Reply::Part(_) => None,
     });
     let known = Known::new(mission, ledger);

@@ -221,6 +221,16 @@ impl Mission {
 
 /// A report of vehicle 1 under link epoch 0, as the vehicle would seal it.
 pub fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)) -> Vec<u8> {
+    report_in(mission, 0, sequence, change)
+}
+
+/// The same under any link epoch.
+pub fn report_in(
+    mission: &Mission,
+    epoch: u8,
+    sequence: u32,
+    change: impl FnOnce(&mut Report),
+) -> Vec<u8> {
     let slot = SlotReport {
         state: SlotState::Empty,
         version: "0.0.0".parse().unwrap(),
@@ -252,10 +262,7 @@ pub fn report(mission: &Mission, sequence: u32, change: impl FnOnce(&mut Report)
         state_digest: [9; 8],
     };
     change(&mut report);
-    let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
-    let key = HeldKeys::from_text(&text).unwrap();
-    let key = key.frame_key(VehicleId(1), Direction::Down, Epoch::default());
-    let key = key.unwrap();
+    let key = down_key(mission, epoch);
     let mut body = [0; 128];
     let body = canon::encode(&report, &mut body).unwrap();
     let mut frame = vec![0; report::REPORT_LEN];
@@ -270,31 +277,42 @@ pub fn packet(bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The key of vehicle 1's downlink under link epoch 0.
-fn down_key(mission: &Mission) -> lightday_trust::FrameKey {
+/// The key of vehicle 1's downlink under a link epoch.
+fn down_key(mission: &Mission, epoch: u8) -> lightday_trust::FrameKey {
     let text = fs::read_to_string(mission.path("keys/link.key")).unwrap();
     let keys = HeldKeys::from_text(&text).unwrap();
-    let key = keys.frame_key(VehicleId(1), Direction::Down, Epoch::default());
+    let epoch = Epoch::new(epoch).unwrap();
+    let key = keys.frame_key(VehicleId(1), Direction::Down, epoch);
     key.unwrap()
 }
 
 /// An answer of vehicle 1 under link epoch 0, as the vehicle would seal it.
 pub fn seal_answer(mission: &Mission, command: u32, digest: Digest) -> Vec<u8> {
+    seal_answer_in(mission, 0, command, digest)
+}
+
+/// The same under any link epoch.
+pub fn seal_answer_in(mission: &Mission, epoch: u8, command: u32, digest: Digest) -> Vec<u8> {
     let command = ObjectNumber::new(command).unwrap();
     let mut body = [0; answer::BODY_LEN];
     let body = canon::encode(&Answer { command, digest }, &mut body).unwrap();
     let mut bytes = vec![0; answer::ANSWER_LEN];
-    let len = down_key(mission).seal_answer(body, &mut bytes);
+    let len = down_key(mission, epoch).seal_answer(body, &mut bytes);
     assert_eq!(len, Some(answer::ANSWER_LEN));
     bytes
 }
 
 /// A part of a dump of vehicle 1 under link epoch 0, as the vehicle would seal it.
 pub fn seal_part(mission: &Mission, part: &Part) -> Vec<u8> {
+    seal_part_in(mission, 0, part)
+}
+
+/// The same under any link epoch.
+pub fn seal_part_in(mission: &Mission, epoch: u8, part: &Part) -> Vec<u8> {
     let mut body = [0; dump::BODY_LEN];
     let body = canon::encode(part, &mut body).unwrap();
     let mut bytes = vec![0; dump::DUMP_LEN];
-    let len = down_key(mission).seal_part(body, &mut bytes);
+    let len = down_key(mission, epoch).seal_part(body, &mut bytes);
     assert_eq!(len, Some(dump::DUMP_LEN));
     bytes
 }

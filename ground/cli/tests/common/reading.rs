@@ -7,7 +7,7 @@ use lightday_wire::dump::{DumpRange, Part};
 use lightday_wire::{Digest, ObjectNumber, SlotState};
 use serde_json::Value;
 
-use super::{Mission, START, packet, report, seal_answer, seal_part};
+use super::{Mission, START, packet, report, seal_answer_in, seal_part_in};
 
 /// Bytes of a slot.
 pub const SLOT: usize = 16 << 10;
@@ -90,18 +90,28 @@ pub fn status(mission: &Mission) -> Value {
 
 /// The answer of a vehicle that has these bytes in a slot.
 pub fn digest(mission: &Mission, slot: &[u8]) -> Vec<u8> {
-    packet(&seal_answer(mission, 1, sha256(slot)))
+    digest_in(mission, 0, slot)
+}
+
+/// The same under any link epoch.
+pub fn digest_in(mission: &Mission, epoch: u8, slot: &[u8]) -> Vec<u8> {
+    packet(&seal_answer_in(mission, epoch, 1, sha256(slot)))
 }
 
 /// The parts of what [`ASKED`] asks for.
 pub fn parts(mission: &Mission, slot: &[u8]) -> Vec<u8> {
+    parts_in(mission, 0, slot)
+}
+
+/// The same under any link epoch.
+pub fn parts_in(mission: &Mission, epoch: u8, slot: &[u8]) -> Vec<u8> {
     let range = DumpRange::new(ASKED.0, ASKED.1).unwrap();
     let all = (0..range.parts()).flat_map(|n| {
         let (from, len) = range.part(n).unwrap();
         let start = ASKED.0 as usize + usize::from(from);
         let read = &slot[start..start + usize::from(len)];
         let part = Part::new(number(1), range, n, Some(read)).unwrap();
-        packet(&seal_part(mission, &part))
+        packet(&seal_part_in(mission, epoch, &part))
     });
     all.collect()
 }
@@ -115,6 +125,8 @@ pub struct Way {
     pub line: String,
     /// What the vehicle sends that has these bytes in its slot.
     pub sends: fn(&Mission, &[u8]) -> Vec<u8>,
+    /// The same under any link epoch.
+    pub sends_in: fn(&Mission, u8, &[u8]) -> Vec<u8>,
     /// Where status and ingest list it.
     pub listed: &'static str,
 }
@@ -124,11 +136,13 @@ pub fn ways(region: &str) -> [Way; 2] {
         Way {
             line: format!("region-digest {region} --len {SLOT}"),
             sends: digest,
+            sends_in: digest_in,
             listed: "answers",
         },
         Way {
             line: dump_line(region),
             sends: parts,
+            sends_in: parts_in,
             listed: "dumps",
         },
     ]

@@ -1,10 +1,12 @@
 //! The packets of a file, told apart: what proves itself and is new, what is known, what is strange, what is refused.
 
+use std::collections::BTreeSet;
+
 use lightday_station::keys::to_hex;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Proven, TrackError, Tracker};
 use lightday_wire::answer::Answer;
-use lightday_wire::{ObjectKind, ObjectNumber};
+use lightday_wire::{Epoch, ObjectKind, ObjectNumber};
 use serde_json::{Value, json};
 
 use crate::error::Result;
@@ -19,8 +21,12 @@ pub(super) struct Heard {
     pub(super) proven: Vec<(Proven, Vec<u8>)>,
     /// Authentic, never heard before, and older than another.
     pub(super) older: Vec<(u32, Vec<u8>)>,
-    pub(super) answers: Vec<(Reply, Vec<u8>)>,
+    pub(super) answers: Vec<(Reply, Epoch, Vec<u8>)>,
+    /// What is known already.
     pub(super) duplicates: usize,
+    /// The link epochs of authentic packets that are not known, and of an epoch that was left: whoever stole its key may
+    /// have made them, and none of them is kept.
+    pub(super) left_epochs: Vec<u8>,
     /// Commands that have another answer to the same already.
     pub(super) disputed: Vec<ObjectNumber>,
     /// Answers and parts that cannot be the vehicle's.
@@ -97,7 +103,7 @@ impl Heard {
         let ours = self
             .answers
             .iter()
-            .map(|(reply, f)| (reply.command(), f, false));
+            .map(|(reply, _, f)| (reply.command(), f, false));
         let strange = self.strangers.iter().map(|(of, f)| (*of, f, true));
         let rows = ours
             .chain(strange)
@@ -111,7 +117,7 @@ impl Heard {
     }
 
     pub(super) fn answers(&self) -> Vec<Value> {
-        let one = |(reply, _): &(Reply, Vec<u8>)| match reply {
+        let one = |(reply, ..): &(Reply, Epoch, Vec<u8>)| match reply {
             Reply::Digest(answer) => {
                 json!({ "command": answer.command.get(), "digest": to_hex(&answer.digest.0) })
             }
@@ -120,11 +126,13 @@ impl Heard {
         self.answers.iter().map(one).collect()
     }
 
-    pub(super) fn digests(&self) -> impl Iterator<Item = Answer> {
-        self.answers.iter().filter_map(|(reply, _)| match reply {
-            Reply::Digest(answer) => Some(*answer),
-            Reply::Part(_) => None,
-        })
+    pub(super) fn digests(&self) -> impl Iterator<Item = (Answer, Epoch)> {
+        self.answers
+            .iter()
+            .filter_map(|(reply, epoch, _)| match reply {
+                Reply::Digest(answer) => Some((*answer, *epoch)),
+                Reply::Part(_) => None,
+            })
     }
 
     pub(super) fn parts(&self) -> usize {
@@ -132,12 +140,13 @@ impl Heard {
     }
 
     pub(super) fn has_part_of(&self, command: ObjectNumber) -> bool {
-        let is_one = |(reply, _): &(Reply, Vec<u8>)| matches!(reply, Reply::Part(part) if part.command == command);
+        let is_one = |(reply, ..): &(Reply, Epoch, Vec<u8>)| matches!(reply, Reply::Part(part) if part.command == command);
         self.answers.iter().any(is_one)
     }
 }
 
-/// Answers that cannot be the vehicle's are set apart, and those that are known already are counted.
+/// Answers that cannot be the vehicle's are set apart, and those that are known already are counted, as are those of an
+/// earlier link epoch than another to the same command.
 pub(super) fn unknown_answers(
     heard: &mut Heard,
     ledger: &Ledger,
@@ -145,41 +154,60 @@ pub(super) fn unknown_answers(
     now_s: u64,
 ) -> Result<()> {
     let known = ledger.answers()?;
-    let is_strange_now =
-        |row: &AnswerRow, reply: &Reply| strange::of_row(times, ledger, reply, row).is_some();
-    for (reply, frame) in std::mem::take(&mut heard.answers) {
+    let is_strange_now = |row: &AnswerRow, reply: &Reply, epoch| {
+        strange::of_row(times, ledger, (reply, epoch), row).is_some()
+    };
+    let mut replies = std::mem::take(&mut heard.answers);
+    replies.sort_by_key(|(_, epoch, _)| std::cmp::Reverse(*epoch));
+    for (reply, epoch, frame) in replies {
         let command = reply.command();
-        let is_strange = strange::why(times, ledger, &reply, now_s).is_some();
+        let is_strange = strange::why(times, ledger, (&reply, epoch), now_s).is_some();
         // The same frame twice is one answer that was heard twice: in this file, or in an earlier one. One that
         // was strange when it came may have been a guess: the vehicle may still give that answer.
         let alike = known.iter().filter(|row| row.is_strange == is_strange);
         let is_known = alike.clone().any(|row| row.frame == frame)
-            || heard.answers.iter().any(|(_, other)| *other == frame)
+            || heard.answers.iter().any(|(.., other)| *other == frame)
             || heard.strangers.iter().any(|(_, other)| *other == frame);
         if is_known {
             heard.duplicates += 1;
         } else if is_strange {
             heard.strangers.push((command, frame));
         } else {
-            let is_second = |other: &Reply| other.is_about_the_same(&reply);
-            let has_another = alike
-                .filter_map(|row| Some((row, Reply::read(&row.frame)?.1)))
-                .any(|(row, other)| is_second(&other) && !is_strange_now(row, &other))
-                || heard.answers.iter().any(|(other, _)| is_second(other));
-            if has_another {
+            let known = alike.filter_map(|row| Some((row, Reply::read(&row.frame)?)));
+            let known = known.filter(|(row, (of, other))| !is_strange_now(row, other, *of));
+            let of_now = heard.answers.iter().map(|(other, of, _)| (*of, *other));
+            let others: Vec<(Epoch, Reply)> = known.map(|(_, of)| of).chain(of_now).collect();
+            if others
+                .iter()
+                .any(|(of, other)| *of > epoch && other.command() == command)
+            {
+                heard.left_epochs.push(epoch.get());
+                continue;
+            }
+            let is_second =
+                |(of, other): &(Epoch, Reply)| *of == epoch && other.is_about_the_same(&reply);
+            if others.iter().any(is_second) {
                 heard.disputed.push(command);
             }
-            heard.answers.push((reply, frame));
+            heard.answers.push((reply, epoch, frame));
         }
     }
     Ok(())
 }
 
+/// The packets that the ledger has.
+pub(super) fn kept(ledger: &Ledger) -> Result<BTreeSet<Vec<u8>>> {
+    let reports = ledger.reports()?.into_iter().map(|row| row.frame);
+    let answers = ledger.answers()?.into_iter().map(|row| row.frame);
+    Ok(reports.chain(answers).collect())
+}
+
+/// Hears all packets of a file, of which the ledger has those that are `kept`.
 pub(super) fn hear(
     tracker: &mut Tracker,
     keys: &HeldKeys,
     packets: &[&[u8]],
-    received_s: u64,
+    (received_s, kept): (u64, &BTreeSet<Vec<u8>>),
 ) -> Heard {
     let mut heard = Heard::default();
     for (place, packet) in packets.iter().enumerate() {
@@ -190,9 +218,19 @@ pub(super) fn hear(
             Err(TrackError::OldSequence { found, .. }) => {
                 heard.older.push((found, packet.to_vec()))
             }
+            Err(TrackError::OldEpoch { found, .. }) if !kept.contains(*packet) => {
+                heard.left_epochs.push(found.get());
+            }
             Err(e) if e.is_authentic() => heard.duplicates += 1,
             Err(TrackError::NotAReport(error)) => match Reply::open(tracker, keys, packet) {
-                Ok(reply) => heard.answers.push((reply, packet.to_vec())),
+                Ok(reply) => {
+                    let epoch = Reply::read(packet).map(|(epoch, _)| epoch);
+                    let epoch = epoch.unwrap_or_default();
+                    heard.answers.push((reply, epoch, packet.to_vec()));
+                }
+                Err(TrackError::OldEpoch { found, .. }) if !kept.contains(*packet) => {
+                    heard.left_epochs.push(found.get());
+                }
                 Err(e) if e.is_authentic() => heard.duplicates += 1,
                 Err(TrackError::NotAReport(_)) => {
                     refuse(TrackError::NotAReport(error));

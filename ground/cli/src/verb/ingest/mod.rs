@@ -27,7 +27,8 @@ use show::{refusals, show};
 /// What does not prove itself under the link keys is named and left out; what does is kept for good. An answer that
 /// cannot be the vehicle's is kept and not believed: its command was never transmitted, or light allows none yet. So
 /// name the instant with --at if the file is older than today. What a report claims of numbers that were never sent from here is named first and changes nothing; it stands until
-/// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. A vehicle that lost its record is named first, until it is heard under a later
+/// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. What is new and of a link epoch that was left is counted apart from what is
+/// known already, and not kept. A vehicle that lost its record is named first, until it is heard under a later
 /// link epoch; so are two that speak as one vehicle.
 ///
 /// Examples:
@@ -64,7 +65,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut tracker = reports::tracker(&mission, &ledger, &keys)?;
     let before = tracker.last().map(|p| p.report);
     let now_s = global.now_s();
-    let mut heard = hear(&mut tracker, &keys, &packets, now_s);
+    let kept = heard::kept(&ledger)?;
+    let mut heard = hear(&mut tracker, &keys, &packets, (now_s, &kept));
     let times = Times::read(&mission, &ledger, &[])?;
     unknown_answers(&mut heard, &ledger, &times, now_s)?;
     let accepted = match args.accept_numbers {
@@ -85,7 +87,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let times = Times::read(&mission, &ledger, &news.reports)?;
     let alarms = news.alarms(&times, &ledger)?;
     let known = Known::new(&mission, &ledger);
-    let digests = heard.digests().map(|answer| (answer, now_s));
+    let digests = heard.digests();
+    let digests = digests.map(|(answer, epoch)| (answer, now_s, epoch));
     let held = regions::hold(&known, &times, digests)?;
     let mut dumps = dumps::all(&times, &ledger, &news.answers)?;
     dumps.retain(|dump| heard.has_part_of(dump.command));
@@ -138,7 +141,7 @@ fn remember(
     let strangers: Vec<u32> = heard.strangers.iter().map(|(of, _)| of.get()).collect();
     let what = json!({
         "reports": sequences, "older": older, "answers": heard.answers(), "refused": heard.refused.len(),
-        "strangers": strangers, "disputed": answers::numbers(&heard.disputed),
+        "left_epochs": heard.left_epochs, "strangers": strangers, "disputed": answers::numbers(&heard.disputed),
         "accepted_numbers": claims::to_json(accepted), "light_times": light_times,
     });
     ledger.step(&global.actor(), "ingest", |step| {

@@ -41,6 +41,7 @@ pub(super) fn show(
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
             "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(),
             "dumps": dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>(), "duplicates": heard.duplicates,
+            "left_epochs": heard.left_epochs,
             "strangers": alarms.odd.strange_commands(),
             "strange": alarms.odd.strangers.iter().map(Stranger::to_json).collect::<Vec<_>>(), "disputed": answers::numbers(&alarms.odd.disputed),
             "refused": heard.refused.iter().map(|r| json!({ "packet": r.place, "what": r.what, "why": r.text() })).collect::<Vec<_>>(),
@@ -62,6 +63,12 @@ pub(super) fn show(
             parts => format!(", {} of dumps", describe::count(parts, "part")),
         }
     );
+    if let Some(last) = heard.left_epochs.iter().max() {
+        text += &format!(
+            "  {} of link epochs that were left, up to {last}: whoever stole their keys may have made them. Not kept\n",
+            describe::count(heard.left_epochs.len() as u64, "packet")
+        );
+    }
     held.iter().for_each(|held| text.push_str(&held.text()));
     dumps.iter().for_each(|dump| text.push_str(&dump.text()));
     for fact in news {
