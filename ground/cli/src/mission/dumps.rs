@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::answers::{self, Believed, Reply};
 use super::claims;
-use super::expected::{Expected, Judged, Lies};
+use super::contents::{Contents, Judged, Lies};
 use super::regions::{self, Known};
 use super::times::Times;
 use crate::error::Result;
@@ -193,7 +193,7 @@ pub struct Held {
     /// The dump.
     pub dump: Dump,
     /// What should have lain there.
-    expected: Expected,
+    expected: Contents,
     /// The report that had counted the command's number before the command can have been there.
     pub used_before: Option<u32>,
     /// Whether its link epoch was left since.

@@ -19,7 +19,7 @@ use lightday_wire::{Action, Digest, Epoch, Location, ObjectNumber, Region, SlotS
 use serde_json::{Value, json};
 
 use super::artifact::Artifact;
-use super::expected::{Expected, Judged, Lies};
+use super::contents::{Contents, Judged, Lies};
 use super::times::{Around, Times};
 use super::{Mission, claims, images};
 use crate::error::Result;
@@ -39,7 +39,7 @@ pub struct Held {
     /// The digest that came.
     pub found: Digest,
     /// What was expected.
-    pub expected: Expected,
+    pub expected: Contents,
     /// The link epoch that it came in, and whether that was left since.
     epoch: Epoch,
     is_left: bool,
@@ -142,8 +142,8 @@ impl<'m> Known<'m> {
         region: Region,
         range: (u32, u32),
         around: Around<'_>,
-    ) -> Result<Expected> {
-        let unknown = |why: &str| Ok(Expected::unknown(why.to_owned()));
+    ) -> Result<Contents> {
+        let unknown = |why: &str| Ok(Contents::unknown(why.to_owned()));
         let Region::Image(location) = region else {
             return unknown("nothing here says what lies in this region");
         };
@@ -159,10 +159,10 @@ impl<'m> Known<'m> {
         if shown_there.is_empty() {
             return unknown("no report shows what lies there");
         }
-        let mut expected = Expected {
+        let mut expected = Contents {
             is_open: around.behind.is_none(),
             is_first: around.before.is_none(),
-            ..Expected::default()
+            ..Contents::default()
         };
         for (shown, reports) in shown_there {
             match self.lies(location, range, (shown, reports))? {
@@ -235,9 +235,9 @@ pub fn expected(
     times: &Times,
     (command, came_s): (ObjectNumber, u64),
     (region, range): (Region, (u32, u32)),
-) -> Result<Expected> {
+) -> Result<Contents> {
     if let Some(report) = times.used_before(command) {
-        return Ok(Expected::unknown(reused(command, report)));
+        return Ok(Contents::unknown(reused(command, report)));
     }
     known.expected(region, range, times.around(command, came_s))
 }
@@ -274,7 +274,7 @@ pub fn hold(
                 }
                 _ => {
                     let why = "the ledger has no such command".to_owned();
-                    ("unknown".to_owned(), Expected::unknown(why))
+                    ("unknown".to_owned(), Contents::unknown(why))
                 }
             };
             Ok(Held {

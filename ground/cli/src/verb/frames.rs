@@ -28,15 +28,15 @@ pub fn count(plan: &Plan, frames: Option<u32>) -> Result<usize> {
     Ok(n)
 }
 
-/// An object on its way up.
-pub struct Going {
+/// An object with the key of its frames.
+pub struct Keyed {
     /// The object.
     pub ready: Ready,
     /// What its frames are sealed with.
     pub key: FrameKey,
 }
 
-impl Going {
+impl Keyed {
     /// The frame of a planned index.
     fn frame(&self, index: u16, tag_len: TagLen) -> Result<Vec<u8>> {
         let frame = self.ready.object.frame(index, &self.key, tag_len);
@@ -55,7 +55,7 @@ pub struct Written {
 }
 
 /// Writes the frames of a plan, and their schedule.
-pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written> {
+pub fn write(plan: &Plan, keyed: &[Keyed], mission: &Mission) -> Result<Written> {
     let link = mission.config.link_model();
     let mut bytes = Vec::new();
     let mut schedule = "start_utc,start_ms,kind,number,index,bytes\n".to_owned();
@@ -66,15 +66,15 @@ pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written>
     for planned in &plan.frames {
         let start_s = planned.start_ms / 1000;
         let place = plan.pass_of(planned).unwrap_or(0);
-        let going = going.get(usize::from(planned.object));
-        let (Some(going), Some(pass)) = (going, plan.passes.get(place)) else {
+        let keyed = keyed.get(usize::from(planned.object));
+        let (Some(keyed), Some(pass)) = (keyed, plan.passes.get(place)) else {
             return Err(Error::new(
                 Kind::Internal,
                 "the plan names what was not given",
             ));
         };
-        let object = &going.ready.object;
-        let frame = going.frame(planned.index, mission.profile.link.tag_len)?;
+        let object = &keyed.ready.object;
+        let frame = keyed.frame(planned.index, mission.profile.link.tag_len)?;
         let index = u32::from(planned.index);
         packets::push(&mut bytes, &frame);
         let air_ms = link.air_time_ms(object.symbol_len(), &pass.pass);
@@ -86,7 +86,7 @@ pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written>
             .or_insert_with(|| SentRow {
                 kind: object.kind(),
                 number,
-                epoch: going.key.epoch().get(),
+                epoch: keyed.key.epoch().get(),
                 k: object.k(),
                 symbol_len: object.symbol_len(),
                 first: index,
@@ -94,7 +94,7 @@ pub fn write(plan: &Plan, going: &[Going], mission: &Mission) -> Result<Written>
                 starts_s: start_s,
                 ends_s: start_s,
                 file: String::new(),
-                object: going.ready.digest,
+                object: keyed.ready.digest,
                 unsent_s: None,
                 pass: None,
                 places: Vec::new(),

@@ -1,5 +1,6 @@
 //! The verbs, one file each. The doc comment of a verb's arguments is its `--help`.
 
+mod asked;
 mod authorize;
 mod build;
 mod command;
@@ -9,7 +10,6 @@ mod delta;
 mod demo;
 pub mod describe;
 mod dump;
-mod expected;
 mod fields;
 mod frames;
 mod import;

@@ -20,7 +20,7 @@ use crate::mission::twin::Hands;
 use crate::mission::{Mission, epochs, stand_in};
 use crate::out;
 use crate::time::{show_duration, show_instant};
-use crate::verb::expected::{Asked, line};
+use crate::verb::asked::{Asked, line};
 use crate::verb::{describe, plan};
 
 /// What to do about a draft that the twin would not carry out.

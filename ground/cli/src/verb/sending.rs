@@ -17,7 +17,7 @@ use crate::mission::forecast::Coming;
 use crate::mission::keys::bad_key;
 use crate::mission::twin::Hands;
 use crate::mission::{Mission, stand_in};
-use crate::verb::expected::Asked;
+use crate::verb::asked::Asked;
 use crate::verb::plan::Ready;
 
 /// What to do about an object that the twin would not take.

@@ -19,8 +19,8 @@ use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
 use crate::time::show_instant;
-use crate::verb::expected::Asked;
-use crate::verb::frames::{self, Going, Written};
+use crate::verb::asked::Asked;
+use crate::verb::frames::{self, Keyed, Written};
 use crate::verb::plan::{self, Ready};
 use crate::verb::{describe, sendable, sending, unsent};
 
@@ -99,17 +99,17 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .map(|f| plan::object(f, &mission, true))
         .collect::<Result<Vec<_>>>()?;
     let prepared = prepare(args, &mission, &ledger, &ready, global)?;
-    let goes = sending::Going::all(&ready, &args.files, &prepared.epochs);
-    let asked = sending::ask(&mission, &ledger, &prepared.plan, &goes);
+    let going = sending::Going::all(&ready, &args.files, &prepared.epochs);
+    let asked = sending::ask(&mission, &ledger, &prepared.plan, &going);
     let keys = frame_keys(&mission, &prepared.epochs)?;
-    let going: Vec<Going> = ready
+    let keyed: Vec<Keyed> = ready
         .into_iter()
         .zip(keys)
-        .map(|(ready, key)| Going { ready, key })
+        .map(|(ready, key)| Keyed { ready, key })
         .collect();
     let sent = &prepared.underway.sent;
     let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
-    let written = frames::write(&prepared.plan, &going, &mission)?;
+    let written = frames::write(&prepared.plan, &keyed, &mission)?;
     let certificate = plan::certificate(&prepared.plan);
     if !args.dry_run {
         let mut files = Files::new();
@@ -128,7 +128,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             (&mission, global),
             &before,
             (&written, &certificate),
-            &going,
+            &keyed,
         )?;
         files.name(&ledger)?;
     }
@@ -436,7 +436,7 @@ fn remember(
     (mission, global): (&Mission, &Global),
     before: &Before<'_>,
     (written, certificate): (&Written, &Value),
-    going: &[Going],
+    keyed: &[Keyed],
 ) -> Result<()> {
     let file = mission.relative(before.names[0]);
     let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
@@ -458,7 +458,7 @@ fn remember(
         }
         before.files.keep(step)?;
         // Signatures that were made elsewhere are seen here for the first time.
-        for signature in going.iter().flat_map(|g| &g.ready.signatures) {
+        for signature in keyed.iter().flat_map(|k| &k.ready.signatures) {
             step.add_signature(signature)?;
         }
         for run in &written.runs {

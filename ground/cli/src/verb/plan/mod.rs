@@ -25,8 +25,8 @@ use crate::mission::underway::Underway;
 use crate::mission::{Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
+use crate::verb::asked::Asked;
 use crate::verb::describe;
-use crate::verb::expected::Asked;
 use crate::verb::sending::{self, Going};
 
 pub use self::show::{certificate, to_json};

@@ -15,7 +15,7 @@ pub struct Lies {
 
 /// What a range of flash should have held when a command read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expected {
+pub struct Contents {
     /// What the reports around it show there: one, or two if the place was written in between.
     pub lies: Vec<Lies>,
     /// Of each report, or of both, of which nobody here can tell what should lie there: why.
@@ -38,7 +38,7 @@ pub enum Judged<'e> {
     Unknown,
 }
 
-impl Expected {
+impl Contents {
     /// Nobody here knows, for this reason.
     #[must_use]
     pub fn unknown(why: String) -> Self {
