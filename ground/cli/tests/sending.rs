@@ -165,6 +165,8 @@ fn a_sending_in_two_parts_has_the_certificate_of_one() {
 #[test]
 fn what_went_up_between_others_keeps_its_certificate() {
     let mission = mission("sending-between");
+    // Neighbours are lost together, and frames that others lie between less often.
+    mission.edit("mission.toml", "mean_burst = 1.0", "mean_burst = 10.0");
     mission.ok("command report-request");
     mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
     let all = format!("bundles/1.ldb documents/cmd-1.ldd --at {START} --json");
@@ -244,6 +246,87 @@ fn an_abort_never_goes_up_beside_what_it_gives_up() {
     mission.ok(&format!(
         "uplink documents/cmd-1.ldd bundles/2.ldb --at {START}"
     ));
+}
+
+/// What `uplink` refuses, and what an abort gives up beside what it names, is said by all that comes before.
+#[test]
+fn a_mistaken_abort_is_warned_of_by_drafts_and_plans() {
+    let mission = mission("sending-mistaken");
+    mission.any_evidence();
+    mission.ok(&format!("uplink bundles/1.ldb --frames 3 --at {START}"));
+    // Bundle 1 is on its way: nobody meant it.
+    let also = "to abort bundle 2 gives bundle 1 up as well";
+    let warned = |line: &str, what: &str| {
+        let ran = mission.ok(line);
+        let in_json = mission.ok(&format!("{line} --json"));
+        assert!(
+            ran.err.contains(&format!("warning: {what}")),
+            "{line}: {}",
+            ran.err
+        );
+        let warnings = in_json.json()["warnings"].clone();
+        assert!(
+            warnings[0].as_str().is_some_and(|w| w.starts_with(what)),
+            "{line}: {warnings}"
+        );
+    };
+    warned("command abort bundle 2 --dry-run", also);
+    mission.ok("command abort bundle 2");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    warned(&format!("plan documents/cmd-1.ldd --at {START}"), also);
+    let target = "--target 2026-12-10T00:00:00Z";
+    warned(
+        &format!("plan documents/cmd-1.ldd --at {START} {target}"),
+        also,
+    );
+    let beside = "`lightday uplink` refuses this: bundles/1.ldb: field `number`: bundle 1 is given up by command 1";
+    warned(
+        &format!("plan documents/cmd-1.ldd bundles/1.ldb --at {START}"),
+        beside,
+    );
+    let ran = mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
+    assert!(ran.err.contains(also), "{}", ran.err);
+    let was = "`lightday uplink` refuses this: bundles/1.ldb: field `number`: bundle 1 was given up: command 1, which was sent, aborts it";
+    warned(&format!("plan bundles/1.ldb --at {START}"), was);
+    let root = "00".repeat(32);
+    let arms = format!("authorize 1 --evidence-root {root} --dry-run --at {START}");
+    warned(
+        &arms,
+        "bundle 1 was given up: command 1, which was sent, aborts it",
+    );
+    // What names all that it gives up, or what is given up already, is nobody's mistake.
+    for line in [
+        "command abort bundle 1 --dry-run --json",
+        "command abort bundle 2 --dry-run --json",
+        "command report-request --dry-run --json",
+    ] {
+        assert_eq!(
+            mission.ok(line).json()["warnings"],
+            serde_json::json!([]),
+            "{line}"
+        );
+    }
+}
+
+/// Whoever asks for an instant is told what the twin expects, as by every plan.
+#[test]
+fn a_plan_by_an_instant_asks_the_twin() {
+    let mission = Mission::with_bundle("sending-twin");
+    mission.states_twin();
+    let line = format!("plan bundles/1.ldb --at {START}");
+    let target = "--target 2026-12-10T00:00:00Z";
+    let plain = mission.ok(&format!("{line} --json")).json();
+    let asked = mission.ok(&format!("{line} {target} --json")).json();
+    assert_eq!(plain["twin"]["verdicts"][0]["stage"], "done", "{plain}");
+    assert_eq!(asked["twin"], plain["twin"]);
+    let said = mission.ok(&format!("{line} {target}")).err;
+    assert!(said.contains("the twin expects"), "{said}");
+    assert!(said.contains("[1,7] completion: success"), "{said}");
+    // Where nothing can go up there is nothing to ask about.
+    let never = mission
+        .run(&format!("{line} --target 2026-11-30T01:00Z --json"))
+        .json();
+    assert!(never["twin"].is_null(), "{never}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::mission::{Mission, epochs, stand_in};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 use crate::verb::asked::{Asked, line};
-use crate::verb::{describe, plan};
+use crate::verb::{describe, plan, sendable};
 
 /// What to do about a draft that the twin would not carry out.
 const REMEDY: &str = "mend what it names, and draft it anew, before anybody signs";
@@ -101,18 +101,21 @@ pub fn show(
         Err(e) if e.kind == Kind::Refused => Err(e.to_string()),
         preview => Ok(preview?),
     };
+    let doubts = sendable::doubts_of_draft(ledger, artifact)?;
     if how.json {
+        sendable::tell(&doubts);
         let preview = match preview {
             Ok(preview) => preview.map_or(Value::Null, |p| p.to_json(mission)),
             Err(why) => json!({ "error": why }),
         };
         return out::json(&json!({
             "file": file.display().to_string(), "dry_run": how.dry_run,
-            "says": describe::says(artifact), "preview": preview,
+            "says": describe::says(artifact), "preview": preview, "warnings": doubts,
         }));
     }
     out::result(&format!("{}\n", file.display()))?;
     describe::artifact(artifact).iter().for_each(out::message);
+    sendable::tell(&doubts);
     match preview {
         Ok(Some(preview)) => preview.tell(mission),
         Ok(None) => {}

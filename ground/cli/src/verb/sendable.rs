@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use lightday_station::object::UplinkObject;
 use lightday_trust::digest::sha256;
-use lightday_wire::{Action, ObjectKind};
+use lightday_wire::{Action, ObjectKind, ObjectNumber, Stage};
 
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::claims::action_of;
+use crate::mission::verdicts;
+use crate::out;
 use crate::verb::plan::Ready;
 
 /// Refuses what must not go up.
@@ -21,6 +23,81 @@ pub fn check(ledger: &Ledger, sent: &[SentRow], ready: &Ready, file: &Path) -> R
     made_here(ledger, &ready.object, file)?;
     same_as_before(sent, ready, file)?;
     not_aborted(ledger, sent, &ready.object, file)
+}
+
+/// What speaks against sending these, in words: all that [`check`] and [`apart`] refuse for an abort, and what an abort
+/// among them gives up beside what it names. For those who plan and do not send yet.
+///
+/// # Errors
+/// The ledger or a file cannot be read.
+pub fn doubts(ledger: Option<&Ledger>, ready: &[Ready], files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut doubts = Vec::new();
+    let mut refused = |checked: Result<()>| match checked {
+        Err(e) if e.kind == Kind::Refused => {
+            doubts.push(format!("`lightday uplink` refuses this: {e}"));
+            Ok(())
+        }
+        checked => checked,
+    };
+    refused(apart(ready, files))?;
+    if let Some(ledger) = ledger {
+        let sent = ledger.sent()?;
+        for (ready, file) in ready.iter().zip(files) {
+            refused(not_aborted(ledger, &sent, &ready.object, file))?;
+        }
+        for file in files {
+            doubts.extend(also_given_up(ledger, &Artifact::load(file)?)?);
+        }
+    }
+    Ok(doubts)
+}
+
+/// What speaks against a draft, in words: an abort that gives more up than it names, an authorization of a bundle that
+/// was given up.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn doubts_of_draft(ledger: &Ledger, artifact: &Artifact) -> Result<Vec<String>> {
+    let mut doubts: Vec<String> = also_given_up(ledger, artifact)?.into_iter().collect();
+    if let Artifact::Authorization(draft) = artifact {
+        let bundle = draft.document().bundle;
+        let sent = ledger.sent()?;
+        if let Some(command) = aborted_by(ledger, &sent, (ObjectKind::Bundle, bundle)) {
+            doubts.push(format!(
+                "bundle {bundle} was given up: command {command}, which was sent, aborts it. The vehicle arms nothing by this"
+            ));
+        }
+    }
+    Ok(doubts)
+}
+
+/// What an abort gives up beside what it names: numbers below, of which no report says what became of them.
+fn also_given_up(ledger: &Ledger, artifact: &Artifact) -> Result<Option<String>> {
+    let Artifact::Command(draft) = artifact else {
+        return Ok(None);
+    };
+    let Action::Abort { kind, number } = draft.document().action else {
+        return Ok(None);
+    };
+    let all = verdicts::all(ledger)?;
+    let open = all.iter().filter(|b| {
+        let is_below = b.kind == kind && b.number < number;
+        is_below
+            && !b.is_used
+            && b.verdict
+                .is_none_or(|(v, _)| !matches!(v.stage, Stage::Done | Stage::Failed))
+    });
+    let sent = ledger.sent()?;
+    let open = open.filter(|b| aborted_by(ledger, &sent, (kind, b.number)).is_none());
+    let open: Vec<String> = open.map(|b| b.number.to_string()).collect();
+    if open.is_empty() {
+        return Ok(None);
+    }
+    let kind = kind_name(kind);
+    Ok(Some(format!(
+        "to abort {kind} {number} gives {kind} {} up as well: the vehicle takes no number up to the aborted one any more",
+        open.join(" and ")
+    )))
 }
 
 /// Refuses an abort beside what it gives up: of two that go up in the same passes, one would be for nothing.
@@ -93,6 +170,21 @@ fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
         ))
 }
 
+/// The command that was sent and gave this object up.
+fn aborted_by(
+    ledger: &Ledger,
+    sent: &[SentRow],
+    (of, aborted): (ObjectKind, ObjectNumber),
+) -> Option<ObjectNumber> {
+    let commands = sent
+        .iter()
+        .filter(|s| s.went() && s.kind == ObjectKind::Command);
+    commands.map(|s| s.number).find(|command| {
+        matches!(action_of(*command, ledger), Some(Action::Abort { kind, number })
+            if kind == of && aborted <= number)
+    })
+}
+
 /// Refuses what a command gave up that was sent: the vehicle takes no number up to the aborted one any more.
 fn not_aborted(
     ledger: &Ledger,
@@ -100,14 +192,8 @@ fn not_aborted(
     object: &UplinkObject,
     file: &Path,
 ) -> Result<()> {
-    let commands = sent
-        .iter()
-        .filter(|s| s.went() && s.kind == ObjectKind::Command);
-    let aborted = commands.map(|s| s.number).find(|command| {
-        matches!(action_of(*command, ledger), Some(Action::Abort { kind, number })
-            if kind == object.kind() && object.number() <= number)
-    });
-    let Some(command) = aborted else {
+    let of = (object.kind(), object.number());
+    let Some(command) = aborted_by(ledger, sent, of) else {
         return Ok(());
     };
     let what = format!(
@@ -118,4 +204,11 @@ fn not_aborted(
     Err(Error::new(Kind::Refused, what).file(file).field("number").hint(
         "make it anew, under a new number; if the command was never transmitted, say so first with `lightday uplink --unsent FILE`",
     ))
+}
+
+/// Says doubts on standard error.
+pub fn tell(doubts: &[String]) {
+    for doubt in doubts {
+        out::message(format_args!("warning: {doubt}"));
+    }
 }

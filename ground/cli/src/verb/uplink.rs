@@ -170,6 +170,7 @@ fn prepare(
         sendable::check(ledger, &underway.sent, ready, file)?;
     }
     sendable::apart(ready, &args.files)?;
+    sendable::tell(&sendable::doubts(Some(ledger), ready, &args.files)?);
     let epochs = epochs(args, ledger, ready)?;
     let starts = starts(args, ledger, &underway, (&objects, &epochs))?;
     let planned = plan::make(mission, (&objects, &starts), args.probability, global)?;

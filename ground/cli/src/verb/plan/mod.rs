@@ -26,8 +26,8 @@ use crate::mission::{Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::asked::Asked;
-use crate::verb::describe;
 use crate::verb::sending::{self, Going};
+use crate::verb::{describe, sendable};
 
 pub use self::show::{certificate, to_json};
 pub use self::trial::check;
@@ -44,6 +44,9 @@ pub use self::trial::check;
 ///
 /// The twin says what it expects of it: the verdict on each object, when by this plan, and what the report then says
 /// otherwise (`twin` in --json).
+///
+/// It warns of what `lightday uplink` refuses: what a command gave up that was sent, or an abort beside what it gives up;
+/// and of what an abort gives up beside what it names (`warnings` in --json).
 ///
 /// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
 ///
@@ -119,15 +122,20 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     distinct(&objects, &args.files)?;
     let (starts, epochs) = starts(args, &mission, &objects, global)?;
+    let doubts = doubts(&mission, &ready, &args.files)?;
+    let going = Going::all(&ready, &args.files, &epochs);
     if let Some(by_s) = args.target {
-        return by_then(args, &mission, (&objects, &starts), by_s, global);
+        let of = (objects.as_slice(), starts.as_slice());
+        return by_then(args, &mission, of, (&going, &doubts), (by_s, global));
     }
     let plan = make(&mission, (&objects, &starts), args.probability, global)?;
     draw(args, &plan, &mission)?;
-    let asked = twin(&mission, &plan, &Going::all(&ready, &args.files, &epochs));
+    let asked = twin(&mission, &plan, &going);
+    sendable::tell(&doubts);
     if args.json {
         let mut value = to_json(&plan);
         value["twin"] = asked.as_ref().map_or(json!(null), Asked::to_json);
+        value["warnings"] = json!(doubts);
         out::json(&value)?;
         return check(&args.files, &mission, &plan);
     }
@@ -144,6 +152,15 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
     out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
     Ok(())
+}
+
+/// What speaks against sending these.
+fn doubts(mission: &Mission, ready: &[Ready], files: &[PathBuf]) -> Result<Vec<String>> {
+    let ledger = match mission.path("ledger.sqlite").is_file() {
+        true => Some(mission.ledger_to_read()?),
+        false => None,
+    };
+    sendable::doubts(ledger.as_ref(), ready, files)
 }
 
 /// What the twin expects; `None` where nothing is to be sent, or where there is no ledger that says what it has heard.
@@ -197,8 +214,8 @@ fn by_then(
     args: &Args,
     mission: &Mission,
     (objects, starts): (&[UplinkObject], &[Start]),
-    by_s: u64,
-    global: &Global,
+    (going, doubts): (&[Going<'_>], &[String]),
+    (by_s, global): (u64, &Global),
 ) -> Result<()> {
     doubt_clock(mission, global)?;
     let now_s = global.now_s();
@@ -214,9 +231,16 @@ fn by_then(
     if let Some(plan) = &answer.plan {
         draw(args, plan, mission)?;
     }
+    sendable::tell(doubts);
+    let asked = answer
+        .plan
+        .as_ref()
+        .and_then(|plan| twin(mission, plan, going));
     if args.json {
         let mut value = answer.plan.as_ref().map_or(json!({}), to_json);
         value["target_instant"] = target::to_json(&answer, by_s);
+        value["twin"] = asked.as_ref().map_or(json!(null), Asked::to_json);
+        value["warnings"] = json!(doubts);
         out::json(&value)?;
         return answer
             .plan
@@ -224,6 +248,9 @@ fn by_then(
     }
     if let Some(plan) = answer.plan.as_ref().filter(|p| !p.frames.is_empty()) {
         show::show(plan, mission)?;
+    }
+    if let Some(asked) = &asked {
+        asked.tell(sending::REMEDY);
     }
     let light_s = mission.light_time().at(now_s);
     target::tell(&answer, objects, by_s, (now_s, light_s, probability))?;
