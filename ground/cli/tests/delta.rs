@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::page::Page;
 use common::{Dir, Mission, Ran, run};
 
 const HINTS: &str = "--isa thumb --old-base 0x08000000 --effort 1";
@@ -85,6 +86,8 @@ fn a_patch_is_made_applied_inspected_and_explained() {
     let made = bench.ok(&format!("make old.bin new.bin a.ldp {HINTS} --json"));
     assert_eq!(made.out, planned.out);
     let made = made.json();
+    let page = Page::read();
+    page.holds("delta-make", std::slice::from_ref(&made), &[]);
     let file = bench.read("a.ldp");
     assert_eq!(made["bytes"], file.len());
     assert_eq!(
@@ -103,6 +106,7 @@ fn a_patch_is_made_applied_inspected_and_explained() {
         .json();
     assert_eq!(bench.read("out.bin"), bench.read("new.bin"));
     assert_eq!(applied["sha256"], made["new"]["sha256"]);
+    page.holds("delta-apply", &[applied], &[]);
 
     let blind = bench.ok("inspect a.ldp --json").json();
     assert_eq!(
@@ -111,6 +115,7 @@ fn a_patch_is_made_applied_inspected_and_explained() {
     );
     assert!(blind["new"]["bytes"].is_null());
     let seen = bench.ok("inspect a.ldp --old old.bin --json").json();
+    page.holds("delta-inspect", &[blind, seen.clone()], &[]);
     assert_eq!(seen["new"]["bytes"], bench.read("new.bin").len());
     assert!(seen["segments"].as_u64().unwrap() > 1);
     let field = |name: &str| bytes_of(&seen["fields"], "field", name);
@@ -128,6 +133,7 @@ fn a_patch_is_made_applied_inspected_and_explained() {
 
     let explained = bench.ok(&format!("explain old.bin new.bin {HINTS} --limit 5 --json"));
     let explained = explained.json();
+    page.holds("delta-explain", std::slice::from_ref(&explained), &[]);
     let regions = explained["regions"].as_array().unwrap();
     assert_eq!(regions.len(), 5);
     let costs: Vec<f64> = regions

@@ -73,6 +73,7 @@ fn frames_go_up_at_the_pace_of_the_link_and_a_report_comes_down_for_ingest() {
     assert!(heard[1].1 - heard[0].1 >= Duration::from_millis(150));
     assert!(ran.err.contains("vehicle: hello [2J ground"), "{}", ran.err);
     let value = ran.json();
+    common::page::Page::read().holds("link", std::slice::from_ref(&value), &[]);
     assert_eq!(
         (&value["frames"], &value["packets"]),
         (&2.into(), &1.into())

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 
+use common::page::Page;
 use common::{Dir, run};
 
 const SMALL: &str = "study delivery --payload 8kB --frame 256 --loss 0.1 --burst 10 --trials 40";
@@ -15,6 +16,7 @@ fn the_json_has_the_figures_of_all_four() {
     let ran = run(&dir.0, &line);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    Page::read().holds("study-delivery", std::slice::from_ref(&json), &[]);
     assert_eq!(json["symbols"], 34);
     assert_eq!(json["frame_seconds"], 20.48);
     for who in ["ours", "cfdp2", "ts004", "raptorq"] {
@@ -63,6 +65,7 @@ fn the_symbol_length_of_a_plan_is_nearly_the_best() {
     let ran = run(&dir.0, "study symbols --payload 20kB --json");
     assert_eq!(ran.code, 0, "{}", ran.err);
     let json = ran.json();
+    Page::read().holds("study-symbols", std::slice::from_ref(&json), &[]);
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 5);
     for row in rows {

@@ -1,6 +1,7 @@
 //! Runs the built binary in directories of its own.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod page;
 pub mod planned;
 pub mod reading;
 
