@@ -83,5 +83,5 @@ fn a_key_set_that_no_vehicle_keeps_is_not_drafted() {
         assert!(error.contains(part), "{part}: {error}");
     }
     assert_eq!(mission.files(), before);
-    mission.ok("keygen successor --threshold root=2");
+    mission.ok("keygen successor --threshold root=2 --lower");
 }

@@ -186,7 +186,7 @@ fn lost_signer_is_rehearsed_as_the_page_has_it() {
     operator.follow("Runbook: lost signer");
     assert_eq!(operator.twin(), "agrees");
     // Home is proven under the set in force: the next change of keys is taken, too.
-    operator.ok("keygen successor --threshold root=2 --threshold release=2 --threshold flight=2");
+    operator.ok("keygen successor");
     for root in ["ria", "rolf"] {
         operator.ok(&format!(
             "sign documents/keyset-2.ldd --key keys/root-{root}.key"

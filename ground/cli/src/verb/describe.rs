@@ -1,11 +1,12 @@
 //! What a document says, for people and in JSON. Shared by the verbs that show documents.
 
+use std::fmt;
 use std::path::Path;
 
 use lightday_station::keys::role_name;
 use lightday_station::profile::codec_name;
 use lightday_trust::KeySet;
-use lightday_wire::{Action, Activation, Location, ObjectKind, Region, SlotChoice};
+use lightday_wire::{Action, Activation, Location, ObjectKind, Region, Role, SlotChoice};
 use serde_json::{Value, json};
 
 use crate::error::Result;
@@ -84,7 +85,7 @@ pub fn says(artifact: &Artifact) -> Value {
         Artifact::KeySet(draft) => json!({
             "class": draft.context().class.0,
             "version": draft.document().version,
-            "thresholds": draft.document().thresholds,
+            "thresholds": thresholds(draft.document()).iter().map(Threshold::to_string).collect::<Vec<_>>(),
             "keys": draft.document().keys.len(),
         }),
     };
@@ -93,6 +94,51 @@ pub fn says(artifact: &Artifact) -> Value {
     let roles: Vec<&str> = artifact.authority().roles().map(role_name).collect();
     value["signed_by"] = json!(roles);
     value
+}
+
+/// How many keys of a role must sign, and how many there are.
+pub struct Threshold {
+    role: Role,
+    /// Keys that must sign.
+    pub needed: usize,
+    keys: usize,
+}
+
+impl Threshold {
+    /// "2 of 3".
+    pub fn ratio(&self) -> String {
+        format!("{} of {}", self.needed, self.keys)
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", role_name(self.role), self.ratio())
+    }
+}
+
+/// The thresholds of a key set, in the order of the roles.
+pub fn thresholds(set: &KeySet) -> Vec<Threshold> {
+    let of = |role: &Role| Threshold {
+        role: *role,
+        needed: set.threshold(*role),
+        keys: set.keys.iter().filter(|key| key.role == *role).count(),
+    };
+    Role::ALL.iter().map(of).collect()
+}
+
+/// Of a key set, where it asks for other signatures than the set in force, or has another number of keys; nothing of
+/// other documents.
+pub fn changed_thresholds(artifact: &Artifact, in_force: &KeySet) -> Vec<String> {
+    let Artifact::KeySet(draft) = artifact else {
+        return Vec::new();
+    };
+    let both = thresholds(in_force)
+        .into_iter()
+        .zip(thresholds(draft.document()));
+    both.filter(|(now, then)| now.ratio() != then.ratio())
+        .map(|(now, then)| line("changes", &json!(format!("{now} -> {}", then.ratio()))))
+        .collect()
 }
 
 /// A command for people.

@@ -29,7 +29,7 @@ use crate::verb::{link_keys, preview, successor};
 ///   lightday keygen flight dan --out ~/lightday-keys
 ///   lightday keygen link && mv keys/link.key /media/vault
 ///   lightday keygen keyset --threshold root=2 --threshold flight=2
-///   lightday keygen successor --threshold root=2 --dry-run
+///   lightday keygen successor --dry-run
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -55,7 +55,7 @@ enum What {
     /// The key set, from all public keys in keys/. Example: lightday keygen keyset
     Keyset(FirstSet),
     /// The next key set, from the public keys that are in keys/ now, as a document that the root thresholds of
-    /// both sets sign. Example: lightday keygen successor
+    /// both sets sign. Thresholds stay as they are unless stated. Example: lightday keygen successor
     Successor(NextSet),
     /// Take a successor into use, once a report shows that the vehicle has. Example: lightday keygen adopt 1
     Adopt(Adopt),
@@ -94,8 +94,15 @@ struct FirstSet {
 
 #[derive(clap::Args)]
 struct NextSet {
-    #[command(flatten)]
-    keyset: Keyset,
+    /// How many keys of a role must sign, such as flight=3; by default as many as in the set in force.
+    #[arg(long, value_name = "ROLE=N", value_parser = threshold)]
+    threshold: Vec<(Role, u8)>,
+    /// Draft it although fewer keys of a role would have to sign than do now.
+    #[arg(long)]
+    lower: bool,
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -131,10 +138,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         What::Keyset(first) => key_set(&first.keyset, first.replace, global),
         What::Successor(next) => {
             let how = preview::How {
-                dry_run: next.keyset.dry_run,
+                dry_run: next.dry_run,
                 json: next.json,
             };
-            successor::draft(&next.keyset.threshold, how, global)
+            successor::draft(&next.threshold, next.lower, how, global)
         }
         What::Adopt(adopt) => successor::adopt(adopt.number, adopt.dry_run, global),
     }
@@ -234,7 +241,7 @@ pub fn replaceable(what: &str, replace: bool, ledger: &Ledger, path: &Path) -> R
 fn key_set(args: &Keyset, replace: bool, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let text_path = mission.path("keys/keyset.toml");
-    let (file, key_set) = assemble(&mission, 1, &args.threshold)?;
+    let (file, key_set) = assemble(&mission, KeySetFile::new(1), &args.threshold)?;
     let bin_path = mission.path(format!("keys/keyset-{}.bin", key_set.version));
     atomic::refuse_existing(&text_path).map_err(|e| {
         e.hint(
@@ -274,14 +281,16 @@ fn key_set(args: &Keyset, replace: bool, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// The key set of all public keys in keys/. The order is that of the roles, then of the names: the same keys
-/// make the same set.
+/// The key set of all public keys in keys/, with the version of `file` and its thresholds, but for those that are stated.
+/// The order is that of the roles, then of the names: the same keys make the same set.
+///
+/// # Errors
+/// The keys make no set, or a role has fewer keys than its threshold.
 pub fn assemble(
     mission: &Mission,
-    version: u16,
+    mut file: KeySetFile,
     thresholds: &[(Role, u8)],
 ) -> Result<(KeySetFile, KeySet)> {
-    let mut file = KeySetFile::new(version);
     file.keys = mission
         .public_keys()?
         .into_iter()

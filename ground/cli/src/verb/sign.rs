@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lightday_station::keys::{SigningKey, role_name};
+use lightday_trust::KeySet;
 use serde_json::json;
 
 use crate::Global;
@@ -12,7 +13,7 @@ use crate::mission::Mission;
 use crate::mission::artifact::{
     Artifact, SignatureFile, kind_name, names, signature_files, signature_path, untrusted,
 };
-use crate::mission::keys::signing_key;
+use crate::mission::keys::{bad_key, signing_key};
 use crate::out;
 use crate::verb::describe;
 
@@ -74,12 +75,17 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     for line in describe::artifact(&artifact) {
         out::message(format_args!("  {line}"));
     }
-    let signature = artifact.sign(&key);
-    let text = toml::to_string(&signature)
-        .map_err(|e| Error::new(Kind::Internal, format!("cannot write the signature: {e}")))?;
     let mission = Mission::open(global)
         .ok()
         .filter(|m| m.path("keys/keyset.toml").is_file());
+    if let Some(mission) = &mission {
+        for line in describe::changed_thresholds(&artifact, &in_force(mission)?) {
+            out::message(format_args!("  {line}"));
+        }
+    }
+    let signature = artifact.sign(&key);
+    let text = toml::to_string(&signature)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot write the signature: {e}")))?;
     if let Some(mission) = &mission {
         hold_against_key_set(mission, &artifact, &key, args)?;
     }
@@ -104,12 +110,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
 }
 
+/// The key set in force, of a mission that has one.
+fn in_force(mission: &Mission) -> Result<KeySet> {
+    let file = mission.key_set()?;
+    file.key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))
+}
+
 /// Says what is still missing, with all signatures that lie beside the file.
 fn next(mission: &Mission, args: &Args) -> Result<()> {
-    let key_set = mission
-        .key_set()?
-        .key_set()
-        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let key_set = in_force(mission)?;
     // Another's signature that does not hold is for `verify` to say, not for this signer.
     if let Ok((artifact, _)) = Artifact::load_signed(&args.file, &key_set, &names(mission)?) {
         out::message(describe::next_of(&artifact, &args.file, &key_set));
@@ -140,10 +150,7 @@ fn hold_against_key_set(
     args: &Args,
 ) -> Result<()> {
     artifact.check_target(&args.file, mission)?;
-    let key_set = mission
-        .key_set()?
-        .key_set()
-        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let key_set = in_force(mission)?;
     let successor = match artifact {
         Artifact::KeySet(draft) => draft.document().keys.as_slice(),
         _ => &[],
@@ -179,10 +186,7 @@ fn remember(
     path: &Path,
     global: &Global,
 ) -> Result<()> {
-    let key_set = mission
-        .key_set()?
-        .key_set()
-        .map_err(|e| crate::mission::keys::bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    let key_set = in_force(mission)?;
     let row = artifact.take_signature(path, &key_set, &names(mission)?)?;
     if let Err(error) = artifact.verify(&key_set)
         && !matches!(error, lightday_trust::TrustError::BelowThreshold(_))

@@ -7,6 +7,7 @@
 
 use lightday_station::document::Draft;
 use lightday_station::keyset::KeySetFile;
+use lightday_trust::KeySet;
 use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{ObjectKind, ObjectNumber, Role};
 use serde_json::json;
@@ -20,18 +21,36 @@ use crate::mission::{Mission, drafts, reports};
 use crate::out;
 use crate::verb::{describe, keygen, preview};
 
-/// Drafts the next key set.
+/// Drafts the next key set, with the thresholds of the one in force, but for those that are stated.
 ///
 /// # Errors
-/// There is no key set yet, or the public keys make none.
-pub fn draft(thresholds: &[(Role, u8)], how: preview::How, global: &Global) -> Result<()> {
+/// There is no key set yet, the public keys make none, or a threshold would go down without `may_lower`.
+pub fn draft(
+    thresholds: &[(Role, u8)],
+    may_lower: bool,
+    how: preview::How,
+    global: &Global,
+) -> Result<()> {
     let mission = Mission::open(global)?;
     let current = mission.key_set()?;
     let version = current
         .version
         .checked_add(1)
         .ok_or_else(|| Error::new(Kind::Refused, "all versions of the key set are used"))?;
-    let (_, next) = keygen::assemble(&mission, version, thresholds)?;
+    let mut file = KeySetFile::new(version);
+    file.thresholds = current.thresholds;
+    let (_, next) = keygen::assemble(&mission, file, thresholds).map_err(|e| {
+        e.hint(
+            "make the keys that are missing with `lightday keygen ROLE NAME`, collect the .pub files in keys/; or let fewer sign, \
+             with --threshold ROLE=N --lower",
+        )
+    })?;
+    let in_force = current
+        .key_set()
+        .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
+    if !may_lower {
+        lowers_nothing(&in_force, &next)?;
+    }
     let mut ledger = mission.ledger()?;
     let number = ledger.free_number(ObjectKind::KeySet)?;
     let context = KeySetContext {
@@ -54,7 +73,28 @@ pub fn draft(thresholds: &[(Role, u8)], how: preview::How, global: &Global) -> R
         draft.write(&mission, &mut ledger, "keygen successor", global)?;
     }
     let file = draft.path(&mission);
+    describe::changed_thresholds(&artifact, &in_force)
+        .iter()
+        .for_each(out::message);
     preview::show(&artifact, &file, (&mission, &ledger, global), how)
+}
+
+/// Refuses a set of which fewer keys of a role have to sign than of the one in force: whoever stole one key more
+/// would do, and a threshold that was left out by mistake must not come to that.
+fn lowers_nothing(in_force: &KeySet, next: &KeySet) -> Result<()> {
+    let lower = describe::thresholds(in_force)
+        .into_iter()
+        .zip(describe::thresholds(next))
+        .filter(|(now, then)| then.needed < now.needed)
+        .map(|(now, then)| format!("{now} -> {}", then.ratio()))
+        .collect::<Vec<_>>();
+    if lower.is_empty() {
+        return Ok(());
+    }
+    let what = format!("fewer keys would have to sign: {}", lower.join(", "));
+    Err(Error::new(Kind::Refused, what).field("--threshold").hint(
+        "leave the threshold as it is; if it is meant to go down, add --lower, and tell those of root who sign it",
+    ))
 }
 
 /// Puts a successor in the place of the key set, once the vehicle has proved that it did the same.
