@@ -92,6 +92,15 @@ fn the_timeline_is_drawn_and_never_over_another_file() {
             .collect::<Vec<_>>()
     };
     assert!(texts("text").iter().any(|t| t.starts_with("<orbiter>: ")));
+    // Each milestone is named with its instant, those that fall together as well.
+    let lists: Vec<String> = texts("text");
+    for (what, day) in [("on board: ", " 12-02 04:0"), ("known: ", " 12-03 06:0")] {
+        let list = lists.iter().find(|t| t.starts_with(what)).unwrap();
+        for name in ["earliest", "p50", "p90", "p99", "planned"] {
+            assert!(list.contains(name), "{name}: {list}");
+        }
+        assert!(list.contains(day), "{list}");
+    }
     let titles = texts("title");
     for part in [
         "Malargue 2026-12-01T06:00:00Z to ",

@@ -230,13 +230,11 @@ fn object(text: &mut String, axis: &Axis, object: &ObjectPlan, y: f64) {
         "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{0}\" y2=\"{0}\"/>",
         y + BAR / 2.0
     );
-    // A name where it has room: those that fall together are all in the tooltips.
-    let mut free = [f64::NEG_INFINITY; 2];
     let mut all = milestones(object);
     all.sort_by_key(|(_, at_s, _)| *at_s);
-    for (name, at_s, known) in all {
-        let x = axis.place(at_s);
-        let (class, what) = if known {
+    for (name, at_s, known) in &all {
+        let x = axis.place(*at_s);
+        let (class, what) = if *known {
             ("known", "known")
         } else {
             ("board", "on board")
@@ -245,17 +243,45 @@ fn object(text: &mut String, axis: &Axis, object: &ObjectPlan, y: f64) {
             text,
             "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{}\" r=\"5\"><title>{name}, {what}: {}</title></circle>",
             y + BAR / 2.0,
-            show_instant(at_s)
+            show_instant(*at_s)
         );
-        let free = &mut free[usize::from(known)];
-        if x > *free {
-            let below = if known { y + BAR + 18.0 } else { y - 3.0 };
-            let _ = write!(
-                text,
-                "<text class=\"small\" x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\">{what} {name}</text>"
-            );
-            *free = x + 100.0;
-        }
+    }
+    for (what, known, y) in [
+        ("on board", false, y - 3.0),
+        ("known", true, y + BAR + 18.0),
+    ] {
+        let _ = write!(
+            text,
+            "<text class=\"small\" x=\"{LEFT}\" y=\"{y}\">{what}: {}</text>",
+            in_words(all.iter().filter(|(_, _, k)| *k == known))
+        );
     }
     text.push('\n');
+}
+
+/// All milestones of a kind, ordered by their instants: a dot that hides another hides no name and no instant.
+fn in_words<'a>(milestones: impl Iterator<Item = &'a (&'static str, u64, bool)>) -> String {
+    let mut words = String::new();
+    let mut before: Option<u64> = None;
+    for (name, at_s, _) in milestones {
+        if let Some(before_s) = before {
+            let _ = match before_s == *at_s {
+                true => write!(words, ", "),
+                false => write!(words, " {}; ", day_and_clock(before_s)),
+            };
+        }
+        words.push_str(name);
+        before = Some(*at_s);
+    }
+    match before {
+        Some(at_s) => words + " " + &day_and_clock(at_s),
+        None => "no booked pass".to_owned(),
+    }
+}
+
+/// Month, day and time, as on the axis, to the minute.
+fn day_and_clock(at_s: u64) -> String {
+    let instant = show_instant(at_s);
+    let (day, clock) = (instant.get(5..10), instant.get(11..16));
+    format!("{} {}", day.unwrap_or(""), clock.unwrap_or(""))
 }
