@@ -25,6 +25,7 @@ const MOST: u32 = 60_000_000;
 /// Examples:
 ///   lightday study symbols --payload 20kB
 ///   lightday study symbols --payload 100kB --ber 1e-5 --json
+///   lightday study symbols --symbol-len-max 200
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -37,6 +38,9 @@ pub struct Args {
     /// Bytes that packets and frames of the link add to each of ours.
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     encapsulation: u16,
+    /// Bytes of the longest symbol that the vehicle takes, as `link.symbol_len_max`; by default the longest that frames have.
+    #[arg(long, default_value = "1000", value_name = "BYTES", value_parser = longest)]
+    symbol_len_max: u16,
     /// Chance of each bit to arrive wrong after decoding; may be given several times.
     #[arg(long, value_name = "P", value_parser = rate, default_values = ["1e-6", "3e-6", "1e-5", "3e-5", "1e-4"])]
     ber: Vec<f64>,
@@ -48,6 +52,15 @@ pub struct Args {
 fn rate(text: &str) -> std::result::Result<f64, String> {
     let rate = text.parse().ok().filter(|p| (0.0..1.0).contains(p));
     rate.ok_or_else(|| format!("`{text}` is not from 0 to below 1: write such as 1e-5"))
+}
+
+fn longest(text: &str) -> std::result::Result<u16, String> {
+    let range = 8..=MAX_SYMBOL_LEN;
+    let len = text
+        .parse()
+        .ok()
+        .filter(|len| range.contains(&usize::from(*len)));
+    len.ok_or_else(|| format!("`{text}` is not from 8 to {MAX_SYMBOL_LEN}"))
 }
 
 /// What a symbol length gives.
@@ -112,8 +125,8 @@ fn to_json(cut: &Cut) -> Value {
 fn row(args: &Args, ber: f64) -> Result<(f64, Cut, Cut)> {
     let refused = |e| Error::new(Kind::Internal, e);
     let mut profile: Profile = toml::from_str(EXAMPLE).map_err(refused)?;
-    // Nothing but the link decides here.
-    profile.link.symbol_len_max = u16::try_from(MAX_SYMBOL_LEN).unwrap_or(u16::MAX);
+    // Nothing but the link decides here, and the longest symbol that is asked about.
+    profile.link.symbol_len_max = args.symbol_len_max;
     profile.link.encapsulation = args.encapsulation;
     profile.memory.symbols = u16::MAX;
     profile.memory.staging_size = u32::MAX;
