@@ -85,3 +85,21 @@ fn a_key_set_that_no_vehicle_keeps_is_not_drafted() {
     assert_eq!(mission.files(), before);
     mission.ok("keygen successor --threshold root=2 --lower");
 }
+
+#[test]
+fn a_number_that_was_never_given_out_is_told_with_its_field() {
+    let mission = Mission::new("unknown-numbers");
+    for (line, needle) in [
+        ("command abort bundle 5", "field `number`: number 5"),
+        (
+            "command confirm 9",
+            "field `image`: the ledger knows no bundle 9",
+        ),
+        (
+            "command rollback 9",
+            "field `image`: the ledger knows no bundle 9",
+        ),
+    ] {
+        mission.fails(line, 2, needle);
+    }
+}

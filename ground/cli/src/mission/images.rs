@@ -44,6 +44,7 @@ pub fn digest(text: &str, mission: &Mission, ledger: &Ledger) -> Result<Digest> 
         };
         return known.map(|b| Digest(b.image)).ok_or_else(|| {
             Error::new(Kind::Usage, format!("the ledger knows no bundle {number}"))
+                .field("image")
                 .hint("`lightday status` lists the bundles; an image can also be named by its digest or file")
         });
     }

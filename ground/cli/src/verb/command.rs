@@ -198,7 +198,8 @@ fn action(what: &What, mission: &Mission, ledger: &Ledger, own: ObjectNumber) ->
             let next = ledger.next_number(kind)?;
             let known = ObjectNumber::new(*number).filter(|n| *n < next);
             let number = known.ok_or_else(|| {
-                Error::new(Kind::Usage, format!("number {number} was never given out"))
+                let what = format!("number {number} was never given out");
+                Error::new(Kind::Usage, what).field("number")
                     .hint("an abort burns all numbers up to its own; `lightday status` lists those in use")
             })?;
             Action::Abort { kind, number }

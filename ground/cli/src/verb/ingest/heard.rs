@@ -83,6 +83,14 @@ impl Heard {
             && self.strangers.is_empty()
     }
 
+    /// Seconds between the first and the last of the new reports, by the vehicle's own clock where it knows the time.
+    pub(super) fn span_s(&self) -> u64 {
+        let clocks = self.proven.iter().map(|(p, _)| p.report.time_s);
+        let clocks = || clocks.clone().filter(|time_s| *time_s > 0);
+        let (first, last) = (clocks().min(), clocks().max());
+        u64::from(last.unwrap_or(0).saturating_sub(first.unwrap_or(0)))
+    }
+
     pub(super) fn reports(
         &self,
         received_s: u64,

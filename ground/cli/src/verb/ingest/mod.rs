@@ -16,6 +16,7 @@ use crate::mission::regions::{self, Known};
 use crate::mission::times::Times;
 use crate::mission::{Mission, dumps, packets, reports};
 use crate::out;
+use crate::time::{DAY_S, show_duration, show_instant};
 
 use heard::{Heard, hear, unknown_answers};
 use show::{refusals, show};
@@ -94,11 +95,24 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     dumps.retain(|dump| heard.has_part_of(dump.command));
     let dumps = dumps::hold(&known, &times, dumps)?;
     show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
+    one_instant(heard.span_s(), now_s);
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
     }
     Ok(())
+}
+
+/// Says of a file of several days that it is dated as a whole.
+fn one_instant(span_s: u64, now_s: u64) {
+    if span_s > DAY_S {
+        out::message(format_args!(
+            "note: by the onboard clock the reports of this file left {} apart, and all are taken in as of {}; what came on \
+             one day is best taken in by itself, with --at",
+            show_duration(span_s as f64),
+            show_instant(now_s)
+        ));
+    }
 }
 
 /// What is new of it, as the ledger keeps it.
