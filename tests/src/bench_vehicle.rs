@@ -18,8 +18,7 @@ use lightday_wire::answer::{self, Answer};
 use lightday_wire::dump::{self, Part};
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{
-    Action, Digest, Epoch, FrameHeader, Location, Report, ResetCause, SlotId, SlotState, TagLen,
-    canon,
+    Action, Digest, Epoch, FrameHeader, Location, Report, ResetCause, SlotId, SlotState, canon,
 };
 
 pub use crate::bench_factory::{IDENTITY, describe, first_image, image};
@@ -338,8 +337,10 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         symbol[3] ^= 0x40;
         let mut out = vec![0; symbol.len() + 16];
         let key = self.uplink(epoch);
-        key.seal_frame(header, &symbol, TagLen::Eight, &mut out)
+        let len = key
+            .seal_frame(header, &symbol, self.config.tag_len, &mut out)
             .expect("as long as a frame");
+        out.truncate(len);
         out
     }
 
@@ -358,9 +359,9 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
     /// # Panics
     /// If no agent runs.
     pub fn deliver(&mut self, object: &UplinkObject, symbols: impl IntoIterator<Item = u16>) {
-        let key = self.uplink(self.ground.epoch);
+        let (key, tag_len) = (self.uplink(self.ground.epoch), self.config.tag_len);
         for index in symbols {
-            let frame = object.frame(index, &key, TagLen::Eight).expect("an index");
+            let frame = object.frame(index, &key, tag_len).expect("an index");
             self.hear(&frame);
             self.settle();
         }

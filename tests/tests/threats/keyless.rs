@@ -2,8 +2,11 @@
 
 use lightday_tests::bench_ground::Built;
 use lightday_tests::bench_vehicle::image;
+use lightday_trust::digest::sha256;
+use lightday_trust::{LinkKey, LinkKeys};
 use lightday_wire::{
-    Action, Location, ObjectKind, Refusal, ResetCause, SlotId, SlotState, Stage, Window,
+    Action, Location, ObjectKind, Refusal, Region, ResetCause, SlotId, SlotState, Stage, TagLen,
+    Window,
 };
 
 use crate::rig::Tapped;
@@ -55,11 +58,20 @@ fn live(tapped: &mut Tapped, mut between: impl FnMut(&mut Tapped, &str)) -> Buil
 
 #[test]
 fn recordings_and_forgeries_change_no_bit_of_a_vehicle_in_any_phase() {
-    let mut quiet = Tapped::with_a_past();
+    changes_no_bit(TagLen::Eight);
+}
+
+#[test]
+fn recordings_and_forgeries_change_no_bit_of_a_vehicle_with_tags_of_6_bytes() {
+    changes_no_bit(TagLen::Six);
+}
+
+fn changes_no_bit(tag_len: TagLen) {
+    let mut quiet = Tapped::with_a_past_under(tag_len);
     let mut expected = Vec::new();
     live(&mut quiet, |tapped, _| expected.push(tapped.state()));
     assert!(expected.len() > 12);
-    let mut attacked = Tapped::with_a_past();
+    let mut attacked = Tapped::with_a_past_under(tag_len);
     let mut phases = 0;
     live(&mut attacked, |tapped, phase| {
         tapped.attack();
@@ -72,6 +84,53 @@ fn recordings_and_forgeries_change_no_bit_of_a_vehicle_in_any_phase() {
     assert!(frames > 150 && objects > 20, "{frames} {objects}");
     let refused = attacked.bench.reports.iter().map(|r| r.frames_refused);
     assert_eq!(refused.max(), Some(255), "he was heard, and refused");
+}
+
+/// Whether `bytes` holds any eight bytes in a row of `secret`, which has no run of them by chance.
+fn betrays(bytes: &[u8], secret: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = secret.windows(8).collect();
+    bytes.windows(8).any(|window| parts.contains(&window))
+}
+
+#[test]
+fn who_listens_reads_the_image_and_learns_no_key() {
+    let mut tapped = Tapped::launch(TagLen::Eight);
+    // The bench's own link keys are one byte over and over; these are told from anything else.
+    let secret = |n: u8| LinkKey(sha256(&[n; 9]).0);
+    tapped.bench.config.link_keys = LinkKeys(std::array::from_fn(|n| secret(n as u8)));
+    tapped.bench.reset(ResetCause::PowerOn);
+    tapped.bench.settle();
+    let image = image(6, 3000);
+    let built = tapped.bench.ground.bundle(&image, 6);
+    tapped.send_all(&built.object);
+    tapped.authorize(&built);
+    tapped.confirm(&built);
+    tapped.switch(1);
+    tapped.command(Action::MemoryDump {
+        region: Region::Image(Location::Slot(SlotId::B)),
+        offset: 0,
+        len: 64,
+    });
+    // The link is authenticated and not secret: the source symbols are the object, the dump is the flash.
+    let header_len = 8;
+    let symbols = tapped.past.iter().take(built.object.k().into());
+    let heard: Vec<u8> = symbols
+        .flat_map(|frame| frame[header_len..frame.len() - 8].to_vec())
+        .collect();
+    assert_eq!(heard[built.envelope_len..][..image.len()], image);
+    let (_, part) = tapped.bench.parts.first().unwrap();
+    assert_eq!(part.bytes(), Some(&image[..64]));
+    // But nothing that goes up or down holds a part of a link key.
+    let down = tapped.reflected();
+    assert!(down.len() > 3, "{}", down.len());
+    for frame in tapped.past.iter().chain(&down) {
+        for epoch in 0..16 {
+            assert!(
+                !betrays(frame, &secret(epoch).0),
+                "epoch {epoch}: {frame:x?}"
+            );
+        }
+    }
 }
 
 /// The current objects, which the vehicle never heard: bundle, authorization, command.

@@ -5,7 +5,7 @@ use lightday_tests::bench_ground::number;
 use lightday_tests::bench_vehicle::{Bench, first_image};
 use lightday_trust::digest::sha256;
 use lightday_wire::report::flags;
-use lightday_wire::{Action, Epoch, Location, ObjectKind, ResetCause, SlotId, SlotState};
+use lightday_wire::{Action, Epoch, Location, ObjectKind, ResetCause, SlotId, SlotState, TagLen};
 
 use crate::rig::Tapped;
 
@@ -79,7 +79,7 @@ fn recordings_do_nothing_to_a_record_that_was_put_back_to_before_the_epoch_switc
 #[test]
 fn a_record_that_was_put_back_within_its_epoch_hears_recordings_until_the_switch_and_installs_nothing_older()
  {
-    let mut tapped = Tapped::launch();
+    let mut tapped = Tapped::launch(TagLen::Eight);
     let backup = copies(&tapped.bench);
     let built = tapped.bench.ground.bundle_with(
         &lightday_tests::bench_vehicle::image(2, 3000),

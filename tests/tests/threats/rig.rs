@@ -42,9 +42,16 @@ pub struct State {
 }
 
 impl Tapped {
-    pub fn launch() -> Self {
+    /// A vehicle as it was launched, with tags of this length.
+    pub fn launch(tag_len: TagLen) -> Self {
+        let mut bench = Bench::launch();
+        if bench.config.tag_len != tag_len {
+            bench.config.tag_len = tag_len;
+            bench.reset(ResetCause::PowerOn);
+            bench.settle();
+        }
         Self {
-            bench: Bench::launch(),
+            bench,
             past: Vec::new(),
             objects: Vec::new(),
         }
@@ -57,7 +64,8 @@ impl Tapped {
         symbols: impl IntoIterator<Item = u16>,
     ) -> Vec<Vec<u8>> {
         let key = self.bench.uplink(self.bench.ground.epoch);
-        let seal = |index| object.frame(index, &key, TagLen::Eight).unwrap();
+        let tag_len = self.bench.config.tag_len;
+        let seal = |index| object.frame(index, &key, tag_len).unwrap();
         let frames: Vec<Vec<u8>> = symbols.into_iter().map(seal).collect();
         self.past.extend(frames.iter().cloned());
         self.objects.push(object.clone());
@@ -123,7 +131,12 @@ impl Tapped {
     /// A vehicle with a past: each kind of object, done, aborted and rolled back, under two key sets and two
     /// link epochs. Epoch 1 is in force.
     pub fn with_a_past() -> Self {
-        let mut tapped = Self::launch();
+        Self::with_a_past_under(TagLen::Eight)
+    }
+
+    /// The same, with tags of this length.
+    pub fn with_a_past_under(tag_len: TagLen) -> Self {
+        let mut tapped = Self::launch(tag_len);
         let second = tapped.update(2, 2);
         for held in [true, false] {
             tapped.command(Action::Hold { held });
@@ -221,6 +234,7 @@ impl Tapped {
     pub fn forged(&self) -> Vec<Vec<u8>> {
         let mut forged = Vec::new();
         let tags: [&[u8]; 3] = [&[0; 8], &[0xff; 8], b"lightday"];
+        let tag_len = self.bench.config.tag_len.get();
         for kind in 0..=15u8 {
             for epoch in 0..=15u8 {
                 for (k, index, len) in [(1u16, 0u16, 64usize), (2, 1, 128), (30, 65_535, 2)] {
@@ -231,7 +245,7 @@ impl Tapped {
                         bytes.extend(k.to_be_bytes());
                         bytes.extend(index.to_be_bytes());
                         bytes.extend(vec![n as u8; len]);
-                        bytes.extend(tags[usize::from(epoch) % 3]);
+                        bytes.extend(&tags[usize::from(epoch) % 3][..tag_len]);
                         forged.push(bytes);
                     }
                 }
@@ -250,7 +264,7 @@ impl Tapped {
     }
 
     /// The vehicle's own reports, sent back to it.
-    fn reflected(&self) -> Vec<Vec<u8>> {
+    pub fn reflected(&self) -> Vec<Vec<u8>> {
         let keys = &self.bench.config.link_keys;
         let seal = |report: &Report| {
             let epoch = self.bench.record().epoch;
@@ -287,10 +301,12 @@ impl Tapped {
                         k,
                         index: 0,
                     };
-                    let mut out = vec![0; 80];
-                    key.seal_frame(header, &[7; 64], TagLen::Eight, &mut out)
-                        .unwrap();
-                    forged.push(out);
+                    for tag_len in [TagLen::Six, TagLen::Eight] {
+                        let mut out = vec![0; 80];
+                        let len = key.seal_frame(header, &[7; 64], tag_len, &mut out).unwrap();
+                        out.truncate(len);
+                        forged.push(out);
+                    }
                 }
             }
         }
