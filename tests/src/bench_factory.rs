@@ -5,7 +5,7 @@
 
 use lightday_boot::store::RecordStore;
 use lightday_boot::trailer::{Entry, Trailer};
-use lightday_boot::{Identity, Record, SlotMap, SlotRecord, keys};
+use lightday_boot::{Identity, MemoryMap, Record, SlotMap, SlotRecord, keys};
 use lightday_sim::flash::SimFlash;
 use lightday_sim::vehicle::Layout;
 use lightday_trust::digest::sha256;
@@ -108,11 +108,7 @@ pub(crate) fn factory<const WRITE: usize, const ERASE: usize>(
         install(&mut flash, copy, staff, &golden, describe(&golden, 0));
     }
     keys::store_at_launch(&mut flash, map, staff.key_set()).expect("golden has room");
-    for copy in map.golden {
-        for region in [copy.image, copy.trailer] {
-            flash.protect(region.start..region.end());
-        }
-    }
+    protect_golden(&mut flash, map);
     let described = describe(first, 1);
     install(&mut flash, map.slot(SlotId::A), staff, first, described);
     let slot_a = SlotRecord {
@@ -127,6 +123,35 @@ pub(crate) fn factory<const WRITE: usize, const ERASE: usize>(
     RecordStore::new(map.record)
         .save(&mut flash, 0, &record)
         .expect("it fits");
+    flash.clear_counters();
+    flash
+}
+
+fn protect_golden<const WRITE: usize, const ERASE: usize>(
+    flash: &mut SimFlash<WRITE, ERASE>,
+    map: &MemoryMap,
+) {
+    for copy in map.golden {
+        for region in [copy.image, copy.trailer] {
+            flash.protect(region.start..region.end());
+        }
+    }
+}
+
+/// A flash that holds these bytes, granule by granule: what is erased stays free to be programmed.
+pub(crate) fn flown_flash<const WRITE: usize, const ERASE: usize>(
+    layout: &Layout,
+    bytes: &[u8],
+) -> SimFlash<WRITE, ERASE> {
+    assert_eq!(bytes.len(), layout.blocks * ERASE, "the whole flash");
+    let mut flash = SimFlash::new(layout.blocks);
+    for (place, granule) in bytes.chunks(WRITE).enumerate() {
+        if granule.iter().any(|byte| *byte != 0xff) {
+            let at = u32::try_from(place * WRITE).expect("small");
+            flash.factory_load(at, granule);
+        }
+    }
+    protect_golden(&mut flash, &layout.map);
     flash.clear_counters();
     flash
 }

@@ -8,7 +8,7 @@ use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
 use lightday_trust::{LinkKey, LinkKeys};
 use lightday_wire::TagLen;
 
-use crate::bench_factory::{IDENTITY, factory, first_image};
+use crate::bench_factory::{IDENTITY, factory, first_image, flown_flash};
 use crate::bench_ground::Ground;
 use crate::bench_staff::Staff;
 use crate::bench_vehicle::{BEACON_S, BenchApplication, BenchOf, COMMAND_LOSS_S};
@@ -56,6 +56,24 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
     /// If the geometry is none of ours, or the image does not fit.
     #[must_use]
     pub fn launch_with(outfit: Outfit) -> Self {
+        let mut bench = Self::assemble(&outfit, None, Elapsed(0));
+        bench.boot();
+        bench.settle();
+        bench
+    }
+
+    /// A vehicle that has lived already, of the default outfit, switched off: all that it has are these bytes of flash,
+    /// and the supervisor's counter. What reads as erased may be programmed.
+    ///
+    /// # Panics
+    /// If the bytes are not as long as the flash.
+    #[must_use]
+    pub fn in_flight(flash: &[u8], elapsed: Elapsed) -> Self {
+        Self::assemble(&Outfit::default(), Some(flash), elapsed)
+    }
+
+    /// Not booted yet; with the flash that the factory makes, or with these bytes in it.
+    fn assemble(outfit: &Outfit, flown: Option<&[u8]>, elapsed: Elapsed) -> Self {
         let sizes = LayoutSizes {
             slot: outfit.slot,
             staging: 24_576.max(2 * u32::try_from(ERASE).expect("small")),
@@ -83,11 +101,15 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             command_loss_s: COMMAND_LOSS_S,
             beacon_s: BEACON_S,
         };
-        let mut bench = Self {
-            flash: factory(&layout, &ground.staff, &outfit.first),
+        let flash = match flown {
+            None => factory(&layout, &ground.staff, &outfit.first),
+            Some(bytes) => flown_flash(&layout, bytes),
+        };
+        Self {
+            flash,
             config,
             decoder_ram: outfit.decoder_ram,
-            supervisor: SimSupervisor::new(Elapsed(0), WATCHDOG_MS),
+            supervisor: SimSupervisor::new(elapsed, WATCHDOG_MS),
             application: BenchApplication {
                 health: Health::Healthy,
                 may_activate: true,
@@ -100,10 +122,7 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             boots: Vec::new(),
             costs: Vec::new(),
             agent: None,
-            now_ms: 0,
-        };
-        bench.boot();
-        bench.settle();
-        bench
+            now_ms: elapsed.0,
+        }
     }
 }

@@ -285,6 +285,13 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         panic!("the agent never comes to rest");
     }
 
+    /// Lets time pass until an instant, in which the watchdog is fed and nothing else is done; not back.
+    pub fn idle(&mut self, until: Elapsed) {
+        self.now_ms = self.now_ms.max(until.0);
+        self.supervisor.advance(Elapsed(self.now_ms));
+        self.supervisor.kick();
+    }
+
     /// Lets time pass, with all that falls due in it, or as much of it as there is power.
     pub fn wait_s(&mut self, seconds: u64) {
         let until = self.now_ms + seconds * 1000;
