@@ -1,7 +1,8 @@
 //! `cargo xtask`: the only script language of this repository.
 //!
 //! It runs cargo (and, where a check needs it, rustup) and imports none of our crates, so that it still builds when
-//! they do not. It never edits a tracked file: `fmt` only checks, fuzzing leaves the committed corpus as it is.
+//! they do not. But for `freeze` it never edits a tracked file: `fmt` only checks, fuzzing leaves the committed corpus
+//! as it is.
 //!
 //! ```text
 //! cargo xtask test = fmt -> clippy -> doc -> no-std -> unit -> doctest -> golden -> repro -> crash -> seeded ->
@@ -13,10 +14,12 @@
 
 mod crash;
 mod firmware;
+mod freeze;
 mod fuzz;
 mod golden;
 mod no_std;
 mod qemu;
+mod release;
 mod repro;
 mod run;
 mod seeded;
@@ -75,8 +78,10 @@ enum Verb {
     },
     /// Build the firmware of the RISC-V board.
     Firmware,
-    /// Fly the firmware on an emulated board: updates, bad versions, power cuts.
+    /// Fly the firmware on an emulated board: updates, bad versions, frozen releases, power cuts.
     Qemu(qemu::Options),
+    /// Freeze the present firmware and layouts as a release that later ones are held against.
+    Freeze,
     /// Link loader and agent for two targets, by feature, and print what they take of flash and RAM.
     Sizes,
     /// Fuzz every parser (needs the nightly toolchain and cargo-fuzz).
@@ -122,6 +127,7 @@ fn main() -> ExitCode {
         Verb::Seeded { bugs } => seeded::run(&bugs).map(drop),
         Verb::Firmware => steps::run_one(Step::Firmware),
         Verb::Qemu(options) => steps::run_one(Step::Qemu(options)),
+        Verb::Freeze => freeze::run(),
         Verb::Sizes => sizes::run(),
         Verb::Fuzz { seconds } => steps::run_one(Step::Fuzz { seconds }),
         Verb::Bench { what, args } => bench(what, &args),

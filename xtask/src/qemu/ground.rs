@@ -40,6 +40,9 @@ const SETTLE: &str = "1s";
 /// Who signs what, besides root.
 const SIGNERS: [&str; 4] = ["root ann", "release bob", "verification cleo", "flight dan"];
 
+/// The key set that a vehicle is launched with, in the mission directory.
+pub const KEY_SET: &str = "keys/keyset-1.bin";
+
 /// Facts of a report by name, as `lightday status` words them.
 pub type Facts = BTreeMap<String, String>;
 
@@ -61,6 +64,22 @@ pub fn lightday() -> Result<PathBuf, Failure> {
     Ok(run::target_dir().join("release/lightday"))
 }
 
+/// The names of the key files in a directory, private and public ones, in their order; the key set is none.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn key_files(dir: &Path) -> Result<Vec<String>, Failure> {
+    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names
+        .filter(|name| name.ends_with(".key") || name.ends_with(".pub"))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 impl Ground {
     /// Makes a mission in `dir`, with all keys.
     ///
@@ -72,6 +91,51 @@ impl Ground {
         said(new)?;
         let ground = Self::open(lightday, dir);
         ground.edit("mission.toml", &CHANGES)?;
+        ground.pass()?;
+        for signer in SIGNERS.into_iter().chain(["link", "keyset"]) {
+            ground.run(&format!("keygen {signer}"))?;
+        }
+        Ok(ground)
+    }
+
+    /// Makes a mission in `dir` for a vehicle that flies already: with its mission.toml and its keys, all of them as
+    /// files in `known` and `known/keys`. The key set has to come out as the one that the vehicle was launched with.
+    ///
+    /// # Errors
+    /// A verb fails, or the same keys make another set.
+    pub fn take_over(lightday: &Path, dir: &Path, known: &Path) -> Result<Self, Failure> {
+        let mut new = Command::new(lightday);
+        new.arg("new").arg(dir).stdin(Stdio::null());
+        said(new)?;
+        let copy = |name: &str| {
+            let copied = fs::copy(known.join(name), dir.join(name));
+            copied
+                .map(drop)
+                .map_err(|error| Failure(format!("{name} of a frozen mission: {error}")))
+        };
+        copy("mission.toml")?;
+        for name in key_files(&known.join("keys"))? {
+            copy(&format!("keys/{name}"))?;
+        }
+        let ground = Self::open(lightday, dir);
+        ground.pass()?;
+        // Takes the link keys that lie there into the ledger.
+        ground.run("keygen link")?;
+        ground.run("keygen keyset")?;
+        let set = |dir: &Path| {
+            let path = dir.join(KEY_SET);
+            fs::read(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))
+        };
+        match set(dir)? == set(known)? {
+            true => Ok(ground),
+            false => Err(Failure(
+                "the frozen keys make another key set than the frozen vehicle has".to_owned(),
+            )),
+        }
+    }
+
+    /// One pass, from an hour ago until a week from now.
+    fn pass(&self) -> Result<(), Failure> {
         let now_s = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |t| t.as_secs());
@@ -80,12 +144,8 @@ impl Ground {
             now_s.saturating_sub(3600),
             now_s + 7 * 86_400
         );
-        fs::write(dir.join("passes.csv"), passes)
-            .map_err(|error| format!("passes.csv: {error}"))?;
-        for signer in SIGNERS.into_iter().chain(["link", "keyset"]) {
-            ground.run(&format!("keygen {signer}"))?;
-        }
-        Ok(ground)
+        fs::write(self.dir.join("passes.csv"), passes)
+            .map_err(|error| Failure(format!("passes.csv: {error}")))
     }
 
     /// The mission that is in `dir` already.
@@ -159,28 +219,57 @@ impl Ground {
         said(factory).map(drop)
     }
 
-    /// Builds a bundle from `base`, has it signed and authorized, and writes the frames of both.
+    /// Builds bundle 1, version 2.0.0, from `base`, has it signed and authorized, and writes the frames of both.
     ///
     /// # Errors
     /// A verb fails.
     pub fn prepare(&self, image: &Path, base: &Path) -> Result<PathBuf, Failure> {
-        let (image, base) = (image.display().to_string(), base.display().to_string());
+        self.bundle(1, (image, "2.0.0"), (base, "1.0.0"))?;
+        let papers = self.authorize(1, image)?;
+        self.uplink(&format!("bundles/1.ldb {papers}"))
+    }
+
+    /// Builds the bundle of this number, which is the next one, from a base, and has release sign it; image and base
+    /// each with its version.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn bundle(
+        &self,
+        number: u32,
+        image: (&Path, &str),
+        base: (&Path, &str),
+    ) -> Result<(), Failure> {
+        let [path, from] = [image.0, base.0].map(|path| path.display().to_string());
         self.run_args(&[
             "build",
-            &image,
+            &path,
             "--version",
-            "2.0.0",
+            image.1,
             "--base",
-            &base,
+            &from,
             "--base-version",
-            "1.0.0",
+            base.1,
         ])?;
-        self.run("sign bundles/1.ldb --key keys/release-bob.key")?;
+        self.run(&format!(
+            "sign bundles/{number}.ldb --key keys/release-bob.key"
+        ))
+        .map(drop)
+    }
+
+    /// Has the image of a bundle authorized, for the first time or anew; gives the file of the papers.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn authorize(&self, bundle: u32, image: &Path) -> Result<String, Failure> {
         // On the bench the image itself is all the evidence that there is.
-        self.run_args(&["authorize", "1", "--evidence", &image])?;
-        self.run("sign documents/auth-1.ldd --key keys/verification-cleo.key")?;
-        self.run("sign documents/auth-1.ldd --key keys/flight-dan.key")?;
-        self.uplink("bundles/1.ldb documents/auth-1.ldd")
+        let (bundle, image) = (bundle.to_string(), image.display().to_string());
+        let drafted = self.run_args(&["authorize", &bundle, "--evidence", &image])?;
+        let file = drafted.lines().next().unwrap_or_default().to_owned();
+        for key in ["keys/verification-cleo.key", "keys/flight-dan.key"] {
+            self.run_args(&["sign", &file, "--key", key])?;
+        }
+        Ok(file)
     }
 
     /// Has the image of bundle 1 armed anew, and writes the frames.
@@ -188,13 +277,8 @@ impl Ground {
     /// # Errors
     /// A verb fails.
     pub fn rearm(&self, image: &Path) -> Result<PathBuf, Failure> {
-        let drafted =
-            self.run_args(&["authorize", "1", "--evidence", &image.display().to_string()])?;
-        let file = drafted.lines().next().unwrap_or_default().to_owned();
-        for key in ["keys/verification-cleo.key", "keys/flight-dan.key"] {
-            self.run_args(&["sign", &file, "--key", key])?;
-        }
-        self.uplink(&file)
+        let papers = self.authorize(1, image)?;
+        self.uplink(&papers)
     }
 
     /// Drafts a command, has it signed, and writes its frames.
@@ -208,8 +292,12 @@ impl Ground {
         self.uplink(&file)
     }
 
-    /// Writes frames; gives their file.
-    fn uplink(&self, files: &str) -> Result<PathBuf, Failure> {
+    /// Writes the frames of signed files, separated by spaces, with options of `lightday uplink` among them; gives the
+    /// file of the frames.
+    ///
+    /// # Errors
+    /// A verb fails.
+    pub fn uplink(&self, files: &str) -> Result<PathBuf, Failure> {
         let made = self.run(&format!("uplink {files} --json"))?;
         let value: Value =
             serde_json::from_str(&made).map_err(|error| format!("uplink --json: {error}"))?;

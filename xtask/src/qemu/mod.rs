@@ -8,7 +8,8 @@
 //! Every act says what it checked. One that fails leaves its directory, with mission, flash files and what QEMU said.
 
 mod cuts;
-mod ground;
+mod frozen;
+pub mod ground;
 mod machine;
 mod story;
 
@@ -38,6 +39,9 @@ pub struct Options {
     /// Leave the acts out and cut the power only.
     #[arg(long)]
     pub cuts_only: bool,
+    /// Of the acts, fly those of frozen releases only, and cut no power.
+    #[arg(long, conflicts_with_all = ["cuts_only", "cuts"])]
+    pub frozen_only: bool,
 }
 
 impl Options {
@@ -47,6 +51,7 @@ impl Options {
         seed: 1,
         jobs: 2,
         cuts_only: false,
+        frozen_only: false,
     };
 
     /// The command that runs the same.
@@ -63,6 +68,9 @@ impl Options {
         }
         if self.cuts_only {
             line.push_str(" --cuts-only");
+        }
+        if self.frozen_only {
+            line.push_str(" --frozen-only");
         }
         line
     }
@@ -86,9 +94,13 @@ pub fn run(options: Options) -> Result<Outcome, Failure> {
     };
     let mut acts = 0;
     if !options.cuts_only {
-        acts = story::run(&lightday, &dir).map_err(kept)?;
+        if !options.frozen_only {
+            acts = story::run(&lightday, &dir).map_err(kept)?;
+        }
+        acts += frozen::run(&lightday, &dir, acts + 1).map_err(kept)?;
     }
-    let tally = cuts::run(&lightday, &dir, options).map_err(kept)?;
+    let cuts = if options.frozen_only { 0 } else { options.cuts };
+    let tally = cuts::run(&lightday, &dir, Options { cuts, ..options }).map_err(kept)?;
     let _ = fs::remove_dir_all(&dir);
     let seconds = begun.elapsed().as_secs();
     Ok(Outcome::Passed(format!(

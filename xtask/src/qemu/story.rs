@@ -72,13 +72,14 @@ const BAD: [Bad; 5] = [
 pub fn run(lightday: &Path, dir: &Path) -> Result<usize, Failure> {
     let begun = Instant::now();
     println!("  Act 1. An update, confirmed and taken back");
-    let act = Act::begin(lightday, &dir.join("good"), "v2")?;
-    good(&act).map_err(|failure| Failure(format!("act 1: {failure}")))?;
+    let (act, update) = Act::begin(lightday, &dir.join("good"), "v2")?;
+    good(&act, &update).map_err(|failure| Failure(format!("act 1: {failure}")))?;
     act.end()?;
     for (n, bad) in (2..).zip(&BAD) {
         println!("  Act {n}. A version that must not be kept: {}", bad.name);
-        let act = Act::begin(lightday, &dir.join(bad.name), bad.name)?;
-        must_revert(&act, bad).map_err(|failure| Failure(format!("act {n}: {failure}")))?;
+        let (act, update) = Act::begin(lightday, &dir.join(bad.name), bad.name)?;
+        must_revert(&act, bad, &update)
+            .map_err(|failure| Failure(format!("act {n}: {failure}")))?;
         act.end()?;
     }
     println!(
@@ -89,17 +90,17 @@ pub fn run(lightday: &Path, dir: &Path) -> Result<usize, Failure> {
     Ok(1 + BAD.len())
 }
 
-/// A mission whose vehicle is switched on, and the frames of its update.
+/// A mission whose vehicle is switched on.
 pub struct Act {
-    ground: Ground,
+    pub(super) ground: Ground,
     machine: Machine,
     flash: PathBuf,
     before: [Vec<u8>; 2],
-    update: PathBuf,
 }
 
 impl Act {
-    fn begin(lightday: &Path, dir: &Path, name: &str) -> Result<Self, Failure> {
+    /// With a mission of its own and the flash that the factory makes, and the frames of an update to this version.
+    fn begin(lightday: &Path, dir: &Path, name: &str) -> Result<(Self, PathBuf), Failure> {
         if !FLIGHTS.iter().any(|(flight, _)| *flight == name) {
             return Err(Failure(format!("there is no flight {name}")));
         }
@@ -107,6 +108,11 @@ impl Act {
         let flash = dir.join("board");
         ground.make_flash(&flight("v1"), &flash)?;
         let update = ground.prepare(&flight(name), &flight("v1"))?;
+        Ok((Self::switch_on(ground, flash)?, update))
+    }
+
+    /// With flash files in a directory that the factory filled, and a mission that commands it.
+    pub(super) fn switch_on(ground: Ground, flash: PathBuf) -> Result<Self, Failure> {
         let before = banks(&flash)?;
         let machine = Machine::start(&flash)?;
         Ok(Self {
@@ -114,12 +120,11 @@ impl Act {
             machine,
             flash,
             before,
-            update,
         })
     }
 
     /// Sends frames, again and again, until a report says what it has to. Gives what was said on the way.
-    fn until(
+    pub(super) fn until(
         &self,
         what: &str,
         frames: &[PathBuf],
@@ -153,7 +158,7 @@ impl Act {
     }
 
     /// Switches the vehicle off and holds its flash against what the factory made.
-    fn end(self) -> Result<(), Failure> {
+    pub(super) fn end(self) -> Result<(), Failure> {
         self.machine.cut();
         check_untouched(&self.before, &banks(&self.flash)?)?;
         println!("    loader, provision, key sets and golden are as the factory made them");
@@ -192,9 +197,9 @@ pub fn says(facts: &Facts, name: &str, begins: &str) -> bool {
         .is_some_and(|value| value.starts_with(begins))
 }
 
-fn good(act: &Act) -> Result<(), Failure> {
+fn good(act: &Act, update: &Path) -> Result<(), Failure> {
     runs_first(act)?;
-    let update = [act.update.clone()];
+    let update = [update.to_path_buf()];
     let texts = act.until(
         "it receives, patches and boots flight 2 from B, on trial",
         &update,
@@ -228,7 +233,7 @@ fn good(act: &Act) -> Result<(), Failure> {
 }
 
 /// What is sent while the loader runs, or the agent still looks through its staging log, is lost: so it is waited for.
-fn runs_first(act: &Act) -> Result<(), Failure> {
+pub(super) fn runs_first(act: &Act) -> Result<(), Failure> {
     act.until("flight 1 runs from A and reports", &[], |f| {
         says(f, "running", "A")
             && says(f, "slot A", "confirmed 1.0.0")
@@ -237,9 +242,9 @@ fn runs_first(act: &Act) -> Result<(), Failure> {
     .map(drop)
 }
 
-fn must_revert(act: &Act, bad: &Bad) -> Result<(), Failure> {
+fn must_revert(act: &Act, bad: &Bad, update: &Path) -> Result<(), Failure> {
     runs_first(act)?;
-    let update = [act.update.clone()];
+    let update = [update.to_path_buf()];
     let texts = act.until(
         &format!(
             "the vehicle is back with flight 1, and says why: {}",
