@@ -9,7 +9,6 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Instant;
 
 use crate::firmware::flight;
@@ -22,76 +21,89 @@ use super::story::{Act, runs_first, says};
 /// Frames of the second bundle that today's agent hears; golden hears those that are left.
 const HALF: u32 = 9;
 
-/// Runs an act for each frozen release, counted from `first` on; gives their number.
+/// A frozen release on the ground: its mission, its flash files, and both bundles, signed.
+pub struct Prepared {
+    frozen: Frozen,
+    ground: Ground,
+    board: PathBuf,
+    images: Images,
+}
+
+/// The images of an act.
+struct Images {
+    /// What the frozen vehicle was launched with, version 1.0.0: the raw bytes of slot A and of golden.
+    first: PathBuf,
+    /// Today's, version 2.0.0, bundle 1.
+    second: PathBuf,
+    /// Today's, version 3.0.0, bundle 2, patched from the second.
+    third: PathBuf,
+}
+
+/// Makes ready what the acts need. The encoder takes half a minute for each bundle: beside other acts, that costs none
+/// of their time.
 ///
 /// # Errors
-/// A frozen release is not what was frozen, or an act does not end as it has to.
-pub fn run(lightday: &Path, dir: &Path, first: usize) -> Result<usize, Failure> {
+/// A frozen release is not what was frozen, or a verb fails.
+pub fn prepare(lightday: &Path, dir: &Path) -> Result<Vec<Prepared>, Failure> {
     let releases = release::all()?;
     if releases.is_empty() {
         return Err(Failure(
             "no release is frozen; `cargo xtask freeze` makes one".to_owned(),
         ));
     }
-    for (n, frozen) in (first..).zip(&releases) {
+    let each = |frozen: Frozen| {
+        frozen.check()?;
+        let dir = dir.join(format!("release-{}", frozen.number));
+        let board = dir.join("board");
+        let images = Images {
+            first: frozen.unpack(&board)?,
+            second: flight("v2"),
+            third: flight("v1"),
+        };
+        let ground = Ground::take_over(lightday, &dir.join("mission"), &frozen.mission())?;
+        ground.bundle(1, (&images.second, "2.0.0"), (&images.first, "1.0.0"))?;
+        ground.bundle(2, (&images.third, "3.0.0"), (&images.second, "2.0.0"))?;
+        Ok(Prepared {
+            frozen,
+            ground,
+            board,
+            images,
+        })
+    };
+    releases.into_iter().map(each).collect()
+}
+
+/// Runs an act for each frozen release, counted from `first` on; gives their number.
+///
+/// # Errors
+/// An act does not end as it has to.
+pub fn run(prepared: Vec<Prepared>, first: usize) -> Result<usize, Failure> {
+    let acts = prepared.len();
+    for (n, one) in (first..).zip(prepared) {
         let begun = Instant::now();
         println!(
             "  Act {n}. Frozen release {}, {} of {:.12}, under applications of today",
-            frozen.number,
-            frozen.version(),
-            frozen.commit()
+            one.frozen.number,
+            one.frozen.version(),
+            one.frozen.commit()
         );
-        let dir = dir.join(format!("release-{}", frozen.number));
-        let failed = |failure: Failure| Failure(format!("act {n}: {failure}"));
-        fly(lightday, &dir, frozen).map_err(failed)?;
+        fly(one).map_err(|failure| Failure(format!("act {n}: {failure}")))?;
         println!("    in {} s", begun.elapsed().as_secs());
     }
-    Ok(releases.len())
+    Ok(acts)
 }
 
-/// The images of an act, each with its version.
-struct Images {
-    /// What the frozen vehicle was launched with: the raw bytes of slot A and of golden.
-    first: PathBuf,
-    /// Today's, bundle 1.
-    second: PathBuf,
-    /// Today's, bundle 2, patched from the second.
-    third: PathBuf,
-}
-
-fn fly(lightday: &Path, dir: &Path, frozen: &Frozen) -> Result<(), Failure> {
-    frozen.check()?;
-    let (mission, board) = (dir.join("mission"), dir.join("board"));
-    let images = Images {
-        first: frozen.unpack(&board)?,
-        second: flight("v2"),
-        third: flight("v1"),
-    };
-    let ground = Ground::take_over(lightday, &mission, &frozen.mission())?;
-    // The encoder takes half a minute for each: beside what flies.
-    let build = |number, image: (&Path, &str), base: (&Path, &str)| {
-        Ground::open(lightday, &mission).bundle(number, image, base)
-    };
-    thread::scope(|scope| {
-        let first = scope.spawn(|| build(1, (&images.second, "2.0.0"), (&images.first, "1.0.0")));
-        let act = Act::switch_on(ground, board)?;
-        runs_first(&act)?;
-        go_golden(&act, "by command its golden runs")?;
-        done(first.join())?;
-        let second = scope.spawn(|| build(2, (&images.third, "3.0.0"), (&images.second, "2.0.0")));
-        takes_today(&act, &images)?;
-        there_and_back(&act, &images)?;
-        done(second.join())?;
-        let needed = hears_half(&act)?;
-        golden_goes_on(&act, needed)?;
-        comes_home(&act, &images)?;
-        act.end()
-    })
-}
-
-/// What a thread came to.
-fn done(joined: thread::Result<Result<(), Failure>>) -> Result<(), Failure> {
-    joined.unwrap_or_else(|_| Err(Failure("a build panicked".to_owned())))
+fn fly(prepared: Prepared) -> Result<(), Failure> {
+    let images = prepared.images;
+    let act = Act::switch_on(prepared.ground, prepared.board)?;
+    runs_first(&act)?;
+    go_golden(&act, "by command its golden runs")?;
+    takes_today(&act, &images)?;
+    there_and_back(&act, &images)?;
+    let needed = hears_half(&act)?;
+    golden_goes_on(&act, needed)?;
+    comes_home(&act, &images)?;
+    act.end()
 }
 
 fn go_golden(act: &Act, what: &str) -> Result<(), Failure> {

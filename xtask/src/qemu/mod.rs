@@ -14,7 +14,8 @@ mod machine;
 mod story;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 use crate::firmware;
@@ -94,10 +95,7 @@ pub fn run(options: Options) -> Result<Outcome, Failure> {
     };
     let mut acts = 0;
     if !options.cuts_only {
-        if !options.frozen_only {
-            acts = story::run(&lightday, &dir).map_err(kept)?;
-        }
-        acts += frozen::run(&lightday, &dir, acts + 1).map_err(kept)?;
+        acts = all_acts(&lightday, &dir, options).map_err(kept)?;
     }
     let cuts = if options.frozen_only { 0 } else { options.cuts };
     let tally = cuts::run(&lightday, &dir, Options { cuts, ..options }).map_err(kept)?;
@@ -107,6 +105,20 @@ pub fn run(options: Options) -> Result<Outcome, Failure> {
         "{acts} acts, {tally}, seed {}, {seconds} s",
         options.seed
     )))
+}
+
+/// The acts of what is built today, and behind them those of frozen releases, whose bundles are built meanwhile.
+fn all_acts(lightday: &Path, dir: &Path, options: Options) -> Result<usize, Failure> {
+    thread::scope(|scope| {
+        let frozen = scope.spawn(|| frozen::prepare(lightday, dir));
+        let acts = match options.frozen_only {
+            true => 0,
+            false => story::run(lightday, dir)?,
+        };
+        let frozen = frozen.join();
+        let frozen = frozen.unwrap_or_else(|_| Err(Failure("a build panicked".to_owned())))?;
+        Ok(acts + frozen::run(frozen, acts + 1)?)
+    })
 }
 
 /// An empty directory for this run.
