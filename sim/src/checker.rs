@@ -11,8 +11,10 @@
 //! | no number goes down | record and floors against what they were |
 //! | the way back is left alone | no cell of the image that is home changes |
 //! | the lock is closed | key sets, floors and golden are locked when the loader jumps |
+//! | what flies reads what is written | its reading of record and floors against the checker's own |
 //! | ground is told no success that is not so | what the tracker proves against the record's history; what a report calls done or confirmed against the cells |
 
+mod reading;
 mod told;
 mod violation;
 
@@ -307,12 +309,17 @@ impl Checker {
         at: MissionTime,
         flash: &SimFlash<W, E>,
     ) {
-        let value = |floor| floors::value(&mut flash.peeking(), self.map.floors, floor);
+        let [epoch, key_set, security] = reading::floors(flash, self.map.floors);
         let floors = Floors {
-            security: value(Floor::Security),
-            key_set: value(Floor::KeySet),
-            epoch: value(Floor::Epoch),
+            security,
+            key_set,
+            epoch,
         };
+        let value = |floor| floors::value(&mut flash.peeking(), self.map.floors, floor);
+        let as_flies = [Floor::Epoch, Floor::KeySet, Floor::Security].map(value);
+        if as_flies != [epoch, key_set, security] {
+            self.report(at, Violation::Misread("the floors"));
+        }
         let before = self.floors;
         for (name, was, is) in [
             ("the security floor", before.security, floors.security),
@@ -324,8 +331,12 @@ impl Checker {
             }
         }
         self.floors = floors;
-        let stored = RecordStore::new(self.map.record).load(&mut flash.peeking());
-        let Some(record) = stored.map(|stored| stored.record) else {
+        let record = reading::record(flash, &self.map);
+        let as_flies = RecordStore::new(self.map.record).load(&mut flash.peeking());
+        if as_flies.map(|stored| stored.record) != record {
+            self.report(at, Violation::Misread("the record"));
+        }
+        let Some(record) = record else {
             // A record that was lost before is not lost again.
             if self.record.take().is_some() && !self.tolerates_damage {
                 self.report(at, Violation::WentDown("the record"));

@@ -66,6 +66,8 @@ pub enum Violation {
     Silent,
     /// Code that flies panicked.
     Panicked,
+    /// Code that flies reads record or floors otherwise than they are written.
+    Misread(&'static str),
 }
 
 impl fmt::Display for Violation {
@@ -115,6 +117,7 @@ impl fmt::Display for Violation {
                 "ground was told that the latest {kind:?} is done, and flash does not say so"
             ),
             Self::Silent => f.write_str("the vehicle did not answer at the end"),
+            Self::Misread(what) => write!(f, "{what} is read otherwise than it is written"),
             Self::Panicked => f.write_str("code that flies panicked"),
             Self::NotLocked => f.write_str("an application ran, and nothing was locked"),
         }

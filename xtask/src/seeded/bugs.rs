@@ -21,7 +21,7 @@ pub struct Bug {
 }
 
 /// All of them; a bug's number is its place, counted from 1.
-pub const BUGS: [Bug; 21] = [
+pub const BUGS: [Bug; 22] = [
     Bug {
         name: "the record is not saved before the jump",
         edits: &[Edit {
@@ -272,5 +272,19 @@ pub const BUGS: [Bug; 21] = [
             instead: "if !BUG && self.failures >= TRIES {",
         }],
         scene: &["update", "8x2048", "faults"],
+    },
+    Bug {
+        name: "the decoder of the record takes the count of crashes for that of other resets",
+        edits: &[Edit {
+            file: "onboard/boot/src/record.rs",
+            line: "record.format = FORMAT;
+        Ok(record)",
+            instead: "record.format = FORMAT;
+        if BUG {
+            core::mem::swap(&mut record.crashes, &mut record.environment);
+        }
+        Ok(record)",
+        }],
+        scene: &["update", "8x2048"],
     },
 ];
