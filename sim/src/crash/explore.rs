@@ -223,7 +223,9 @@ impl<'e> Explorer<'e> {
         }
         for operation in &journal {
             let number = before.operations();
-            for form in self.settings.forms.of(self.draws::<W>(number)) {
+            let is_of_several = operation.is_of_several(W);
+            let draws = self.draws::<W>(number);
+            for form in self.settings.forms.of(draws, is_of_several) {
                 let cut = Cut {
                     operation: number,
                     address: operation.address(),

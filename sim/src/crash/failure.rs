@@ -15,6 +15,8 @@ pub enum Form {
     Barely,
     /// A random subset of its bits was done.
     Torn,
+    /// Of a program of several granules any were done, in part or as a whole.
+    Scattered,
     /// All of its bits were done but one.
     Nearly,
     /// It was done, and reads differ until it is done again.
@@ -25,10 +27,11 @@ pub enum Form {
 
 impl Form {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NotDone,
         Self::Barely,
         Self::Torn,
+        Self::Scattered,
         Self::Nearly,
         Self::Unstable,
         Self::Flickers,
@@ -41,6 +44,7 @@ impl Form {
             Self::NotDone => "not-done",
             Self::Barely => "barely",
             Self::Torn => "torn",
+            Self::Scattered => "scattered",
             Self::Nearly => "nearly",
             Self::Unstable => "unstable",
             Self::Flickers => "flickers",
@@ -52,6 +56,7 @@ impl Form {
             Self::NotDone => CutForm::NotDone,
             Self::Barely => CutForm::Barely(seed),
             Self::Torn => CutForm::Partial(seed),
+            Self::Scattered => CutForm::Scattered(seed),
             Self::Nearly => CutForm::Nearly(seed),
             Self::Unstable => CutForm::Unstable(seed),
             Self::Flickers => CutForm::Flickers(seed),
@@ -69,15 +74,23 @@ pub enum Forms {
 }
 
 impl Forms {
-    /// Those for one operation; `seed` draws.
-    pub(super) fn of(self, seed: u64) -> Vec<Form> {
+    /// Those for one operation; `seed` draws. One that programs several granules can be torn in one way more.
+    pub(super) fn of(self, seed: u64, is_of_several: bool) -> Vec<Form> {
         let mut rng = Rng::new(seed);
         let mut draw = |forms: &[Form]| rng.pick(forms).copied();
+        let torn: &[Form] = match is_of_several {
+            true => &[Form::Barely, Form::Torn, Form::Scattered, Form::Nearly],
+            false => &[Form::Barely, Form::Torn, Form::Nearly],
+        };
         match self {
-            Self::All => Form::ALL.into(),
+            Self::All => {
+                let all = Form::ALL.into_iter();
+                all.filter(|form| is_of_several || *form != Form::Scattered)
+                    .collect()
+            }
             Self::Drawn => [
                 Some(Form::NotDone),
-                draw(&[Form::Barely, Form::Torn, Form::Nearly]),
+                draw(torn),
                 draw(&[Form::Unstable, Form::Flickers]),
             ]
             .into_iter()
@@ -163,11 +176,25 @@ pub enum SlipKind {
     NoErase,
     /// From it on its block takes neither program nor erase.
     DeadBlock,
+    /// It and some behind it report an error and do nothing, whatever they reach; then the flash works again.
+    Outage,
+    /// At it a run of addresses, drawn, reads as something else, as a single event makes it (SEFI).
+    Garbled,
+    /// From it on a bit of a byte, drawn, reads as it likes.
+    Stuck,
 }
 
 impl SlipKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Skipped, Self::Refused, Self::NoErase, Self::DeadBlock];
+    pub const ALL: [Self; 7] = [
+        Self::Skipped,
+        Self::Refused,
+        Self::NoErase,
+        Self::DeadBlock,
+        Self::Outage,
+        Self::Garbled,
+        Self::Stuck,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -177,6 +204,9 @@ impl SlipKind {
             Self::Refused => "refused",
             Self::NoErase => "no-erase",
             Self::DeadBlock => "dead-block",
+            Self::Outage => "outage",
+            Self::Garbled => "garbled",
+            Self::Stuck => "stuck",
         }
     }
 }

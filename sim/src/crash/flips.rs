@@ -9,7 +9,7 @@
 use std::sync::Mutex;
 
 use lightday_boot::{Record, Region};
-use lightday_wire::Location;
+use lightday_wire::{Location, SlotId};
 
 use super::bounds::Cost;
 use super::people::People;
@@ -124,12 +124,18 @@ pub(super) fn unreadable<const WRITE: usize, const ERASE: usize>(
     scene: &'static Scene,
     settings: &Settings,
 ) -> Result<Tally, String> {
-    // With golden dead, what runs has nothing behind it: without its papers nothing boots.
-    if scene.is_record_lost || scene.damaged == Some(Location::Golden) {
+    if scene.is_record_lost {
         return Ok(Tally::default());
     }
     let rig = resting(people, scene, true)?;
-    let starts = structures(&rig).into_iter().map(|region| region.start);
+    let map = rig.vehicle.config().map;
+    // With golden dead, what runs has nothing behind it: without its papers, and the factory's keys, which prove them,
+    // nothing boots.
+    let proves_home = [map.slot(SlotId::A).trailer, map.key_sets[1]];
+    let is_alone = scene.damaged == Some(Location::Golden);
+    let fair = structures(&rig).into_iter();
+    let fair = fair.filter(|region| !(is_alone && proves_home.contains(region)));
+    let starts = fair.map(|region| region.start);
     let lives: Vec<Damage> = starts.map(Damage::Unreadable).collect();
     Ok(Tally {
         unreadable: lives.len() as u64,
@@ -230,7 +236,7 @@ fn resting<'p, const W: usize, const E: usize>(
 }
 
 /// The structures.
-fn structures<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Vec<Region> {
+pub(super) fn structures<const W: usize, const E: usize>(rig: &Rig<'_, W, E>) -> Vec<Region> {
     let map = rig.vehicle.config().map;
     let trailers = map.slots.map(|slot| slot.trailer);
     let all = map.record.into_iter().chain(map.key_sets).chain(trailers);

@@ -412,7 +412,7 @@ fn replay_on<const WRITE: usize, const ERASE: usize>(
         Replay::Cuts(cuts) => explore::follow(&people, scene, ecc, cuts, settings),
         Replay::Flips(bits) => flips::follow(&people, scene, &Damage::Bits(bits.to_vec())),
         Replay::Unreadable(at) => flips::follow(&people, scene, &Damage::Unreadable(at)),
-        Replay::Slip(slip) => slips::follow(&people, scene, slip),
+        Replay::Slip(slip) => slips::follow(&people, scene, slip, settings.seed),
     }
     .map_err(|what| CrashError::Scene {
         scene: scene.name,

@@ -149,6 +149,9 @@ impl<'p, const WRITE: usize, const ERASE: usize> Rig<'p, WRITE, ERASE> {
         if self.is_damaged {
             self.checker.tolerate_unsaved();
         }
+        if matches!(fault, Fault::Garbled { .. } | Fault::Stuck { .. }) {
+            self.checker = self.checker.tolerating_damage();
+        }
         self.vehicle.flash_mut().fail_at(operation, fault);
         self
     }

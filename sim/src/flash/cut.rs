@@ -5,6 +5,8 @@
 //! Barely     program: one bit of its first granule cleared     erase: one of the block's bits set
 //! Partial    program: some granules done, a random subset of the bits of the next one cleared
 //!            erase:   a random subset of the block's bits set
+//! Scattered  program: of each of its granules all, nothing, or a random subset of the bits, as controllers leave it
+//!            that program several at once; one granule, and an erase: as Partial
 //! Nearly     program: all done but one bit of its last granule  erase: all of the block's bits set but one
 //! Unstable   done, but bits that changed read at random until the block is erased again
 //! Flickers   the same in one read of some; the others read well
@@ -27,6 +29,8 @@ pub enum CutForm {
     Barely(u64),
     /// A random subset of its bits, drawn from this seed.
     Partial(u64),
+    /// Of a program of several granules any of them, drawn from this seed; else as [`Self::Partial`].
+    Scattered(u64),
     /// All of its bits but one, drawn from this seed.
     Nearly(u64),
     /// All of it, but the bits that it changed read differently each time, drawn from this seed.
@@ -99,8 +103,12 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
                 self.leave_unstable(range.start, mask, seed, form);
                 return;
             }
+            CutForm::Scattered(seed) if granules > 1 => {
+                self.scatter(range.start, bytes, seed);
+                return;
+            }
             CutForm::Barely(seed) => (Rng::new(seed), 0),
-            CutForm::Partial(seed) => {
+            CutForm::Partial(seed) | CutForm::Scattered(seed) => {
                 let mut rng = Rng::new(seed);
                 let done = rng.below(granules);
                 (rng, done)
@@ -113,7 +121,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         let cells = &mut self.bytes[torn.clone()];
         let wanted = &bytes[done..done + WRITE];
         let odd = match form {
-            CutForm::Partial(_) => None,
+            CutForm::Partial(_) | CutForm::Scattered(_) => None,
             _ => odd_bit(&mut rng, wanted.iter().map(|byte| !byte)),
         };
         for (place, (cell, byte)) in cells.iter_mut().zip(wanted).enumerate() {
@@ -126,6 +134,26 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         }
         self.mark_programmed(range.start..torn.end, true);
         self.tear(&torn);
+    }
+
+    /// Does of each granule all, nothing or something.
+    fn scatter(&mut self, start: usize, bytes: &[u8], seed: u64) {
+        let mut rng = Rng::new(seed);
+        for (place, wanted) in bytes.chunks(WRITE).enumerate() {
+            let at = start + place * WRITE;
+            let range = at..at + wanted.len();
+            let how = rng.below(3);
+            if how == 0 {
+                continue;
+            }
+            for (cell, byte) in self.bytes[range.clone()].iter_mut().zip(wanted) {
+                *cell &= byte | if how == 1 { 0 } else { rng.next_u8() };
+            }
+            self.mark_programmed(range.clone(), true);
+            if how != 1 {
+                self.tear(&range);
+            }
+        }
     }
 
     /// Leaves what the cut of the erase of one block leaves. What an earlier cut left unstable stays so: only a whole
@@ -142,7 +170,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
                 cells[place] |= bit;
                 self.tear_at(range.start + place);
             }
-            CutForm::Partial(seed) => {
+            CutForm::Partial(seed) | CutForm::Scattered(seed) => {
                 let mut rng = Rng::new(seed);
                 for cell in cells {
                     *cell |= rng.next_u8();

@@ -29,6 +29,15 @@ impl Operation {
             Self::Program { address, .. } | Self::Erase { address } => *address,
         }
     }
+
+    /// Whether it programs more than one granule of so many bytes.
+    #[must_use]
+    pub const fn is_of_several(&self, granule: usize) -> bool {
+        match self {
+            Self::Program { bytes, .. } => bytes.len() > granule,
+            Self::Erase { .. } => false,
+        }
+    }
 }
 
 impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {

@@ -128,6 +128,37 @@ fn a_partial_program_leaves_whole_granules_then_a_torn_one_then_nothing() {
 }
 
 #[test]
+fn a_scattered_program_leaves_any_of_its_granules() {
+    let mut done = [false; 4];
+    let mut undone = [false; 4];
+    let mut torn = [false; 4];
+    let mut is_undone_before_done = false;
+    for seed in 0..64 {
+        let mut f = flash().with_ecc();
+        f.cut_at(0, CutForm::Scattered(seed));
+        assert_eq!(f.write(0, &[0; 16]), Err(FlashError::PowerLost));
+        f.power_on();
+        let states: Vec<_> = (0..4).map(|place| read(&mut f, place * 4, 4)).collect();
+        for (place, state) in states.iter().enumerate() {
+            match state {
+                Ok(bytes) if *bytes == [0; 4] => done[place] = true,
+                Ok(bytes) if *bytes == [0xff; 4] => undone[place] = true,
+                Err(FlashError::Uncorrectable(_)) => torn[place] = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        is_undone_before_done |= states[0] == Ok(vec![0xff; 4]) && states[3] == Ok(vec![0; 4]);
+        // What was reached takes no second program, whatever it reads as; what was not does.
+        for (place, state) in states.iter().enumerate() {
+            let is_free = f.write(place as u32 * 4, &[0; 4]).is_ok();
+            assert_eq!(is_free, *state == Ok(vec![0xff; 4]));
+        }
+    }
+    assert_eq!([done, undone, torn], [[true; 4]; 3]);
+    assert!(is_undone_before_done);
+}
+
+#[test]
 fn on_ecc_parts_a_torn_granule_faults_until_it_is_erased() {
     let mut f = flash().with_ecc();
     f.cut_at(0, CutForm::Partial(1));

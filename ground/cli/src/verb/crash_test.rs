@@ -31,7 +31,8 @@ const NEW: &[u8] = include_bytes!("../../../../tests/fixtures/orbiter-thumb-v3.b
 /// commit path, the power fails a second time at every such operation until the vehicle is at rest again, and at one
 /// in --one-in of all others of the life; with --depth 3 a third time, sampled. Besides, every bit that the vehicle
 /// keeps flips where a scene begins; on parts with ECC each structure cannot be read as a whole; and with the power
-/// on, every operation is skipped or refused once, and from every operation on no erase works, or its block is dead.
+/// on, every operation is skipped or refused once, and from every operation on no erase works, its block is dead,
+/// some operations in a row are refused, a run of addresses reads as something else, or a bit is stuck.
 ///
 /// The exit code is 0 only if nothing was found. What is found comes with the command that replays it.
 ///
@@ -110,7 +111,7 @@ enum Ecc {
 enum Which {
     /// Not done, one kind of torn, one kind of unstable.
     Drawn,
-    /// Not done, three kinds of torn, two kinds of unstable.
+    /// Not done, four kinds of torn, two kinds of unstable.
     All,
 }
 
