@@ -135,7 +135,7 @@ fn an_alarm_stands_whatever_is_made_and_sent_after_it() {
         // What the vehicle itself says of it is true.
         let honest = report(&mission, 9 + n, |r| r.next[2] = number(n + 1));
         fs::write(mission.path("honest.bin"), honest).unwrap();
-        mission.ok("ingest honest.bin");
+        mission.ok("ingest honest.bin --at 2026-12-04T00:00:00Z");
         assert_eq!(claims(), first);
     }
     mission.ok("ingest forged.bin --accept-numbers 9");
@@ -192,7 +192,10 @@ fn numbers_that_commands_make_true_are_no_claims() {
             r.next = [bundle + 1, 1, 2, 1].map(number);
         });
         fs::write(mission.path("r.bin"), bytes).unwrap();
-        mission.ok("ingest r.bin --json").json()["claims"].clone()
+        mission
+            .ok("ingest r.bin --json --at 2026-12-04T00:00:00Z")
+            .json()["claims"]
+            .clone()
     };
     // Frames of an abort burn a bundle that was never sent; whoever says that they never left may err.
     mission.ok("command abort bundle 1");
@@ -222,8 +225,11 @@ fn alarms_end_with_the_link_epoch_and_a_resync_brings_its_own_numbers() {
             r.next = [bundle, 1, 2, 1].map(number);
         });
         fs::write(mission.path("r.bin"), under(&mission, 1, &bytes)).unwrap();
-        let dry = mission.ok("ingest r.bin --dry-run --json").json();
-        let told = mission.ok("ingest r.bin --json").json();
+        let at = "--at 2026-12-04T00:00:00Z";
+        let dry = mission
+            .ok(&format!("ingest r.bin --dry-run --json {at}"))
+            .json();
+        let told = mission.ok(&format!("ingest r.bin --json {at}")).json();
         let alarms = |of: &serde_json::Value| (of["claims"].clone(), of["strangers"].clone());
         assert_eq!(alarms(&dry), alarms(&told));
         alarms(&told)

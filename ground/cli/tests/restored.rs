@@ -26,7 +26,7 @@ fn send_command(mission: &Mission, n: u32) {
 fn heard(mission: &Mission, sequence: u32, next: u32) {
     let bytes = report(mission, sequence, |r| r.next[2] = number(next));
     fs::write(mission.path(&format!("{sequence}.bin")), bytes).unwrap();
-    mission.ok(&format!("ingest {sequence}.bin"));
+    mission.ok(&format!("ingest {sequence}.bin --at 2026-12-04T00:00:00Z"));
 }
 
 /// A mission of which two commands went up and four reports were heard, whose ledger is put back to before the

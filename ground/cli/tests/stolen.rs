@@ -30,7 +30,8 @@ fn what_an_old_epoch_says_holds_nothing_up_in_the_next() {
     let mission = with_switch("stolen-next");
     mission.ok(&format!("uplink bundles/1.ldb --frames 2 --at {START}"));
     let forged = report(&mission, 9, |r| r.next[0] = number(2));
-    ingest(&mission, "forged.bin", forged, "");
+    // Not before light allows it: that would not be believed.
+    ingest(&mission, "forged.bin", forged, "--at 2026-12-04T00:00:00Z");
     mission.fails(
         &format!("uplink bundles/1.ldb --at {START}"),
         5,

@@ -15,6 +15,11 @@ pub(crate) const LIGHT_TIME_MAX_S: u64 = 1000 * 366 * 86_400;
 /// The light time changes by at most one second in so many: a hundredth of the speed of light.
 pub const SECONDS_A_LIGHT_SECOND: u64 = 100;
 
+/// Seconds that what the vehicle sends may come before light allows it by our figures: for clocks, and because the light
+/// time that is stated for a whole year is not that of the day. The orbit of the Earth alone moves it by eight minutes to
+/// either side, and by twice that for there and back.
+pub const SLACK_S: u64 = 3600;
+
 /// Seconds one way, by the instant on the ground.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LightTime {

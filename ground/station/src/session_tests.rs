@@ -473,3 +473,27 @@ fn a_sending_of_several_objects_has_the_chance_of_its_plan_once_it_went_up() {
         }
     }
 }
+
+/// Whoever stole the link key says that all is there, while most of it is still on its way.
+#[test]
+fn what_is_called_done_before_k_frames_can_have_arrived_goes_on_to_be_sent() {
+    let mut session = session(0.0, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Bundle, 1, 50_000), 0)
+        .unwrap();
+    let sent = send(&mut session, 0, u64::MAX);
+    let mut heard = report(9);
+    heard.bundle = Verdict {
+        number: number(1),
+        stage: Stage::Done,
+        refusal: Refusal::None,
+    };
+    heard.next = [number(2); 4];
+    let early_ms = sent[0].end_ms + 2 * LIGHT_MS;
+    let _ = session.handle_report(&heard, early_ms);
+    assert!(!session.is_finished());
+    // An hour is left for clocks and for the light time of the day.
+    let k = sent.iter().map(|t| t.end_ms).nth(499).unwrap();
+    let _ = session.handle_report(&heard, k + 2 * LIGHT_MS);
+    assert!(session.is_finished());
+}

@@ -1,11 +1,9 @@
-//! What a report claims of numbers that had never been sent from here when it came.
+//! What a report claims of numbers that had never been sent from here when it came, or before light allows it.
 //!
 //! An honest vehicle shows no such number, unless this ledger is an old backup. Whoever stole the link key
 //! shows any: a number that was raised to it could never be lowered again, and no object that follows would
 //! be heard. So a claim changes nothing, and whatever is made or sent after it does not make it true: it
 //! stands until people accept it, or until the vehicle is heard under the next link epoch.
-
-use std::collections::BTreeSet;
 
 use lightday_wire::report::ReportFrame;
 use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, canon};
@@ -15,6 +13,7 @@ use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow};
 
 use super::artifact::{Artifact, kind_name};
+use super::causes::{Causes, Early, effects};
 
 /// A number, and who says it. Of two claims the one of the higher number is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,9 +22,24 @@ pub struct Said {
     pub number: ObjectNumber,
     /// The sequence of the report.
     pub report: u32,
+    /// Of what had been sent when it came: why light does not allow it.
+    pub early: Option<Early>,
 }
 
-/// Numbers of reports that are higher than any sent from here.
+impl Said {
+    /// For machines.
+    const fn why(&self) -> &'static str {
+        match self.early {
+            None => "not sent",
+            Some(Early {
+                earliest_s: None, ..
+            }) => "too few symbols",
+            Some(_) => "too early",
+        }
+    }
+}
+
+/// Numbers of reports that are higher than any sent from here, or that are said before light allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Of what.
@@ -63,23 +77,8 @@ impl Claim {
 /// The ledger cannot be read.
 pub fn behind_sent(ledger: &Ledger) -> Result<[ObjectNumber; 4]> {
     let mut behind = accepted(ledger)?;
-    let sent = ledger.sent()?;
-    let objects: BTreeSet<_> = sent.iter().map(|s| (s.kind.code(), s.number)).collect();
-    for (code, number) in objects {
-        let Some(kind) = ObjectKind::from_code(code) else {
-            continue;
-        };
-        raise(&mut behind, kind, number.next());
-        let action = Some(number).filter(|_| kind == ObjectKind::Command);
-        match action.and_then(|number| action_of(number, ledger)) {
-            Some(Action::Abort { kind, number }) => raise(&mut behind, kind, number.next()),
-            Some(Action::Resync { next, .. }) => {
-                for (kind, next) in ObjectKind::UPLINK.iter().zip(next) {
-                    raise(&mut behind, *kind, next);
-                }
-            }
-            _ => {}
-        }
+    for effect in effects(ledger)? {
+        raise(&mut behind, effect.kind, effect.next);
     }
     Ok(behind)
 }
@@ -118,11 +117,10 @@ pub fn action_of(command: ObjectNumber, ledger: &Ledger) -> Option<Action> {
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn claims(ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
+pub fn claims(causes: &Causes, ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = Vec::new();
-    let accepted = accepted(ledger)?;
     for row in latest_epoch(ledger, heard)? {
-        for claim in of_report(&row, &accepted) {
+        for claim in of_row(&row, causes) {
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
@@ -154,16 +152,9 @@ pub fn epoch(rows: &[ReportRow]) -> Option<Epoch> {
     epochs.filter_map(|f| f.ok().map(|f| f.epoch)).max()
 }
 
-/// The claims of one report that nobody accepted yet.
-///
-/// # Errors
-/// The ledger cannot be read.
-pub fn of_row(row: &ReportRow, ledger: &Ledger) -> Result<Vec<Claim>> {
-    Ok(of_report(row, &accepted(ledger)?))
-}
-
-/// The same, beside what people accepted. The report proved itself when it was taken in.
-fn of_report(row: &ReportRow, accepted: &[ObjectNumber; 4]) -> Vec<Claim> {
+/// The claims of one report that nobody accepted yet. It proved itself when it was taken in.
+#[must_use]
+pub fn of_row(row: &ReportRow, causes: &Causes) -> Vec<Claim> {
     let report: Option<Report> = ReportFrame::parse(&row.frame)
         .ok()
         .and_then(|frame| canon::decode(frame.body).ok());
@@ -171,26 +162,34 @@ fn of_report(row: &ReportRow, accepted: &[ObjectNumber; 4]) -> Vec<Claim> {
         return Vec::new();
     };
     let mut claims = Vec::new();
-    let ours = row.behind_sent.iter().zip(accepted);
-    let ours = ours.map(|(sent, accepted)| *sent.max(accepted));
-    for ((kind, next), ours) in ObjectKind::UPLINK
-        .iter()
-        .copied()
-        .zip(report.next)
-        .zip(ours)
-    {
+    let numbers = report.next.into_iter().zip(row.behind_sent);
+    let numbers = numbers.zip(causes.accepted());
+    for (kind, ((next, sent), accepted)) in ObjectKind::UPLINK.into_iter().zip(numbers) {
         let verdict = match kind {
-            ObjectKind::Bundle => Some(report.bundle.number),
-            ObjectKind::Authorization => Some(report.authorization.number),
-            ObjectKind::Command => Some(report.command.number),
+            ObjectKind::Bundle => Some(report.bundle),
+            ObjectKind::Authorization => Some(report.authorization),
+            ObjectKind::Command => Some(report.command),
             _ => None,
         };
-        let said = |number| Said {
+        let said = |number, early| Said {
             number,
             report: row.sequence,
+            early,
         };
-        let next = Some(next).filter(|next| *next > ours).map(said);
-        let verdict = verdict.filter(|number| *number >= ours).map(said);
+        let next = Some(next).filter(|next| next > accepted);
+        let next = next.and_then(|next| match next > sent {
+            true => Some(said(next, None)),
+            false => causes
+                .early_next(kind, next, row.received_s)
+                .map(|early| said(next, Some(early))),
+        });
+        let verdict = verdict.filter(|verdict| verdict.number >= *accepted);
+        let verdict = verdict.and_then(|verdict| match verdict.number >= sent {
+            true => Some(said(verdict.number, None)),
+            false => causes
+                .early_verdict(kind, verdict, row.received_s)
+                .map(|early| said(verdict.number, Some(early))),
+        });
         if next.is_some() || verdict.is_some() {
             claims.push(Claim {
                 kind,
@@ -208,21 +207,46 @@ pub fn text(claims: &[Claim]) -> String {
     let mut text = String::new();
     for claim in claims {
         let kind = kind_name(claim.kind);
-        if let Some(Said { number, report }) = claim.next {
+        if let Some(Said {
+            number,
+            report,
+            early,
+        }) = claim.next
+        {
+            let why = early.map_or_else(
+                || "the one before it had not been sent from here".to_owned(),
+                |early| format!("{}. It is kept, and not believed", early.text()),
+            );
             text.push_str(&format!(
-                "ALARM: report {report} claims that {kind} {number} comes next; the one before it had not been sent from here.\n"
+                "ALARM: report {report} claims that {kind} {number} comes next; {why}.\n"
             ));
         }
-        if let Some(Said { number, report }) = claim.verdict {
+        if let Some(Said {
+            number,
+            report,
+            early,
+        }) = claim.verdict
+        {
+            let why = early.map_or_else(
+                || ", which had not been sent from here".to_owned(),
+                |early| format!("; {}. It is kept, and not believed", early.text()),
+            );
             text.push_str(&format!(
-                "ALARM: report {report} has a verdict on {kind} {number}, which had not been sent from here.\n"
+                "ALARM: report {report} has a verdict on {kind} {number}{why}.\n"
             ));
         }
     }
     if !text.is_empty() {
         text.push_str(
-            "  Somebody else speaks or sends under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n  Or this ledger is an old backup: then restore a later one, or take the numbers of a report over with lightday ingest --accept-numbers SEQUENCE.\n\n",
+            "  Somebody else speaks or sends under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n  Or this ledger is an old backup: then restore a later one, or take the numbers of a report over with lightday ingest --accept-numbers SEQUENCE.\n",
         );
+        let said = claims.iter().flat_map(|claim| [claim.next, claim.verdict]);
+        if said.flatten().any(|said| said.early.is_some()) {
+            text.push_str(
+                "  Or a clock, --at, or the light time of mission.toml or passes.csv is wrong, or the frames went up before their plan: then mend that; what later reports say is believed.\n",
+            );
+        }
+        text.push('\n');
     }
     text
 }
@@ -232,13 +256,15 @@ pub fn text(claims: &[Claim]) -> String {
 pub fn to_json(claims: &[Claim]) -> Value {
     let number = |said: Option<Said>| said.map(|s| s.number.get());
     let report = |said: Option<Said>| said.map(|s| s.report);
+    let why = |said: Option<Said>| said.map(|s| s.why());
     claims
         .iter()
         .map(|claim| {
             json!({
                 "kind": kind_name(claim.kind),
-                "next": number(claim.next), "next_report": report(claim.next),
+                "next": number(claim.next), "next_report": report(claim.next), "next_why": why(claim.next),
                 "verdict": number(claim.verdict), "verdict_report": report(claim.verdict),
+                "verdict_why": why(claim.verdict),
             })
         })
         .collect()

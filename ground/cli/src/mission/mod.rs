@@ -9,6 +9,7 @@
 
 pub mod answers;
 pub mod artifact;
+pub mod causes;
 pub mod claims;
 pub mod config;
 pub mod contents;
@@ -43,6 +44,8 @@ use crate::Global;
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, LightRow};
+use crate::out;
+use crate::time::show_instant;
 
 pub use config::Config;
 pub use passes::Pass;
@@ -130,12 +133,14 @@ impl Mission {
             .replace('\\', "/")
     }
 
-    /// The ledger, to write to it.
+    /// The ledger, to write to it. Warns where the clock stands before what it remembers.
     ///
     /// # Errors
     /// [`Kind::Ledger`].
-    pub fn ledger(&self) -> Result<Ledger> {
-        Ledger::open(&self.path("ledger.sqlite"))
+    pub fn ledger(&self, global: &Global) -> Result<Ledger> {
+        let ledger = Ledger::open(&self.path("ledger.sqlite"))?;
+        doubt_clock(&ledger, global)?;
+        Ok(ledger)
     }
 
     /// The ledger, to read it.
@@ -185,6 +190,29 @@ impl Mission {
         let new = stated.filter(|row| !kept.contains(row));
         Ok(new.map(LightRow::to_json).collect())
     }
+}
+
+/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it.
+///
+/// # Errors
+/// [`Kind::Ledger`].
+pub fn doubt_clock(ledger: &Ledger, global: &Global) -> Result<()> {
+    if global.at.is_some() {
+        return Ok(());
+    }
+    let decisions = ledger.decisions()?;
+    let last_s = decisions
+        .last()
+        .map_or(0, |d| u64::try_from(d.at_s).unwrap_or(0));
+    let now_s = global.now_s();
+    if now_s < last_s {
+        out::message(format_args!(
+            "warning: the clock says {}, which is before the last decision of the ledger ({}): set it, or name the instant with --at",
+            show_instant(now_s),
+            show_instant(last_s)
+        ));
+    }
+    Ok(())
 }
 
 /// Whether no mission was named and there is none here.

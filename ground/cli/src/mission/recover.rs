@@ -165,7 +165,7 @@ impl Mission {
     fn name_again(&self, ledger: &Ledger) -> Result<()> {
         let unnamed = ledger.unnamed()?;
         if !unnamed.is_empty() {
-            let ledger = self.ledger()?;
+            let ledger = Ledger::open(&self.path("ledger.sqlite"))?;
             for file in unnamed {
                 self.give(&file)?;
                 ledger.settle(&file.file)?;

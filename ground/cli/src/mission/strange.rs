@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::answers::Reply;
 use super::claims;
-use super::times::{SLACK_S, Times};
+use super::times::{self, Times};
 use crate::ledger::{AnswerRow, Ledger};
-use crate::time::{show_duration, show_instant};
+use crate::time::show_instant;
 
 /// Why an answer is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,12 +63,9 @@ impl Strange {
             Self::LeftEpoch(epoch) => format!(
                 "it is of link epoch {epoch}, and every frame of the command went up under a later one"
             ),
-            Self::TooEarly { came_s, earliest_s } => format!(
-                "it came {}, and light allows none before {}: there and back behind the first frame of the command, less {} for clocks",
-                show_instant(came_s),
-                show_instant(earliest_s),
-                show_duration(SLACK_S as f64)
-            ),
+            Self::TooEarly { came_s, earliest_s } => {
+                times::too_early(came_s, earliest_s, "the first frame of the command")
+            }
             Self::Then => {
                 "when it came the command had not been sent, or did not ask for it, or light did not allow it by what was stated then; nothing speaks against it now, and taken in again it is believed".to_owned()
             }

@@ -1,5 +1,5 @@
-//! What the ledger knows of the time of an answer: when it can have come at the earliest, and between which reports the
-//! flash was read for it.
+//! What the ledger knows of the time of what comes down: when light allows a report or an answer at the earliest, and
+//! between which reports the flash was read for an answer.
 //!
 //! ```text
 //! first frame leaves --- light ---> the command is carried out --- light ---> answer
@@ -20,11 +20,20 @@ use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow, SentRow};
 
 use super::Mission;
+use crate::time::{show_duration, show_instant};
 
-/// Seconds that an answer may come before light allows it by our figures: for clocks, and because the light time that
-/// mission.toml states for a whole year is not that of the day. The orbit of the Earth alone moves it by eight minutes
-/// to either side, and by twice that for there and back.
-pub const SLACK_S: u64 = 3600;
+pub use lightday_station::light_time::SLACK_S;
+
+/// What came before light allows it, in words: there and back behind `what`.
+#[must_use]
+pub fn too_early(came_s: u64, earliest_s: u64, what: &str) -> String {
+    format!(
+        "it came {}, and light allows none before {}: there and back behind {what}, less {} for clocks",
+        show_instant(came_s),
+        show_instant(earliest_s),
+        show_duration(SLACK_S as f64)
+    )
+}
 
 /// When what was sent can have had an effect, and what was heard.
 #[derive(Clone, Debug)]
@@ -61,20 +70,60 @@ impl Times {
         })
     }
 
-    /// All runs of a command's symbols, whether or not they were transmitted.
-    pub fn runs(&self, command: ObjectNumber) -> impl Iterator<Item = &SentRow> {
+    /// All runs of an object's symbols, whether or not they were transmitted.
+    fn runs_of(&self, kind: ObjectKind, number: ObjectNumber) -> impl Iterator<Item = &SentRow> {
         let runs = self.sent.iter();
-        runs.filter(move |s| (s.kind, s.number) == (ObjectKind::Command, command))
+        runs.filter(move |s| (s.kind, s.number) == (kind, number))
     }
 
-    /// When the first frame of a run is on board, and when the vehicle's answer to it is here. The light time is what
-    /// the ledger kept of the run's own day, or what is stated by now: the shorter one, since either may be a mistake
-    /// that was mended.
-    fn there_and_back_s(&self, run: &SentRow) -> (u64, u64) {
+    /// The same of a command.
+    pub fn runs(&self, command: ObjectNumber) -> impl Iterator<Item = &SentRow> {
+        self.runs_of(ObjectKind::Command, command)
+    }
+
+    /// When a frame of a run that leaves at `leaves_s` is on board, and when the vehicle's answer to it is here. The
+    /// light time is what the ledger kept of the run's own day, or what is stated by now: the shorter one, since either
+    /// may be a mistake that was mended.
+    fn by_frame_s(&self, run: &SentRow, leaves_s: u64) -> (u64, u64) {
         let kept_s = run.pass.map_or(u64::MAX, |pass| pass.one_way_s);
         let behind_s = |at_s: u64| at_s.saturating_add(self.light.at(at_s).min(kept_s));
-        let there_s = behind_s(run.starts_s);
+        let there_s = behind_s(leaves_s);
         (there_s, behind_s(there_s))
+    }
+
+    /// The same of its first frame.
+    fn there_and_back_s(&self, run: &SentRow) -> (u64, u64) {
+        self.by_frame_s(run, run.starts_s)
+    }
+
+    /// Source symbols of an object; 0 where none of them was written for the uplink.
+    #[must_use]
+    pub fn k(&self, kind: ObjectKind, number: ObjectNumber) -> u32 {
+        let k = self.runs_of(kind, number).map(|run| u32::from(run.k));
+        k.max().unwrap_or(0)
+    }
+
+    /// The first instant at which a report can be here that tells of so many symbols of an object, less [`SLACK_S`];
+    /// `None` if fewer were written for the uplink. Each run leaves at an even pace. Frames that are said never to have
+    /// been transmitted count: whoever says that may err.
+    #[must_use]
+    pub fn told_s(&self, kind: ObjectKind, number: ObjectNumber, symbols: u32) -> Option<u64> {
+        let mut runs: Vec<&SentRow> = self.runs_of(kind, number).collect();
+        runs.sort_by_key(|run| run.starts_s);
+        let (mut lacks, mut told_s) = (symbols.max(1), None::<u64>);
+        for run in runs {
+            // A later run may go up on a day of a shorter light time.
+            let of = lacks.min(run.count).saturating_sub(1);
+            let last_s = run.ends_s.saturating_sub(run.starts_s);
+            let leaves_s = run.starts_s + last_s * u64::from(of) / u64::from(run.count.max(1));
+            let back_s = self.by_frame_s(run, leaves_s).1.saturating_sub(SLACK_S);
+            told_s = Some(told_s.map_or(back_s, |s| s.max(back_s)));
+            lacks = lacks.saturating_sub(run.count);
+            if lacks == 0 {
+                return told_s;
+            }
+        }
+        None
     }
 
     /// When the first answer to any of these runs can be here, less [`SLACK_S`].

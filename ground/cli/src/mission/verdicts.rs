@@ -1,7 +1,8 @@
 //! What became of each object, as far as any report said: the furthest stage, in the words of PUS service 1.
 //!
 //! A report carries one verdict of each kind, that of the latest object. So an older one is known by the report that
-//! was sent while it was the latest; where none was heard, by its number alone, which is used up.
+//! was sent while it was the latest; where none was heard, by its number alone, which is used up. What light does not
+//! allow yet of a report is not believed: it may be about another object of that number.
 
 use lightday_station::stages;
 use lightday_wire::report::{Report, ReportFrame, Verdict};
@@ -12,6 +13,7 @@ use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow};
 
 use super::artifact::kind_name;
+use super::causes::Causes;
 
 /// What became of an object that was made here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +32,9 @@ pub struct Became {
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn all(ledger: &Ledger) -> Result<Vec<Became>> {
-    let reports: Vec<Report> = ledger.reports()?.iter().filter_map(body).collect();
+pub fn all(causes: &Causes, ledger: &Ledger) -> Result<Vec<Became>> {
+    let believed = |row: &ReportRow| Some(causes.believed(&body(row)?, row.received_s));
+    let reports: Vec<Report> = ledger.reports()?.iter().filter_map(believed).collect();
     let objects = ledger.objects()?;
     let told = objects.iter().filter(|o| o.kind != ObjectKind::KeySet);
     Ok(told

@@ -57,7 +57,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let number = ledger.free_number(ObjectKind::Authorization)?;
     let bundle = ObjectNumber::new(args.bundle);
     let known = match bundle {

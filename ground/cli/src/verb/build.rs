@@ -108,7 +108,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .as_ref()
         .map(|path| images::load(path, &options))
         .transpose()?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let number = ledger.free_number(ObjectKind::Bundle)?;
     let options = build_options(args, number, base.as_ref(), &ledger)?;
     if base.as_ref().is_some_and(|b| b.bytes == image.bytes) {

@@ -149,7 +149,7 @@ impl RegionName {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let number = ledger.free_number(ObjectKind::Command)?;
     let action = action(&args.what, &mission, &ledger, number)?;
     warn_unreported(&action, &mission, &ledger)?;

@@ -51,7 +51,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             .hint("give a .ldb file; documents are for one vehicle and are drafted here"));
     };
     check(&bundle, file, &mission)?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     free(&bundle, file, &ledger)?;
     let path = mission.path(format!("bundles/{}.ldb", bundle.number()));
     atomic::refuse_existing(&path)?;

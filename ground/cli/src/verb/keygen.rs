@@ -252,7 +252,7 @@ fn key_set(args: &Keyset, replace: bool, global: &Global) -> Result<()> {
     let mut buffer = [0; canon::MAX_LEN];
     let bytes = canon::encode(&key_set, &mut buffer)
         .map_err(|e| Error::new(Kind::Internal, format!("cannot encode the key set: {e}")))?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let digest = lightday_trust::digest::sha256(bytes);
     let known = ledger.key_sets()?;
     if known.iter().any(|(_, known)| *known != digest.0) {

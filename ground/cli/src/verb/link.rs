@@ -27,7 +27,7 @@ const MAX_FRAMES_LEN: u64 = 1 << 30;
 /// goes to a file for `lightday ingest`, packet by packet; lines of text of the vehicle are shown as messages.
 /// The ledger is not changed: `uplink` remembers what is sent.
 /// By the ledger the frames leave in their passes: take what comes down in with `ingest --at`, an instant behind pass
-/// and light time, or answers are called too early.
+/// and light time, or answers and verdicts are called too early.
 ///
 /// On the line each packet is stuffed by COBS and stands between zero bytes (docs/SPEC.md, "Serial lines").
 ///

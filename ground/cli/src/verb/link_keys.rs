@@ -50,7 +50,7 @@ pub fn make(args: &Link, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let path = mission.path(LINK_VAULT);
     let first = mission.path(link_file(Epoch::FIRST));
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let known = ledger.link_keys()?;
     // A run that was cut off before the ledger knew them.
     let is_half_done = known.is_none() && path.symlink_metadata().is_ok();

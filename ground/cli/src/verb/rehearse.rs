@@ -399,7 +399,7 @@ fn write(
     } else {
         "rehearse (failed)"
     };
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     ledger.step(&global.actor(), verb, |step| {
         files.keep(step)?;
         Ok(((), what))

@@ -197,8 +197,10 @@ fn remember(
         return Ok(());
     }
     let what = json!({ "kind": kind_name(row.kind), "number": row.number.get(), "role": role_name(row.role), "name": row.name });
-    mission.ledger()?.step(&global.actor(), "sign", |step| {
-        step.add_signature(&row)?;
-        Ok(((), what))
-    })
+    mission
+        .ledger(global)?
+        .step(&global.actor(), "sign", |step| {
+            step.add_signature(&row)?;
+            Ok(((), what))
+        })
 }

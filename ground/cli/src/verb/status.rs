@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::answers::Reply;
 use crate::mission::artifact::{self, Artifact, kind_name};
+use crate::mission::causes::Causes;
 use crate::mission::regions::{self, Held, Known};
 use crate::mission::strange::Stranger;
 use crate::mission::times::Times;
@@ -49,8 +50,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?,
     };
     let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
-    let claims = claims::claims(&ledger, &[])?;
     let times = Times::read(&mission, &ledger, &[])?;
+    let causes = Causes::read(&times, &ledger)?;
+    let claims = claims::claims(&causes, &ledger, &[])?;
+    let became_of = verdicts::all(&causes, &ledger)?;
     let odd = answers::odd(&times, &ledger, &[], &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
     let sent = ledger.sent()?;
@@ -77,7 +80,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         value["expected"] = reports::by_name(&hoped);
         value["expected_at_s"] = json!(expected.map(|e| e.at_s));
         value["state"] = state_json(expected);
-        value["verdicts"] = verdicts::to_json(&verdicts::all(&ledger)?);
+        value["verdicts"] = verdicts::to_json(&became_of);
         value["answers"] = json!(held.iter().map(Held::to_json).collect::<Vec<_>>());
         value["dumps"] = json!(dumps.iter().map(dumps::Held::to_json).collect::<Vec<_>>());
         return out::json(&value);
@@ -89,7 +92,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(&proven, &hoped, expected));
     text.push_str(&state_text(expected));
-    text.push_str(&became(&verdicts::all(&ledger)?));
+    text.push_str(&became(&became_of));
     held.iter().for_each(|held| text.push_str(&held.text()));
     dumps.iter().for_each(|dump| text.push_str(&dump.text()));
     text.push_str(&bundles(&ledger)?);

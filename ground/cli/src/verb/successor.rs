@@ -51,7 +51,7 @@ pub fn draft(
     if !may_lower {
         lowers_nothing(&in_force, &next)?;
     }
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let number = ledger.free_number(ObjectKind::KeySet)?;
     let context = KeySetContext {
         class: mission.profile.class,
@@ -107,7 +107,7 @@ pub fn adopt(number: u32, dry_run: bool, global: &Global) -> Result<()> {
     let keys = current
         .key_set()
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let known = match ObjectNumber::new(number) {
         Some(n) => ledger.object(ObjectKind::KeySet, n)?,
         None => None,

@@ -14,7 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow, places_shortened};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::causes::Causes;
 use crate::mission::recover::Files;
+use crate::mission::times::Times;
 use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
@@ -85,7 +87,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     if let Some(file) = &args.unsent {
         let how = unsent::How {
             dry_run: args.dry_run,
@@ -172,7 +174,8 @@ fn prepare(
     sendable::apart(ready, &args.files)?;
     sendable::tell(&sendable::doubts(Some(ledger), ready, &args.files)?);
     let epochs = epochs(args, ledger, ready)?;
-    let starts = starts(args, ledger, &underway, (&objects, &epochs))?;
+    let causes = Causes::read(&Times::read(mission, ledger, &[])?, ledger)?;
+    let starts = starts(args, ledger, (&underway, &causes), (&objects, &epochs))?;
     let planned = plan::make(mission, (&objects, &starts), args.probability, global)?;
     if !args.best_effort {
         // Whoever asks for so many frames knows that they may not be enough.
@@ -290,7 +293,7 @@ fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
 fn starts(
     args: &Args,
     ledger: &Ledger,
-    underway: &Underway,
+    (underway, causes): (&Underway, &Causes),
     (objects, epochs): (&[UplinkObject], &[Epoch]),
 ) -> Result<Vec<Start>> {
     if let Some(alarm) = &underway.alarm {
@@ -301,7 +304,8 @@ fn starts(
         let ours = ledger.next_number(object.kind())?;
         if let Some(last) = underway.heard(*epoch) {
             let has_gone = underway.runs(object).next().is_some();
-            taken_still(object, file, &last.report, (has_gone, ours))?;
+            let believed = causes.believed(&last.report, last.received_s);
+            taken_still(object, file, (&last.report, &believed), (has_gone, ours))?;
         }
         let start = match args.afresh {
             true => underway.afresh(object),
@@ -319,25 +323,32 @@ fn starts(
     objects.collect()
 }
 
-/// Refuses an object whose number the vehicle takes no more.
+/// Refuses an object whose number the vehicle takes no more, by what the last report says and light allows.
 fn taken_still(
     object: &UplinkObject,
     file: &Path,
-    report: &Report,
+    (report, believed): (&Report, &Report),
     (has_gone, ours): (bool, ObjectNumber),
 ) -> Result<()> {
     let (kind, number) = (object.kind(), object.number());
-    let next = kind
-        .uplink_index()
-        .and_then(|i| report.next.get(i).copied())
+    let passes = |report: &Report| {
+        let next = kind
+            .uplink_index()
+            .and_then(|i| report.next.get(i).copied());
         // What was never given out cannot be used up.
-        .filter(|next| *next <= ours);
-    if next.is_none_or(|next| number >= next) {
+        next.is_some_and(|next| next <= ours && number < next)
+    };
+    if !passes(report) {
         return Ok(());
     }
-    if !has_gone {
+    let doubt = match (has_gone, passes(believed)) {
+        (true, true) => None,
+        (false, _) => Some("nothing of it ever went up"),
+        (true, false) => Some("light does not allow that report"),
+    };
+    if let Some(doubt) = doubt {
         out::message(format_args!(
-            "warning: {}: a report says that the vehicle takes {} {number} no more, but nothing of it ever went up. Somebody else speaks as the vehicle, or this ledger is older than another: it is sent all the same.",
+            "warning: {}: a report says that the vehicle takes {} {number} no more, but {doubt}. Somebody else speaks as the vehicle, or this ledger is older than another: it is sent all the same.",
             file.display(),
             kind_name(kind)
         ));

@@ -7,7 +7,7 @@ use lightday_wire::{ObjectKind, Stage, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::{Persistence, Progress};
-use crate::light_time::LightTime;
+use crate::light_time::{LightTime, SLACK_S};
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::outcome::{Outcome, is_past, outcome, verdict};
@@ -68,10 +68,27 @@ impl Queued {
         self.next.saturating_sub(unheard)
     }
 
-    /// What a report says about it; a verdict on a forgery of its number says nothing.
-    fn judge(&mut self, report: &Report) -> Outcome {
+    /// Frames of ours that can be on board by then if clocks and light time are a little off.
+    fn arrived_by(&self, heard_ms: u64) -> u32 {
+        let by_ms = heard_ms.saturating_add(SLACK_S * 1000);
+        let later = self
+            .unheard
+            .iter()
+            .filter(|sent| sent.end_ms > by_ms)
+            .count();
+        self.next
+            .saturating_sub(u32::try_from(later).unwrap_or(u32::MAX))
+    }
+
+    /// What a report says about it; a verdict on a forgery of its number says nothing, and nothing is whole of which
+    /// `at_most` so few frames can have arrived.
+    fn judge(&mut self, report: &Report, at_most: u32) -> Outcome {
         let (kind, number) = (self.object.kind(), self.object.number());
         let said = outcome(report, kind, number);
+        let is_own = verdict(report, kind).is_some_and(|v| v.number == number);
+        if is_own && said == Outcome::Received && at_most < u32::from(self.object.k()) {
+            return Outcome::Sending;
+        }
         // Who uses a number up has signed for it: that verdict stands, whoever sent the bytes.
         if is_past(report, kind, number)
             || !matches!(said, Outcome::Refused(_) | Outcome::Failed(_))
@@ -108,8 +125,9 @@ impl Queued {
 
     /// Takes over what a report says that left when all that had left the antenna by `heard_ms` was on board, or lost.
     pub(super) fn hear(&mut self, report: &Report, heard_ms: u64) {
+        let at_most = self.arrived_by(heard_ms);
         self.unheard.retain(|sent| sent.end_ms > heard_ms);
-        self.outcome = self.judge(report);
+        self.outcome = self.judge(report, at_most);
         let is_it = self.object.kind() == ObjectKind::Bundle
             && report.bundle.number == self.object.number()
             && matches!(

@@ -11,6 +11,7 @@ use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{AnswerRow, Ledger, ReportRow};
 use crate::mission::answers::{self, Odd};
+use crate::mission::causes::Causes;
 use crate::mission::claims::{self, Claim};
 use crate::mission::regions::{self, Known};
 use crate::mission::times::Times;
@@ -19,7 +20,7 @@ use crate::out;
 use crate::time::{DAY_S, show_duration, show_instant};
 
 use heard::{Heard, hear, unknown_answers};
-use show::{refusals, show};
+use show::{doubt_onboard_clock, refusals, show};
 
 /// Take in reports, answers and parts of dumps from a file.
 ///
@@ -62,7 +63,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             .hint("give a file of packets behind their lengths, or of bare reports"));
     }
     let keys = mission.link_keys()?;
-    let mut ledger = mission.ledger()?;
+    let mut ledger = mission.ledger(global)?;
     let mut tracker = reports::tracker(&mission, &ledger, &keys)?;
     let before = tracker.last().map(|p| p.report);
     let now_s = global.now_s();
@@ -71,7 +72,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let times = Times::read(&mission, &ledger, &[])?;
     unknown_answers(&mut heard, &ledger, &times, now_s)?;
     let accepted = match args.accept_numbers {
-        Some(sequence) => acceptable(sequence, &ledger)?,
+        Some(sequence) => acceptable(sequence, &times, &ledger)?,
         None => Vec::new(),
     };
     let is_news = !(accepted.is_empty() && heard.is_empty());
@@ -96,6 +97,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let dumps = dumps::hold(&known, &times, dumps)?;
     show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
     one_instant(heard.span_s(), now_s);
+    doubt_onboard_clock(&heard);
     refusals(args, &heard)?;
     if !args.json {
         out::message("Next: lightday status");
@@ -126,7 +128,7 @@ impl News {
     /// The alarms that stand, of the ledger and of this.
     fn alarms(&self, times: &Times, ledger: &Ledger) -> Result<Alarms> {
         Ok(Alarms {
-            claims: claims::claims(ledger, &self.reports)?,
+            claims: claims::claims(&Causes::read(times, ledger)?, ledger, &self.reports)?,
             odd: answers::odd(times, ledger, &self.answers, &self.reports)?,
         })
     }
@@ -176,11 +178,11 @@ fn remember(
 const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// The claims of a report that the ledger has, for people to accept.
-fn acceptable(sequence: u32, ledger: &Ledger) -> Result<Vec<Claim>> {
+fn acceptable(sequence: u32, times: &Times, ledger: &Ledger) -> Result<Vec<Claim>> {
     let mut rows = claims::latest_epoch(ledger, &[])?;
     rows.retain(|row| row.sequence == sequence);
     let claims = match rows.as_slice() {
-        [row] => claims::of_row(row, ledger)?,
+        [row] => claims::of_row(row, &Causes::read(times, ledger)?),
         [] => {
             let what = format!("no report {sequence} of the latest link epoch was taken in");
             return Err(Error::new(Kind::Usage, what)

@@ -1,7 +1,7 @@
 //! What was heard, for people and machines, and what was refused.
 
 use lightday_station::facts::facts;
-use lightday_station::tracker::{TrackError, Tracker};
+use lightday_station::tracker::{Proven, TrackError, Tracker};
 use lightday_wire::Report;
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::mission::regions::Held;
 use crate::mission::strange::Stranger;
 use crate::mission::{answers, claims, dumps, reports};
 use crate::out;
+use crate::time::show_instant;
 use crate::verb::describe;
 
 use super::heard::{Heard, Refused};
@@ -75,6 +76,21 @@ pub(super) fn show(
         text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
     }
     out::result(&text)
+}
+
+/// Warns of new reports whose onboard clock lies beyond the instant at which they were taken in: deadlines and windows
+/// on board go by it.
+pub(super) fn doubt_onboard_clock(heard: &Heard) {
+    let ahead = |p: &&Proven| u64::from(p.report.time_s) > p.received_s;
+    let proven = heard.proven.iter().map(|(proven, _)| proven);
+    if let Some(proven) = proven.filter(ahead).next_back() {
+        out::message(format_args!(
+            "warning: report {} has {} for the onboard clock, which is after the instant at which it was taken in ({}): the clock on board is wrong, or this computer's or --at is. Activation windows and deadlines go by it; `lightday status` shows it",
+            proven.report.sequence,
+            show_instant(proven.report.time_s.into()),
+            show_instant(proven.received_s)
+        ));
+    }
 }
 
 /// The first packet that was refused decides the exit code; all are named.

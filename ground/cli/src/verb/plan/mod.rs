@@ -22,7 +22,7 @@ use crate::ledger::{SentRow, SignatureRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::keys::bad_key;
 use crate::mission::underway::Underway;
-use crate::mission::{Mission, Pass, epochs};
+use crate::mission::{self, Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::asked::Asked;
@@ -121,6 +121,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     distinct(&objects, &args.files)?;
+    if mission.path("ledger.sqlite").is_file() {
+        mission::doubt_clock(&mission.ledger_to_read()?, global)?;
+    }
     let (starts, epochs) = starts(args, &mission, &objects, global)?;
     let doubts = doubts(&mission, &ready, &args.files)?;
     let going = Going::all(&ready, &args.files, &epochs);
@@ -217,7 +220,6 @@ fn by_then(
     (going, doubts): (&[Going<'_>], &[String]),
     (by_s, global): (u64, &Global),
 ) -> Result<()> {
-    doubt_clock(mission, global)?;
     let now_s = global.now_s();
     let passes = free(mission, now_s)?;
     let probability = args.probability.unwrap_or(mission.config.plan.probability);
@@ -330,26 +332,6 @@ fn signatures_to_come(artifact: &Artifact, keys: &KeySet) -> usize {
     missing * lightday_wire::envelope::SIGNATURE_LEN
 }
 
-/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it.
-fn doubt_clock(mission: &Mission, global: &Global) -> Result<()> {
-    if global.at.is_some() || !mission.path("ledger.sqlite").is_file() {
-        return Ok(());
-    }
-    let decisions = mission.ledger_to_read()?.decisions()?;
-    let last_s = decisions
-        .last()
-        .map_or(0, |d| u64::try_from(d.at_s).unwrap_or(0));
-    let now_s = global.now_s();
-    if now_s < last_s {
-        out::message(format_args!(
-            "warning: the clock says {}, which is before the last decision of the ledger ({}): set it, or name the instant with --at",
-            show_instant(now_s),
-            show_instant(last_s)
-        ));
-    }
-    Ok(())
-}
-
 /// What earlier uplinks sent; nothing where there is no ledger.
 fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
     match mission.path("ledger.sqlite").is_file() {
@@ -378,7 +360,6 @@ fn free(mission: &Mission, now_s: u64) -> Result<Vec<Pass>> {
 /// # Errors
 /// passes.csv makes no sense, or none is left.
 pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
-    doubt_clock(mission, global)?;
     let now_s = global.now_s();
     let passes = free(mission, now_s)?;
     if passes.is_empty() {
