@@ -25,39 +25,83 @@ pub fn push(file: &mut Vec<u8>, packet: &[u8]) {
     file.extend_from_slice(packet);
 }
 
-/// Cuts a file into its packets.
+/// The packets of a file, as far as they are whole, and what is wrong behind the last of them.
+#[derive(Debug, Default)]
+pub struct Cut<'a> {
+    /// The whole ones, in order.
+    pub packets: Vec<&'a [u8]>,
+    /// Why what follows is no packet: the file was cut short, or is damaged there.
+    pub tail: Option<Error>,
+}
+
+/// Cuts a file into its packets; of one that was cut short, those that are whole.
+#[must_use]
+pub fn whole<'a>(path: &Path, bytes: &'a [u8]) -> Cut<'a> {
+    match bytes.first() {
+        Some(0xf0..) => bare(path, bytes),
+        _ => framed(path, bytes),
+    }
+}
+
+/// The same of a file that must be whole.
 ///
 /// # Errors
 /// Says at which byte the file makes no sense.
 pub fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>> {
-    if bytes.first().is_some_and(|b| *b >= 0xf0) && bytes.len().is_multiple_of(REPORT_LEN) {
-        return Ok(bytes.chunks_exact(REPORT_LEN).collect());
-    }
-    let mut packets = Vec::new();
+    let cut = whole(path, bytes);
+    cut.tail.map_or(Ok(cut.packets), Err)
+}
+
+/// Reports one behind the other.
+fn bare<'a>(path: &Path, bytes: &'a [u8]) -> Cut<'a> {
+    let packets = bytes.chunks_exact(REPORT_LEN);
+    let rest = packets.remainder();
+    let packets: Vec<_> = packets.collect();
+    let tail = (!rest.is_empty()).then(|| {
+        let what = format!(
+            "a bare report is cut short: {} B of {REPORT_LEN} B",
+            rest.len()
+        );
+        Error::input(path, what)
+            .field(format!("packet {} at byte {}", packets.len() + 1, bytes.len() - rest.len()))
+            .hint("take the file down again; a file that begins with 0xf0 to 0xff holds reports of 95 B each, without lengths")
+    });
+    Cut { packets, tail }
+}
+
+/// Packets behind their lengths.
+fn framed<'a>(path: &Path, bytes: &'a [u8]) -> Cut<'a> {
+    let mut cut = Cut::default();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let at = bytes.len() - rest.len();
-        let bad = |what: &str| {
-            Error::input(path, what).field(format!("packet {} at byte {at}", packets.len() + 1)).hint(
-                "each packet stands behind its length (2 B, most significant first); copy the file again in binary mode",
-            )
-        };
-        let (len, behind) = rest
-            .split_first_chunk()
-            .ok_or_else(|| bad("the length is cut short"))?;
-        let len = usize::from(u16::from_be_bytes(*len));
-        if len == 0 || len > MAX_PACKET_LEN {
-            return Err(bad(&format!(
-                "a length of {len} B; packets have 1 to {MAX_PACKET_LEN} B"
-            )));
+        match first(rest) {
+            Ok((packet, behind)) => {
+                cut.packets.push(packet);
+                rest = behind;
+            }
+            Err(what) => {
+                let (place, at) = (cut.packets.len() + 1, bytes.len() - rest.len());
+                cut.tail = Some(Error::input(path, what).field(format!("packet {place} at byte {at}")).hint(
+                    "each packet stands behind its length (2 B, most significant first); copy the file again in binary mode",
+                ));
+                break;
+            }
         }
-        let (packet, behind) = behind
-            .split_at_checked(len)
-            .ok_or_else(|| bad("the packet is cut short"))?;
-        packets.push(packet);
-        rest = behind;
     }
-    Ok(packets)
+    cut
+}
+
+/// The first packet, and what stands behind it.
+fn first(bytes: &[u8]) -> std::result::Result<(&[u8], &[u8]), String> {
+    let (len, behind) = bytes.split_first_chunk().ok_or("the length is cut short")?;
+    let len = usize::from(u16::from_be_bytes(*len));
+    if len == 0 || len > MAX_PACKET_LEN {
+        return Err(format!(
+            "a length of {len} B; packets have 1 to {MAX_PACKET_LEN} B"
+        ));
+    }
+    let packet = behind.split_at_checked(len);
+    packet.ok_or_else(|| format!("the packet is cut short: {} B of {len} B", behind.len()))
 }
 
 #[cfg(test)]
@@ -71,8 +115,11 @@ mod tests {
         push(&mut file, b"three");
         let path = Path::new("frames.bin");
         assert_eq!(split(path, &file).unwrap(), [&b"one"[..], b"three"]);
-        for cut in [1, 4, 6, 11] {
-            assert!(split(path, &file[..cut]).is_err(), "{cut}");
+        for (at, packets) in [(1, 0), (4, 0), (6, 1), (11, 1)] {
+            assert!(split(path, &file[..at]).is_err(), "{at}");
+            // What is whole before the cut is not lost with it.
+            let cut = whole(path, &file[..at]);
+            assert_eq!((cut.packets.len(), cut.tail.is_some()), (packets, true));
         }
         assert!(
             split(path, &[0x04, 0x00, 0x00])
@@ -81,6 +128,13 @@ mod tests {
                 .contains("packet 1 at byte 0")
         );
         assert_eq!(split(path, &[0xf3; 2 * REPORT_LEN]).unwrap().len(), 2);
+        let cut = whole(path, &[0xf3; REPORT_LEN + 60]);
+        assert_eq!(cut.packets.len(), 1);
+        let why = cut.tail.unwrap().to_string();
+        assert!(
+            why.contains("packet 2 at byte 95") && why.contains("60 B of 95 B"),
+            "{why}"
+        );
         assert_eq!(split(path, b"").unwrap().len(), 0);
     }
 }

@@ -26,6 +26,7 @@ use show::{doubt_onboard_clock, refusals, show};
 ///
 /// The file holds packets behind their lengths (2 B each, most significant first), or bare reports of 95 B. Of a dump
 /// it says which parts are here, from whichever files they came (`lightday dump` writes its bytes).
+/// Of a file that was cut short the whole packets are taken in, and the cut is named.
 /// What does not prove itself under the link keys is named and left out; what does is kept for good. An answer that
 /// cannot be the vehicle's is kept and not believed: its command was never transmitted, or light allows none yet. So
 /// name the instant with --at if the file is older than today. What a report claims of numbers that were never sent from here is named first and changes nothing; it stands until
@@ -57,8 +58,11 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let bytes = crate::atomic::read(&args.file, 64 << 20)?;
-    let packets = packets::split(&args.file, &bytes)?;
+    let packets::Cut { packets, tail } = packets::whole(&args.file, &bytes);
     if packets.is_empty() {
+        if let Some(tail) = tail {
+            return Err(tail);
+        }
         return Err(Error::input(&args.file, "the file is empty")
             .hint("give a file of packets behind their lengths, or of bare reports"));
     }
@@ -98,7 +102,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     show(args, &heard, before, (&tracker, &alarms), (&held, &dumps))?;
     one_instant(heard.span_s(), now_s);
     doubt_onboard_clock(&heard);
-    refusals(args, &heard)?;
+    refusals(args, &heard, tail)?;
     if !args.json {
         out::message("Next: lightday status");
     }

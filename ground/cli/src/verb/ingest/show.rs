@@ -93,11 +93,14 @@ pub(super) fn doubt_onboard_clock(heard: &Heard) {
     }
 }
 
-/// The first packet that was refused decides the exit code; all are named.
-pub(super) fn refusals(args: &Args, heard: &Heard) -> Result<()> {
+/// The first packet that was refused decides the exit code; all are named, and so is what the file was cut in.
+pub(super) fn refusals(args: &Args, heard: &Heard, tail: Option<Error>) -> Result<()> {
     let Some(first) = heard.refused.first() else {
-        return Ok(());
+        return tail.map_or(Ok(()), Err);
     };
+    if let Some(tail) = tail {
+        out::message(tail);
+    }
     let kind = match first.error {
         TrackError::Forged(_) => Kind::Trust,
         _ => Kind::Input,
