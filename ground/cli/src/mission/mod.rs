@@ -101,7 +101,7 @@ impl Mission {
         // Whoever plans is told that there is none.
         let booked = match path.try_exists() {
             Ok(false) => Vec::new(),
-            _ => passes::load(&path)?,
+            _ => passes::load_beside(&path, profile.link.light_time_s)?,
         };
         let mission = Self {
             dir,
@@ -156,7 +156,7 @@ impl Mission {
     /// # Errors
     /// passes.csv makes no sense.
     pub fn passes(&self) -> Result<Vec<Pass>> {
-        let booked = passes::load(&self.path("passes.csv"))?;
+        let booked = passes::load_beside(&self.path("passes.csv"), self.profile.link.light_time_s)?;
         Ok(passes::without(
             &booked,
             &self.config.outages,

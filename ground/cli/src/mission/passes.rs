@@ -30,11 +30,27 @@ const COLUMNS: [&str; 6] = ["start", "end", "station", "rate_bps", "lost", "ligh
 /// The columns that have to be there: the first ones.
 const NEEDED: usize = 2;
 
-/// Reads the passes of a mission.
+/// By how much a light time may differ from that of mission.toml: a planet is at most eight times as far away as at its
+/// nearest, and a wrong unit is off by sixty.
+const FARTHER: u64 = 10;
+
+/// Reads the passes of a mission whose mission.toml states this light time.
+///
+/// # Errors
+/// Names line and column.
+pub fn load_beside(path: &Path, light_time_s: u64) -> Result<Vec<Pass>> {
+    read(path, Some(light_time_s))
+}
+
+/// Reads passes, of whatever link.
 ///
 /// # Errors
 /// Names line and column.
 pub fn load(path: &Path) -> Result<Vec<Pass>> {
+    read(path, None)
+}
+
+fn read(path: &Path, link_s: Option<u64>) -> Result<Vec<Pass>> {
     let rows = rows(path)?;
     let Some((heading, rows)) = rows.split_first() else {
         return Err(Error::input(path, "no rows").hint(format!("begin with `{HEADER}`")));
@@ -59,6 +75,9 @@ pub fn load(path: &Path) -> Result<Vec<Pass>> {
             return Err(row
                 .bad("light_time", &what)
                 .hint("nothing flies so fast: mend its unit, such as 22h, 1320min or 79200s"));
+        }
+        if let Some(((_, now_s), link_s)) = now.zip(link_s) {
+            row.is_of_link(now_s, link_s)?;
         }
         light = now.or(light);
         passes.push(pass);
@@ -223,6 +242,22 @@ impl<'a> Row<'a> {
 
     fn bad(&self, field: &str, what: &str) -> Error {
         Error::input(self.path, what).line(self.line).field(field)
+    }
+
+    /// Refuses a light time that is of another order than that of mission.toml.
+    fn is_of_link(&self, now_s: u64, link_s: u64) -> Result<()> {
+        let (near_s, far_s) = (now_s.min(link_s).max(1), now_s.max(link_s));
+        if far_s / FARTHER <= near_s {
+            return Ok(());
+        }
+        let what = format!(
+            "{} is not of the order of link.light_time of mission.toml, {}",
+            time::show_duration(now_s as f64),
+            time::show_duration(link_s as f64)
+        );
+        Err(self.bad("light_time", &what).hint(format!(
+            "the two may differ by a factor of {FARTHER}: mend the unit of this cell, such as 22h, 1320min or 79200s, or link.light_time"
+        )))
     }
 
     /// What a cell says; `None` if it is empty.
