@@ -6,7 +6,7 @@ use lightday_station::facts::facts;
 use lightday_station::{keys, stages};
 use lightday_trust::digest::sha256;
 use lightday_wire::dump::Part;
-use lightday_wire::{ObjectKind, Stage};
+use lightday_wire::{ObjectKind, ObjectNumber, Stage};
 use serde_json::{Value, json};
 
 use crate::ledger::Ledger;
@@ -56,6 +56,15 @@ impl Asked {
             Ok(Some(forecast)) => Self::Expects(Box::new(forecast)),
             Ok(None) => Self::NoTwin,
             Err(e) => Self::Cannot(e.to_string()),
+        }
+    }
+
+    /// Whether by the twin what goes up of an object leads nowhere.
+    pub fn is_in_vain(&self, kind: ObjectKind, number: ObjectNumber) -> bool {
+        let is_it = |o: &&Outcome| (o.kind, o.number) == (kind, number);
+        match self {
+            Self::Expects(forecast) => forecast.outcomes.iter().find(is_it).is_some_and(is_in_vain),
+            _ => false,
         }
     }
 

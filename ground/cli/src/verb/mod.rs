@@ -2,6 +2,7 @@
 
 mod asked;
 mod authorize;
+mod base;
 mod build;
 mod command;
 mod completions;

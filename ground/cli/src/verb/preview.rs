@@ -21,7 +21,7 @@ use crate::mission::{Mission, epochs, stand_in};
 use crate::out;
 use crate::time::{show_duration, show_instant};
 use crate::verb::asked::{Asked, line};
-use crate::verb::{describe, plan, sendable};
+use crate::verb::{describe, plan, sendable, sending};
 
 /// What to do about a draft that the twin would not carry out.
 const REMEDY: &str = "mend what it names, and draft it anew, before anybody signs";
@@ -34,6 +34,8 @@ struct Preview {
     /// Packets that come down for it, where more than a report does.
     dump: Option<DumpRange>,
     asked: Asked,
+    /// What to do about what the twin would not carry out.
+    remedy: String,
 }
 
 /// What is known beforehand of a draft: what will be sent, how long it takes, and what the twin expects. Nothing of it is
@@ -69,7 +71,9 @@ fn of(
         epoch: epochs::leads_to(artifact).map_or_else(|| epochs::latest(ledger), Ok)?,
         is_whole: true,
     };
+    let epoch = std::iter::once(coming.epoch);
     Ok(Some(Preview {
+        remedy: sending::remedy(ledger, epoch, REMEDY)?,
         asked: Asked::about(mission, ledger, from_ref(&coming), Hands::StandIn),
         object,
         planned,
@@ -158,7 +162,7 @@ impl Preview {
                 &format!("unknown: {why}; passes.csv names the passes"),
             );
         }
-        self.asked.tell(REMEDY);
+        self.asked.tell(&self.remedy);
     }
 
     /// `plan` as of `lightday plan --json`, `comes_down` of a dump, and what the `twin` expects.

@@ -171,7 +171,7 @@ fn same_as_before(sent: &[SentRow], ready: &Ready, file: &Path) -> Result<()> {
 }
 
 /// The command that was sent and gave this object up.
-fn aborted_by(
+pub fn aborted_by(
     ledger: &Ledger,
     sent: &[SentRow],
     (of, aborted): (ObjectKind, ObjectNumber),

@@ -16,12 +16,34 @@ use crate::mission::artifact::Artifact;
 use crate::mission::forecast::Coming;
 use crate::mission::keys::bad_key;
 use crate::mission::twin::Hands;
-use crate::mission::{Mission, stand_in};
+use crate::mission::{Mission, epochs, stand_in};
 use crate::verb::asked::Asked;
 use crate::verb::plan::Ready;
 
 /// What to do about an object that the twin would not take.
 pub const REMEDY: &str = "mend what it names before it is sent";
+
+/// The same of what goes up under these epochs: where a command that was sent leads away from one, that is why.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn remedy(
+    ledger: &Ledger,
+    epochs: impl Iterator<Item = Epoch>,
+    otherwise: &str,
+) -> Result<String> {
+    let Some(epoch) = epochs.min() else {
+        return Ok(otherwise.to_owned());
+    };
+    Ok(match epochs::left_by(ledger, epoch)? {
+        Some((command, to)) => format!(
+            "it goes up under link epoch {}, which command {command} leaves: uplink it with `--epoch {}`",
+            epoch.get(),
+            to.get()
+        ),
+        None => otherwise.to_owned(),
+    })
+}
 
 /// What goes up: an object, its file, and the link epoch of its frames.
 #[derive(Clone, Copy)]

@@ -24,7 +24,7 @@ use crate::time::show_instant;
 use crate::verb::asked::Asked;
 use crate::verb::frames::{self, Keyed, Written};
 use crate::verb::plan::{self, Ready};
-use crate::verb::{describe, sendable, sending, unsent};
+use crate::verb::{base, describe, sendable, sending, unsent};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -112,7 +112,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let sent = &prepared.underway.sent;
     let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
     let written = frames::write(&prepared.plan, &keyed, &mission)?;
-    let certificate = plan::certificate(&prepared.plan);
+    let certificate = plan::certificate(&prepared.plan, &asked);
     if !args.dry_run {
         let mut files = Files::new();
         // Whether the names are free still is seen in the step, where nobody comes between.
@@ -144,7 +144,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             "dry_run": args.dry_run,
         }));
     }
-    tell(&written.runs, (&path, &schedule), &asked, args.dry_run)
+    let remedy = sending::remedy(&ledger, prepared.epochs.into_iter(), sending::REMEDY)?;
+    tell(
+        &written.runs,
+        (&path, &schedule),
+        (&asked, &remedy),
+        args.dry_run,
+    )
 }
 
 /// What goes up, and upon what that was planned.
@@ -176,6 +182,17 @@ fn prepare(
     let epochs = epochs(args, ledger, ready)?;
     let causes = Causes::read(&Times::read(mission, ledger, &[])?, ledger)?;
     let starts = starts(args, ledger, (&underway, &causes), (&objects, &epochs))?;
+    let report = underway
+        .last
+        .as_ref()
+        .map(|p| causes.believed(&p.report, p.received_s));
+    let known = base::Known {
+        ledger,
+        sent: &underway.sent,
+        causes: &causes,
+        report,
+    };
+    base::warn(&known, &args.files)?;
     let planned = plan::make(mission, (&objects, &starts), args.probability, global)?;
     if !args.best_effort {
         // Whoever asks for so many frames knows that they may not be enough.
@@ -243,7 +260,7 @@ fn names(out: Option<&Path>, mission: &Mission, sent: &[SentRow]) -> Result<(Pat
 fn tell(
     runs: &[SentRow],
     (path, schedule): (&Path, &Path),
-    asked: &Asked,
+    (asked, remedy): (&Asked, &str),
     dry_run: bool,
 ) -> Result<()> {
     out::result(&format!("{}\n{}\n", path.display(), schedule.display()))?;
@@ -258,7 +275,7 @@ fn tell(
             show_instant(run.ends_s)
         ));
     }
-    asked.tell(sending::REMEDY);
+    asked.tell(remedy);
     if !dry_run {
         out::message(format_args!(
             "Next: transmit {}; then `lightday ingest FILE` with what comes down, and `lightday status`",

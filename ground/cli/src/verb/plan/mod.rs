@@ -144,7 +144,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     show::show(&plan, &mission)?;
     if let Some(asked) = &asked {
-        asked.tell(sending::REMEDY);
+        let epochs = epochs.into_iter();
+        asked.tell(&sending::remedy(
+            &mission.ledger_to_read()?,
+            epochs,
+            sending::REMEDY,
+        )?);
     }
     enough(&plan)?;
     check(&args.files, &mission, &plan)?;

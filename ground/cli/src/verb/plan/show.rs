@@ -9,12 +9,15 @@ use crate::mission::artifact::kind_name;
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
+use crate::verb::expected::Asked;
 
 /// The certificate of each object: the chance that it is complete on board without any further feedback, computed
-/// exactly under the link of mission.toml and passes.csv, and what it stands on.
-pub fn certificate(plan: &Plan) -> Value {
+/// exactly under the link of mission.toml and passes.csv, and what it stands on. There is none of what by the twin the
+/// vehicle would not take.
+pub fn certificate(plan: &Plan, asked: &Asked) -> Value {
     let objects = plan.objects.iter().map(|o| {
-        json!({ "kind": kind_name(o.kind), "number": o.number.get(), "probability": o.probability, "frames": o.frames,
+        let probability = Some(o.probability).filter(|_| !asked.is_in_vain(o.kind, o.number));
+        json!({ "kind": kind_name(o.kind), "number": o.number.get(), "probability": probability, "frames": o.frames,
             "needed": o.needed, "in_flight": o.in_flight })
     });
     json!(objects.collect::<Vec<_>>())
