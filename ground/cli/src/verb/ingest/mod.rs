@@ -29,7 +29,7 @@ use show::{doubt_onboard_clock, refusals, show};
 /// Of a file that was cut short the whole packets are taken in, and the cut is named.
 /// What does not prove itself under the link keys is named and left out; what does is kept for good. An answer that
 /// cannot be the vehicle's is kept and not believed: its command was never transmitted, or light allows none yet. So
-/// name the instant with --at if the file is older than today. What a report claims of numbers that were never sent from here is named first and changes nothing; it stands until
+/// name the instant with --at if the file is older than today. What a report claims of numbers that were never sent from here, or before light allows it, is named first and changes nothing; it stands until
 /// somebody accepts it, or until the next link epoch. Taking in the same file twice does no harm. What is new and of a link epoch that was left is counted apart from what is
 /// known already, and not kept. A vehicle that lost its record is named first, until it is heard under a later
 /// link epoch; so are two that speak as one vehicle.

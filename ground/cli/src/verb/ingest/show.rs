@@ -82,8 +82,8 @@ pub(super) fn show(
 /// on board go by it.
 pub(super) fn doubt_onboard_clock(heard: &Heard) {
     let ahead = |p: &&Proven| u64::from(p.report.time_s) > p.received_s;
-    let proven = heard.proven.iter().map(|(proven, _)| proven);
-    if let Some(proven) = proven.filter(ahead).next_back() {
+    let mut proven = heard.proven.iter().map(|(proven, _)| proven);
+    if let Some(proven) = proven.rfind(ahead) {
         out::message(format_args!(
             "warning: report {} has {} for the onboard clock, which is after the instant at which it was taken in ({}): the clock on board is wrong, or this computer's or --at is. Activation windows and deadlines go by it; `lightday status` shows it",
             proven.report.sequence,

@@ -8,8 +8,8 @@ use crate::mission::Mission;
 use crate::mission::artifact::kind_name;
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
+use crate::verb::asked::Asked;
 use crate::verb::describe;
-use crate::verb::expected::Asked;
 
 /// The certificate of each object: the chance that it is complete on board without any further feedback, computed
 /// exactly under the link of mission.toml and passes.csv, and what it stands on. There is none of what by the twin the
