@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use lightday_wire::report::Report;
 use lightday_wire::{Action, ObjectKind, ObjectNumber, Stage, Verdict};
 
+use super::Mission;
 use super::claims::{self, action_of};
 use super::times::{self, Times};
 use crate::error::Result;
@@ -126,7 +127,15 @@ pub struct Causes {
 }
 
 impl Causes {
-    /// Of all that the ledger knows.
+    /// Of all that the ledger of a mission knows, at the instants that hold now.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn of(mission: &Mission, ledger: &Ledger) -> Result<Self> {
+        Self::read(&Times::read(mission, ledger, &[])?, ledger)
+    }
+
+    /// Of all that the ledger knows, at these instants.
     ///
     /// # Errors
     /// The ledger cannot be read.

@@ -15,6 +15,7 @@ use crate::Global;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::mission::artifact::Artifact;
+use crate::mission::causes::Causes;
 use crate::mission::forecast::Coming;
 use crate::mission::twin::Hands;
 use crate::mission::{Mission, epochs, stand_in};
@@ -105,7 +106,8 @@ pub fn show(
         Err(e) if e.kind == Kind::Refused => Err(e.to_string()),
         preview => Ok(preview?),
     };
-    let doubts = sendable::doubts_of_draft(ledger, artifact)?;
+    let causes = Causes::of(mission, ledger)?;
+    let doubts = sendable::doubts_of_draft((ledger, &causes), artifact)?;
     if how.json {
         sendable::tell(&doubts);
         let preview = match preview {

@@ -10,6 +10,7 @@ use crate::atomic;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Ledger, SentRow};
 use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::causes::Causes;
 use crate::mission::claims::action_of;
 use crate::mission::verdicts;
 use crate::out;
@@ -30,7 +31,11 @@ pub fn check(ledger: &Ledger, sent: &[SentRow], ready: &Ready, file: &Path) -> R
 ///
 /// # Errors
 /// The ledger or a file cannot be read.
-pub fn doubts(ledger: Option<&Ledger>, ready: &[Ready], files: &[PathBuf]) -> Result<Vec<String>> {
+pub fn doubts(
+    known: Option<(&Ledger, &Causes)>,
+    ready: &[Ready],
+    files: &[PathBuf],
+) -> Result<Vec<String>> {
     let mut doubts = Vec::new();
     let mut refused = |checked: Result<()>| match checked {
         Err(e) if e.kind == Kind::Refused => {
@@ -40,13 +45,13 @@ pub fn doubts(ledger: Option<&Ledger>, ready: &[Ready], files: &[PathBuf]) -> Re
         checked => checked,
     };
     refused(apart(ready, files))?;
-    if let Some(ledger) = ledger {
+    if let Some((ledger, causes)) = known {
         let sent = ledger.sent()?;
         for (ready, file) in ready.iter().zip(files) {
             refused(not_aborted(ledger, &sent, &ready.object, file))?;
         }
         for file in files {
-            doubts.extend(also_given_up(ledger, &Artifact::load(file)?)?);
+            doubts.extend(also_given_up((ledger, causes), &Artifact::load(file)?)?);
         }
     }
     Ok(doubts)
@@ -57,8 +62,12 @@ pub fn doubts(ledger: Option<&Ledger>, ready: &[Ready], files: &[PathBuf]) -> Re
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn doubts_of_draft(ledger: &Ledger, artifact: &Artifact) -> Result<Vec<String>> {
-    let mut doubts: Vec<String> = also_given_up(ledger, artifact)?.into_iter().collect();
+pub fn doubts_of_draft(
+    (ledger, causes): (&Ledger, &Causes),
+    artifact: &Artifact,
+) -> Result<Vec<String>> {
+    let given_up = also_given_up((ledger, causes), artifact)?;
+    let mut doubts: Vec<String> = given_up.into_iter().collect();
     if let Artifact::Authorization(draft) = artifact {
         let bundle = draft.document().bundle;
         let sent = ledger.sent()?;
@@ -72,14 +81,17 @@ pub fn doubts_of_draft(ledger: &Ledger, artifact: &Artifact) -> Result<Vec<Strin
 }
 
 /// What an abort gives up beside what it names: numbers below, of which no report says what became of them.
-fn also_given_up(ledger: &Ledger, artifact: &Artifact) -> Result<Option<String>> {
+fn also_given_up(
+    (ledger, causes): (&Ledger, &Causes),
+    artifact: &Artifact,
+) -> Result<Option<String>> {
     let Artifact::Command(draft) = artifact else {
         return Ok(None);
     };
     let Action::Abort { kind, number } = draft.document().action else {
         return Ok(None);
     };
-    let all = verdicts::all(ledger)?;
+    let all = verdicts::all(causes, ledger)?;
     let open = all.iter().filter(|b| {
         let is_below = b.kind == kind && b.number < number;
         is_below

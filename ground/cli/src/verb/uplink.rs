@@ -16,7 +16,6 @@ use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::causes::Causes;
 use crate::mission::recover::Files;
-use crate::mission::times::Times;
 use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
@@ -178,9 +177,10 @@ fn prepare(
         sendable::check(ledger, &underway.sent, ready, file)?;
     }
     sendable::apart(ready, &args.files)?;
-    sendable::tell(&sendable::doubts(Some(ledger), ready, &args.files)?);
+    let causes = Causes::of(mission, ledger)?;
+    let doubts = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?;
+    sendable::tell(&doubts);
     let epochs = epochs(args, ledger, ready)?;
-    let causes = Causes::read(&Times::read(mission, ledger, &[])?, ledger)?;
     let starts = starts(args, ledger, (&underway, &causes), (&objects, &epochs))?;
     let report = underway
         .last

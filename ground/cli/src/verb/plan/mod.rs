@@ -20,6 +20,7 @@ use crate::atomic::{self, Access};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{SentRow, SignatureRow};
 use crate::mission::artifact::{self, Artifact, kind_name};
+use crate::mission::causes::Causes;
 use crate::mission::keys::bad_key;
 use crate::mission::underway::Underway;
 use crate::mission::{self, Mission, Pass, epochs};
@@ -164,11 +165,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
 
 /// What speaks against sending these.
 fn doubts(mission: &Mission, ready: &[Ready], files: &[PathBuf]) -> Result<Vec<String>> {
-    let ledger = match mission.path("ledger.sqlite").is_file() {
-        true => Some(mission.ledger_to_read()?),
-        false => None,
-    };
-    sendable::doubts(ledger.as_ref(), ready, files)
+    if !mission.path("ledger.sqlite").is_file() {
+        return sendable::doubts(None, ready, files);
+    }
+    let ledger = mission.ledger_to_read()?;
+    let causes = Causes::of(mission, &ledger)?;
+    sendable::doubts(Some((&ledger, &causes)), ready, files)
 }
 
 /// What the twin expects; `None` where nothing is to be sent, or where there is no ledger that says what it has heard.
