@@ -47,7 +47,7 @@ pub mod patch;
 pub mod plan;
 pub mod profile;
 mod progress;
-mod queue;
+pub mod queue;
 pub mod session;
 pub mod signed;
 pub mod size;

@@ -41,7 +41,7 @@ pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFram
 
 use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
-use crate::object::UplinkObject;
+use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::pass::{self, PassError};
 use crate::progress::Progress;
 use crate::queue::Mixer;
@@ -101,7 +101,30 @@ pub fn plan_part(
         return Ok(plan);
     }
     let within = (target, share, frames);
-    Ok(lay((objects, starts), passes, link, within))
+    Ok(lay((objects, starts), passes, link, within, 0))
+}
+
+/// As [`plan_from`], and fresh parity behind it in every pass until the report of what was planned can be here: whatever
+/// gets lost of all that, nobody has to send more before a report says what lacks. Its last frames, and the instants of
+/// the plan, are those that [`plan_from`] has; the chance of each object counts the parity.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn plan_until_report(
+    objects: &[UplinkObject],
+    starts: &[Start],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> Result<Plan, PlanError> {
+    check(objects, passes, link, target)?;
+    let of = (objects, starts);
+    let (planned, share) = whole(of, passes, link, target);
+    let lacking = planned.objects.iter().filter(|o| o.needed > 0);
+    let known_s = lacking.map(|o| o.known_s);
+    // Where no booked pass hears the report, none ends it.
+    let until_s = known_s.map(|s| s.unwrap_or(u64::MAX)).max().unwrap_or(0);
+    Ok(lay(of, passes, link, (target, share, usize::MAX), until_s))
 }
 
 /// What is on its way already, and nothing more: no pass, no frame.
@@ -111,7 +134,7 @@ pub(crate) fn on_its_way(
     link: &LinkModel,
     target: f64,
 ) -> Plan {
-    lay((objects, starts), &[], link, (target, SHARES[0], 0))
+    lay((objects, starts), &[], link, (target, SHARES[0], 0), 0)
 }
 
 /// The plan, and the share with which it was laid.
@@ -121,7 +144,7 @@ fn whole(
     link: &LinkModel,
     target: f64,
 ) -> (Plan, f64) {
-    let laid = |share| lay(of, passes, link, (target, share, usize::MAX));
+    let laid = |share| lay(of, passes, link, (target, share, usize::MAX), 0);
     let (mut plan, mut with) = (laid(SHARES[0]), SHARES[0]);
     for share in &SHARES[1..] {
         if plan.is_enough() {
@@ -137,12 +160,13 @@ fn whole(
 }
 
 /// Lays all that is needed into the passes, `most` frames at the most. Each pass may fail an object with this share of
-/// the chance that the whole plan may.
+/// the chance that the whole plan may. In passes that an object needs no more, parity of it goes up until `until_s`.
 fn lay(
     (objects, starts): (&[UplinkObject], &[Start]),
     passes: &[Pass],
     link: &LinkModel,
     (target, share, most): (f64, f64, usize),
+    until_s: u64,
 ) -> Plan {
     let of = || objects.iter().zip(starts);
     let goal = 1.0 - (1.0 - target) * share;
@@ -165,7 +189,7 @@ fn lay(
             &mut progress,
             objects,
             (passes, place, &light),
-            (link, most),
+            (link, most, until_s),
         );
     }
     let known = |s| known_by(s, passes, &light, link);
@@ -230,7 +254,7 @@ fn fill_pass(
     progress: &mut [Progress],
     objects: &[UplinkObject],
     (passes, place, light): (&[Pass], usize, &LightTime),
-    (link, most): (&LinkModel, usize),
+    (link, most, until_s): (&LinkModel, usize, u64),
 ) {
     let Some(pass) = passes.get(place) else {
         return;
@@ -240,18 +264,28 @@ fn fill_pass(
     for (progress, object) in progress.iter_mut().zip(&mut plan.objects) {
         progress.begin_pass(pass, lost, object);
     }
+    // What this pass has nothing to do for, but that no report has said to be there.
+    let is_over = |(p, o): (&Progress, &ObjectPlan)| o.needed > 0 && !p.wants(plan.target, true);
+    let over: Vec<bool> = progress.iter().zip(&plan.objects).map(is_over).collect();
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
     let (mut slot, mut bytes) = (0, 0);
     while plan.frames.len() < most {
         let fits = |o: &UplinkObject| now_ms + link.air_time_ms(o.symbol_len(), pass) <= end_ms;
-        let wanting = objects
-            .iter()
-            .zip(progress.iter())
-            .map(|(o, p)| (o.kind(), p.wants(plan.target, is_last_pass) && fits(o)));
+        let persists = |place: usize| {
+            let is_over = over.get(place).is_some_and(|is_over| *is_over);
+            is_over && now_ms < until_s.saturating_mul(1000)
+        };
+        let wanting = objects.iter().zip(progress.iter()).enumerate();
+        let wanting = wanting.map(|(place, (o, p))| {
+            let more = persists(place) && p.next < MAX_SYMBOLS;
+            let wants = p.wants(plan.target, is_last_pass) || more;
+            (o.kind(), wants && fits(o))
+        });
         let Some(chosen) = mixer.next(wanting) else {
             break;
         };
+        let is_more = persists(chosen);
         let (Some(of), Some(state), Some(object)) = (
             objects.get(chosen),
             progress.get_mut(chosen),
@@ -274,7 +308,11 @@ fn fill_pass(
         if let Some(count) = object.frames_by_pass.get_mut(place) {
             *count += 1;
         }
+        let planned_s = object.planned_s;
         state.note(object, arrives_s);
+        if is_more {
+            object.planned_s = planned_s;
+        }
     }
     progress.iter_mut().for_each(Progress::end_pass);
     plan.passes.push(PassPlan {
