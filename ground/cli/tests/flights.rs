@@ -139,7 +139,9 @@ fn the_twin_expects_what_was_sent_and_nothing_before_it_arrives() {
     }
     assert_eq!(status("2026-12-02T12:00:00Z"), after);
     // Frames that never left the antenna are not expected.
-    mission.ok("uplink --unsent uplink/1.frames --at 2026-12-02T12:00:00Z");
+    mission.ok(
+        "uplink --unsent uplink/1.frames --from 2026-12-01T06:00:00Z --at 2026-12-02T12:00:00Z",
+    );
     let unsent = status("2026-12-02T12:00:00Z");
     assert_eq!(unsent["expected"]["bundle"], "none yet", "{unsent}");
     assert_eq!(unsent["expected"]["running"], "A");

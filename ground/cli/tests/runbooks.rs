@@ -242,6 +242,42 @@ fn abort_and_replace_is_flown_as_the_page_has_it() {
 }
 
 #[test]
+fn an_abort_in_mid_upload_is_flown_as_the_page_has_it() {
+    let dir = Dir::new("ops-mid-upload");
+    let mut operator = updated(&dir);
+    operator.follow("Runbook: abort in mid-upload");
+    // The twin heard every frame of the first pass, had the image installed, and took it out again.
+    assert_eq!(operator.twin(), "differs");
+    // The passes that were full of it are free, and the number behind it is taken.
+    operator.ok("build app-1.2.1.bin --version 1.2.1 --base app-1.1.0.bin --base-version 1.1.0");
+    for key in ["bob", "ben"] {
+        operator.ok(&format!("sign bundles/3.ldb --key keys/release-{key}.key"));
+    }
+    operator.ok("uplink bundles/3.ldb");
+    operator.ok("ingest downlink/third.bin");
+    assert_eq!(operator.proven("bundle"), "3 done");
+    assert_eq!(operator.craft.slot(SlotId::A, 12_000), image(3));
+}
+
+#[test]
+fn a_cancelled_pass_is_flown_as_the_page_has_it() {
+    let dir = Dir::new("ops-cancelled");
+    let mut operator = updated(&dir);
+    operator.follow("Runbook: a cancelled pass");
+    assert_eq!(operator.craft.slot(SlotId::A, 12_000), image(2));
+    assert_eq!(operator.twin(), "agrees");
+}
+
+#[test]
+fn pause_and_resume_are_flown_as_the_page_has_it() {
+    let dir = Dir::new("ops-pause");
+    let mut operator = updated(&dir);
+    operator.follow("Runbook: pause and resume");
+    assert_eq!(operator.craft.slot(SlotId::A, 12_000), image(2));
+    assert_eq!(operator.twin(), "agrees");
+}
+
+#[test]
 fn rollback_is_flown_as_the_page_has_it() {
     let dir = Dir::new("ops-rollback");
     let mut operator = updated(&dir);

@@ -109,7 +109,9 @@ fn an_answer_to_what_was_never_transmitted_is_not_believed() {
         mission.ok(&format!("uplink documents/cmd-1.ldd --at {START}"));
         let heard = ingest(&mission, &sent, LATER);
         assert_eq!(heard[way.listed][0]["agrees"], true, "{heard}");
-        mission.ok(&format!("uplink --unsent uplink/1.frames --at {LATER}"));
+        mission.ok(&format!(
+            "uplink --unsent uplink/1.frames --from 2026-12-01T06:00:00Z --at {LATER}"
+        ));
         let told = status(&mission);
         assert_eq!(told[way.listed], json!([]), "{told}");
         assert_eq!(told["strange"][0]["code"], "not transmitted");

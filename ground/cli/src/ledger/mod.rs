@@ -11,6 +11,7 @@
 //! the state, a digest of all facts, that none changed without a decision.
 
 mod chain;
+mod cuts;
 mod facts;
 mod files;
 mod light;
@@ -31,6 +32,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBe
 use crate::error::{Error, Kind, Result};
 
 pub use chain::Chain;
+pub use cuts::{Cut, Piece};
 pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SignatureRow};
 pub use files::{LinkPrints, Unnamed};
 pub use light::LightRow;
@@ -48,6 +50,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
+    /// What a verb is about to say of frames that were not transmitted, and when.
+    as_if: Vec<(u64, Cut)>,
 }
 
 /// Who acts, when, through which verb.
@@ -153,6 +157,7 @@ impl Ledger {
         let ledger = Self {
             path: path.to_path_buf(),
             connection,
+            as_if: Vec::new(),
         };
         match state::damaged_schema(&ledger.connection).map_err(wrap)? {
             Some(what) => Err(ledger.broken(what)),
@@ -171,7 +176,9 @@ impl Ledger {
         verb: &str,
         work: impl FnOnce(&Step<'_>) -> Result<(T, serde_json::Value)>,
     ) -> Result<T> {
-        let Self { path, connection } = self;
+        let Self {
+            path, connection, ..
+        } = self;
         let wrap = |e| explain(path, &e);
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)

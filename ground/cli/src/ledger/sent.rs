@@ -71,15 +71,17 @@ impl SentRow {
 pub struct UplinkRow {
     /// SHA-256 of the file of frames, in hexadecimal.
     pub sha256: String,
-    /// When it was said that none of its frames was transmitted, Unix seconds.
+    /// When it was said that none of all its frames was transmitted, Unix seconds.
     pub unsent_s: Option<u64>,
 }
 
-/// The files whose frames were never transmitted, with the instant at which that was said. It is a decision
-/// and nothing else: the run stays in `sent` as it was written, and the chain keeps who took it back.
+/// The files of which not one frame was transmitted, with the instant at which that was said. It is a decision
+/// and nothing else: the run stays in `sent` as it was written, and the chain keeps who took it back. What was said of
+/// a part of a file: [`cuts`](super::cuts).
 const UNSENT: &str =
     "SELECT CAST(json_extract(what, '$.unsent') AS TEXT) AS file, min(at_s) AS at_s FROM decisions
-     WHERE verb = 'uplink' AND json_extract(what, '$.unsent') IS NOT NULL GROUP BY 1";
+     WHERE verb = 'uplink' AND json_extract(what, '$.unsent') IS NOT NULL
+         AND json_extract(what, '$.from_s') IS NULL GROUP BY 1";
 
 /// The passes of each file of frames, out of the decision that wrote it; none where it has no `passes`. A decision
 /// takes what is new without another schema, so that no ledger has to be changed to be read. With the type of
@@ -102,17 +104,17 @@ fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
     value.map(|_| column(row, at, unsigned)).transpose()
 }
 
-/// The pass of a run that is read, from column 12 on.
+/// The pass of a run that is read, from column 11 on.
 fn pass(row: &Row<'_>) -> rusqlite::Result<Option<PassRow>> {
-    let ends = instant(row, 12)?.zip(instant(row, 13)?);
-    let Some(((start_s, end_s), one_way_s)) = ends.zip(instant(row, 16)?) else {
+    let ends = instant(row, 11)?.zip(instant(row, 12)?);
+    let Some(((start_s, end_s), one_way_s)) = ends.zip(instant(row, 15)?) else {
         return Ok(None);
     };
     Ok(Some(PassRow {
         start_s,
         end_s,
-        lost: row.get(14)?,
-        light_time_s: instant(row, 15)?,
+        lost: row.get(13)?,
+        light_time_s: instant(row, 14)?,
         one_way_s,
     }))
 }
@@ -145,16 +147,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// How many runs of symbols were remembered so far.
-    ///
-    /// # Errors
-    /// [`Kind::Ledger`](crate::error::Kind::Ledger).
-    pub fn sent_runs(&self) -> Result<usize> {
-        self.transaction
-            .query_row("SELECT count(*) FROM sent", [], |r| column(r, 0, unsigned))
-            .map_err(self.wrap())
-    }
-
     /// The uplink that wrote this file of frames, if one did.
     ///
     /// # Errors
@@ -173,19 +165,19 @@ impl Ledger {
         uplink_of(&self.connection, file).map_err(self.wrap())
     }
 
-    /// Everything that was written for the uplink, in that order, with what was never transmitted of it.
+    /// Everything that was written for the uplink, in that order, with what was never transmitted of it: a run of which
+    /// a part went is in its parts.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
     pub fn sent(&self) -> Result<Vec<SentRow>> {
         let sql = format!(
             "SELECT s.kind, s.number, s.epoch, s.k, s.symbol_len, s.first, s.count, s.starts_s, s.ends_s, s.file, s.object,
-                    u.at_s, p.start_s, p.end_s, p.lost, p.light_time_s, p.one_way_s
-             FROM sent s LEFT JOIN ({UNSENT}) u ON u.file = s.file
-             LEFT JOIN ({PASSES}) p ON p.file = s.file AND p.start_s <= s.starts_s AND s.starts_s < p.end_s
+                    p.start_s, p.end_s, p.lost, p.light_time_s, p.one_way_s
+             FROM sent s LEFT JOIN ({PASSES}) p ON p.file = s.file AND p.start_s <= s.starts_s AND s.starts_s < p.end_s
              ORDER BY s.id"
         );
-        let mut sent = self.rows(&sql, |r| {
+        let mut rows = self.rows(&sql, |r| {
             Ok(SentRow {
                 kind: column(r, 0, kind)?,
                 number: column(r, 1, number)?,
@@ -198,7 +190,7 @@ impl Ledger {
                 ends_s: column(r, 8, unsigned)?,
                 file: r.get(9)?,
                 object: r.get(10)?,
-                unsent_s: instant(r, 11)?,
+                unsent_s: None,
                 pass: pass(r)?,
                 places: Vec::new(),
             })
@@ -209,14 +201,16 @@ impl Ledger {
         for (file, short) in kept.iter().rev() {
             by_file.entry(file).or_default().push(short.as_deref());
         }
-        for run in &mut sent {
+        for run in &mut rows {
             let short = by_file.get_mut(run.file.as_str()).and_then(Vec::pop);
             let places = short
                 .flatten()
                 .and_then(|short| places::all(short, run.count));
             run.places = places.unwrap_or_default();
         }
-        Ok(sent)
+        let mut cuts = self.cuts()?;
+        cuts.extend(self.as_if.iter().cloned());
+        Ok(super::cuts::apply(rows, &cuts))
     }
 }
 

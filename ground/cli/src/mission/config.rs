@@ -157,6 +157,16 @@ pub struct Loss {
 pub struct Plan {
     /// How sure it must be that no feedback is needed.
     pub probability: f64,
+    /// How long it takes to bring frames to the antenna: nothing is planned to leave sooner.
+    #[serde(default)]
+    lead: Span,
+}
+
+impl Plan {
+    /// As `lead`, in seconds.
+    pub const fn lead_s(&self) -> u64 {
+        self.lead.seconds()
+    }
 }
 
 /// What the mission demands.

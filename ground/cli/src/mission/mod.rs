@@ -43,7 +43,7 @@ use serde_json::Value;
 use crate::Global;
 use crate::atomic;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Ledger, LightRow};
+use crate::ledger::{Cut, Ledger, LightRow};
 use crate::out;
 use crate::time::show_instant;
 
@@ -77,6 +77,8 @@ pub struct Mission {
     /// What they state, and what the ledger keeps of those that are over, as of this instant.
     light_time: OnceCell<LightTime>,
     now_s: u64,
+    /// Frames that a verb is about to take back, and when: its ledgers read as if that was said.
+    taken_back: Option<(u64, Vec<Cut>)>,
 }
 
 impl Mission {
@@ -110,6 +112,7 @@ impl Mission {
             booked,
             light_time: OnceCell::new(),
             now_s: global.now_s(),
+            taken_back: None,
         };
         mission.recover();
         Ok(mission)
@@ -138,7 +141,7 @@ impl Mission {
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn ledger(&self, global: &Global) -> Result<Ledger> {
-        let ledger = Ledger::open(&self.path("ledger.sqlite"))?;
+        let ledger = self.seen(Ledger::open(&self.path("ledger.sqlite"))?);
         doubt_clock(&ledger, global)?;
         Ok(ledger)
     }
@@ -148,7 +151,24 @@ impl Mission {
     /// # Errors
     /// [`Kind::Ledger`].
     pub fn ledger_to_read(&self) -> Result<Ledger> {
-        Ledger::open_to_read(&self.path("ledger.sqlite"))
+        Ok(self.seen(Ledger::open_to_read(&self.path("ledger.sqlite"))?))
+    }
+
+    fn seen(&self, mut ledger: Ledger) -> Ledger {
+        if let Some((at_s, cuts)) = &self.taken_back {
+            ledger.as_if(*at_s, cuts);
+        }
+        ledger
+    }
+
+    /// The same mission, as if these frames had been said at `at_s`, in Unix seconds, not to be transmitted: for plan,
+    /// twin and certificate of what takes their place. Nothing is remembered by it.
+    #[must_use]
+    pub fn as_if_taken_back(&self, at_s: u64, cuts: Vec<Cut>) -> Self {
+        Self {
+            taken_back: Some((at_s, cuts)),
+            ..self.clone()
+        }
     }
 
     /// What the outages of mission.toml leave of the passes.

@@ -8,7 +8,7 @@ pub use lightday_station::size::{ByteSize, parse_size};
 use crate::time;
 
 /// A duration in milliseconds: text such as `"22h"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     /// Milliseconds.
     pub ms: u64,

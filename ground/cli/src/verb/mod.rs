@@ -3,6 +3,7 @@
 mod asked;
 mod authorize;
 mod base;
+mod between;
 mod build;
 mod command;
 mod completions;
@@ -23,6 +24,7 @@ mod link;
 mod link_keys;
 mod man;
 mod new;
+mod pieces;
 mod plan;
 mod preview;
 mod rehearse;

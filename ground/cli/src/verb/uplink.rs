@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Ledger, SentRow, places_shortened};
+use crate::ledger::{Cut, Ledger, SentRow, places_shortened};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::causes::Causes;
@@ -19,8 +19,9 @@ use crate::mission::recover::Files;
 use crate::mission::underway::Underway;
 use crate::mission::{epochs, reports};
 use crate::out;
-use crate::time::show_instant;
+use crate::time::{parse_instant, show_instant};
 use crate::verb::asked::Asked;
+use crate::verb::between::Between;
 use crate::verb::frames::{self, Keyed, Written};
 use crate::verb::plan::{self, Ready};
 use crate::verb::{base, describe, sendable, sending, unsent};
@@ -40,15 +41,26 @@ use crate::verb::{base, describe, sendable, sending, unsent};
 /// The twin says what it expects of them: the verdict on each object, when, and what the report then says otherwise
 /// (`twin` in --json). Of a plan that is cut short it hears what goes up.
 ///
-/// If not one frame of such a file was transmitted (the pass was cancelled, the transmitter failed), --unsent
-/// says so: the next uplink plans as if that file had never been, and the twin does not expect it. If some of
-/// it went up, do not say so: run the uplink again with --afresh, which brings fresh parity.
+/// If frames of such a file were not transmitted (a pass was cancelled, the transmitter failed), or will not be (the
+/// sending pauses, or ends), --unsent says so: of all of it, or with --from and --until of what is planned to begin from
+/// that instant on and before that one. The next uplink plans as if these had never been, the twin does not expect them,
+/// and their symbols go up again. If a pass broke off amid its frames and nobody knows where, do not say so: run the
+/// uplink again with --afresh, which brings fresh parity.
+///
+/// --until-report fills the passes behind the plan with fresh parity, up to the instant at which a report of it can be
+/// here: whatever gets lost, the vehicle does not wait for an uplink that waits for a report. When the report is there,
+/// --unsent FILE --from takes back what is left of it.
+///
+/// --between sends something in between what is written for later: all that is planned to begin from now on (and the
+/// lead of mission.toml) is taken back, and laid anew in one file with these by priority, commands first. What is done
+/// or given up by then is not sent any more. The messages name the files that may not go up from then on.
 ///
 /// Examples:
 ///   lightday uplink bundles/7.ldb documents/auth-7.ldd
 ///   lightday uplink bundles/7.ldb --frames 40 --at 2026-12-03T06:00:00Z
-///   lightday uplink --unsent uplink/3.frames
-#[derive(clap::Args)]
+///   lightday uplink --between documents/cmd-4.ldd
+///   lightday uplink --unsent uplink/3.frames --from 2026-12-04T06:00Z --until 2026-12-05T06:00Z
+#[derive(Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// What to send (.ldb, .ldd), fully signed.
@@ -72,9 +84,21 @@ pub struct Args {
     /// Send as if nothing of it had arrived, whatever went up before and whatever a report says that it needs.
     #[arg(long)]
     afresh: bool,
-    /// Remember that no frame of this file, which an earlier uplink wrote, was transmitted.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "frames", "probability", "epoch", "out", "best_effort", "afresh"])]
+    /// Behind the plan send fresh parity, in every pass until the report of it can be here.
+    #[arg(long, conflicts_with = "frames")]
+    until_report: bool,
+    /// Take back what is written for later, and lay it anew with these in between.
+    #[arg(long, conflicts_with_all = ["frames", "afresh"])]
+    between: bool,
+    /// Remember that no frame of this file, which an earlier uplink wrote, was or will be transmitted.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "frames", "probability", "epoch", "out", "best_effort", "afresh", "until_report", "between"])]
     unsent: Option<PathBuf>,
+    /// With --unsent: of the frames that are planned to begin at this instant, or later.
+    #[arg(long, value_name = "INSTANT", requires = "unsent", conflicts_with = "files", value_parser = parse_instant)]
+    from: Option<u64>,
+    /// With --unsent --from: and before this one.
+    #[arg(long, value_name = "INSTANT", requires = "from", conflicts_with = "files", value_parser = parse_instant)]
+    until: Option<u64>,
     /// Say what would be written, write nothing and remember nothing.
     #[arg(long)]
     dry_run: bool,
@@ -89,44 +113,72 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mut ledger = mission.ledger(global)?;
     if let Some(file) = &args.unsent {
         let how = unsent::How {
+            from_s: args.from,
+            until_s: args.until,
             dry_run: args.dry_run,
             json: args.json,
         };
         return unsent::run(file, how, &mission, &mut ledger, global);
     }
+    let known = ledger.uplinks()?;
+    if !args.between {
+        return send(args, (&mission, None), (ledger, known), global);
+    }
+    let between = Between::find(&mission, &args.files, global)?;
+    let all = Args {
+        files: between.files.clone(),
+        ..args.clone()
+    };
+    let ledger = between.mission.ledger(global)?;
+    send(
+        &all,
+        (&between.mission, Some(&between)),
+        (ledger, known),
+        global,
+    )
+}
+
+/// Sends what is named, upon a ledger that knows so many uplinks.
+fn send(
+    args: &Args,
+    (mission, between): (&Mission, Option<&Between>),
+    (mut ledger, known): (Ledger, usize),
+    global: &Global,
+) -> Result<()> {
     let ready = args
         .files
         .iter()
-        .map(|f| plan::object(f, &mission, true))
+        .map(|f| plan::object(f, mission, true))
         .collect::<Result<Vec<_>>>()?;
-    let prepared = prepare(args, &mission, &ledger, &ready, global)?;
+    let prepared = prepare(args, (mission, between), &ledger, &ready, global)?;
     let going = sending::Going::all(&ready, &args.files, &prepared.epochs);
-    let asked = sending::ask(&mission, &ledger, &prepared.plan, &going);
-    let keys = frame_keys(&mission, &prepared.epochs)?;
+    let asked = sending::ask(mission, &ledger, &prepared.plan, &going);
+    let keys = frame_keys(mission, &prepared.epochs)?;
     let keyed: Vec<Keyed> = ready
         .into_iter()
         .zip(keys)
         .map(|(ready, key)| Keyed { ready, key })
         .collect();
     let sent = &prepared.underway.sent;
-    let (path, schedule) = names(args.out.as_deref(), &mission, sent)?;
-    let written = frames::write(&prepared.plan, &keyed, &mission)?;
+    let (path, schedule) = names(args.out.as_deref(), mission, sent)?;
+    let written = frames::write(&prepared.plan, &keyed, mission)?;
     let certificate = plan::certificate(&prepared.plan, &asked);
     if !args.dry_run {
         let mut files = Files::new();
         // Whether the names are free still is seen in the step, where nobody comes between.
-        files.aside(&mission, &path, &written.bytes, false)?;
-        files.aside(&mission, &schedule, written.schedule.as_bytes(), false)?;
+        files.aside(mission, &path, &written.bytes, false)?;
+        files.aside(mission, &schedule, written.schedule.as_bytes(), false)?;
         let before = Before {
-            sent: sent.len(),
+            known,
             names: [&path, &schedule],
             files: &files,
             passes: prepared.underway.passes_of(&written.runs),
             light_times: mission.light_times_to_keep(&ledger)?,
+            cuts: between.map_or(&[], |b| &b.cuts),
         };
         remember(
             &mut ledger,
-            (&mission, global),
+            (mission, global),
             &before,
             (&written, &certificate),
             &keyed,
@@ -139,9 +191,13 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             "schedule": schedule.display().to_string(),
             "objects": written.runs.iter().map(run_json).collect::<Vec<_>>(),
             "certificate": certificate,
+            "instead": between.map(Between::to_json),
             "twin": asked.to_json(),
             "dry_run": args.dry_run,
         }));
+    }
+    if let Some(between) = between {
+        between.tell();
     }
     let remedy = sending::remedy(&ledger, prepared.epochs.into_iter(), sending::REMEDY)?;
     tell(
@@ -165,7 +221,7 @@ struct Prepared {
 /// Plans what goes up, unless something speaks against it.
 fn prepare(
     args: &Args,
-    mission: &Mission,
+    (mission, between): (&Mission, Option<&Between>),
     ledger: &Ledger,
     ready: &[Ready],
     global: &Global,
@@ -180,7 +236,7 @@ fn prepare(
     let causes = Causes::of(mission, ledger)?;
     let doubts = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?;
     sendable::tell(&doubts);
-    let epochs = epochs(args, ledger, ready)?;
+    let epochs = epochs(args, ledger, ready, between)?;
     let starts = starts(args, ledger, (&underway, &causes), (&objects, &epochs))?;
     let report = underway
         .last
@@ -193,11 +249,16 @@ fn prepare(
         report,
     };
     base::warn(&known, &args.files)?;
-    let planned = plan::make(mission, (&objects, &starts), args.probability, global)?;
+    let make = if args.until_report {
+        plan::until_report
+    } else {
+        plan::make
+    };
+    let planned = make(mission, (&objects, &starts), args.probability, global)?;
     if !args.best_effort {
         // Whoever asks for so many frames knows that they may not be enough.
         if args.frames.is_none() {
-            plan::enough(&planned)?;
+            plan::enough(&planned, between)?;
         }
         plan::check(&args.files, mission, &planned)?;
     }
@@ -421,7 +482,12 @@ fn had(mission: &Mission, sent: &[SentRow], path: &Path) -> bool {
 
 /// The epoch of each object's frames. A switch of the epoch travels under the new epoch's own key: it leads away
 /// from whoever may have forged a report.
-fn epochs(args: &Args, ledger: &Ledger, ready: &[Ready]) -> Result<Vec<Epoch>> {
+fn epochs(
+    args: &Args,
+    ledger: &Ledger,
+    ready: &[Ready],
+    between: Option<&Between>,
+) -> Result<Vec<Epoch>> {
     let epoch = match args.epoch {
         Some(epoch) => Epoch::new(epoch).ok_or_else(|| {
             Error::new(Kind::Usage, format!("{epoch} is no epoch"))
@@ -435,7 +501,8 @@ fn epochs(args: &Args, ledger: &Ledger, ready: &[Ready]) -> Result<Vec<Epoch>> {
             (ObjectKind::Command, None) => epochs::leads_to(&Artifact::load(file)?),
             _ => None,
         };
-        Ok(own.unwrap_or(epoch))
+        let (kind, number) = (ready.object.kind(), ready.object.number());
+        Ok(own.unwrap_or_else(|| between.map_or(epoch, |b| b.epoch(kind, number, epoch))))
     });
     epochs.collect()
 }
@@ -449,8 +516,8 @@ fn frame_keys(mission: &Mission, epochs: &[Epoch]) -> Result<Vec<FrameKey>> {
 
 /// What this uplink was planned upon.
 struct Before<'a> {
-    /// Runs that the ledger knew.
-    sent: usize,
+    /// Decisions of uplinks that the ledger knew.
+    known: usize,
     /// Names that were free: of the frames, and of the schedule.
     names: [&'a Path; 2],
     /// What lies aside and gets these names.
@@ -458,6 +525,8 @@ struct Before<'a> {
     /// The passes that its runs are in, and the light times that passes.csv states and the ledger does not have yet.
     passes: Value,
     light_times: Value,
+    /// What is taken back for it.
+    cuts: &'a [Cut],
 }
 
 fn remember(
@@ -470,20 +539,18 @@ fn remember(
     let file = mission.relative(before.names[0]);
     let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
     let objects: Vec<_> = written.runs.iter().map(run_json).collect();
-    let what = json!({
+    let mut what = json!({
         "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
         "passes": before.passes, "light_times": before.light_times,
     });
+    if !before.cuts.is_empty() {
+        what["instead"] = json!(before.cuts);
+    }
     ledger.step(&global.actor(), "uplink", |step| {
         // Another uplink that came between would have the same symbols in the same file.
         let taken = |p: &&Path| p.symlink_metadata().is_ok();
-        if step.sent_runs()? != before.sent || before.names.iter().any(taken) {
-            return Err(Error::new(
-                Kind::Ledger,
-                "another uplink was remembered meanwhile; nothing was written",
-            )
-            .file(before.names[0])
-            .hint("repeat the command: it brings the symbols behind those of the other"));
+        if step.uplinks()? != before.known || before.names.iter().any(taken) {
+            return Err(unsent::came_between(before.names[0]));
         }
         before.files.keep(step)?;
         // Signatures that were made elsewhere are seen here for the first time.

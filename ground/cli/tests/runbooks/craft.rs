@@ -116,6 +116,13 @@ impl Craft {
         self.on_the_way.insert(place, (at, frame.to_vec()));
     }
 
+    /// A frame that was to leave until `sent_ms`, in Unix milliseconds, does not.
+    pub fn expect_no_more(&mut self, sent_ms: u64, frame: &[u8]) {
+        let at = self.calendar.instant_ms(sent_ms + LIGHT_S * 1000);
+        self.on_the_way
+            .retain(|(arrives, bytes)| *arrives != at || bytes != frame);
+    }
+
     /// Lets it live until `now_s`, in Unix seconds.
     pub fn advance(&mut self, now_s: u64) {
         let now = self.calendar.instant(now_s);

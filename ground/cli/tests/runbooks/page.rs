@@ -149,11 +149,60 @@ impl<'a> Operator<'a> {
         args.extend(["--at", &at]);
         let ran = run_args(self.root, &args);
         self.verbs += 1;
-        let is_uplink = words.first() == Some(&"uplink") && !words.contains(&"--unsent");
-        if is_uplink && ran.code == 0 && !words.contains(&"--dry-run") {
-            self.transmit(ran.out.lines().next().unwrap());
+        let is_uplink = words.first() == Some(&"uplink") && ran.code == 0;
+        if !is_uplink || words.contains(&"--dry-run") {
+            return ran;
         }
+        if words.contains(&"--unsent") {
+            let of = |option: &str| words.iter().skip_while(|w| **w != option).nth(1).copied();
+            let file = of("--unsent").unwrap();
+            self.keep_back(
+                file,
+                of("--from").unwrap_or(""),
+                of("--until").unwrap_or("~"),
+            );
+            return ran;
+        }
+        for line in ran.err.lines() {
+            if let Some((file, from)) = line
+                .strip_prefix("taken back: ")
+                .and_then(|l| l.split_once(" from "))
+            {
+                self.keep_back(file, from.split(' ').next().unwrap(), "~");
+            }
+        }
+        self.transmit(ran.out.lines().next().unwrap());
         ran
+    }
+
+    /// The antenna is told that frames of a file do not go up that begin from one instant on, and before another.
+    fn keep_back(&mut self, file: &str, from: &str, until: &str) {
+        for (start, end_ms, frame) in self.scheduled(file) {
+            if from <= start.as_str() && start.as_str() < until {
+                self.craft.expect_no_more(end_ms, &frame);
+            }
+        }
+    }
+
+    /// The frames of a file by the schedule beside it: when each begins, in words, when it ends, in Unix milliseconds,
+    /// and its bytes.
+    fn scheduled(&self, file: &str) -> Vec<(String, u64, Vec<u8>)> {
+        let path = self.root.join(file);
+        let frames = packets(&fs::read(&path).unwrap());
+        let schedule = fs::read_to_string(path.with_extension("csv")).unwrap();
+        let rows: Vec<&str> = schedule.lines().skip(1).collect();
+        assert_eq!(frames.len(), rows.len(), "{file}");
+        let frame = |(frame, row): (Vec<u8>, &str)| {
+            let cells: Vec<&str> = row.split(',').collect();
+            let start_ms: u64 = cells[1].parse().unwrap();
+            // 100 bit/s.
+            (
+                cells[0].to_owned(),
+                start_ms + frame.len() as u64 * 80,
+                frame,
+            )
+        };
+        frames.into_iter().zip(rows).map(frame).collect()
     }
 
     /// As [`Self::lightday`], for a verb that has to succeed.
@@ -165,22 +214,14 @@ impl<'a> Operator<'a> {
 
     /// Sends the frames of a file, by the schedule beside it; every third is lost.
     fn transmit(&mut self, file: &str) {
-        let path = self.root.join(file);
-        let frames = packets(&fs::read(&path).unwrap());
-        let schedule = fs::read_to_string(path.with_extension("csv")).unwrap();
-        let rows: Vec<&str> = schedule.lines().skip(1).collect();
-        assert_eq!(frames.len(), rows.len(), "{file}");
         let mut first_day = None;
-        for (place, (frame, row)) in frames.iter().zip(rows).enumerate() {
-            let start_ms: u64 = row.split(',').nth(1).unwrap().parse().unwrap();
-            // 100 bit/s.
-            let end_ms = start_ms + frame.len() as u64 * 80;
+        for (place, (start, end_ms, frame)) in self.scheduled(file).into_iter().enumerate() {
             if place % LOST_EVERY != LOST_EVERY - 1 {
-                self.craft.expect(end_ms, frame);
+                self.craft.expect(end_ms, &frame);
             }
             // The frames of later passes are there in case that the first one is lost.
-            let day = *first_day.get_or_insert(start_ms / 1000 / DAY_S);
-            if start_ms / 1000 / DAY_S == day {
+            let day = start.split('T').next().unwrap().to_owned();
+            if *first_day.get_or_insert_with(|| day.clone()) == day {
                 self.arrived_s = self.arrived_s.max(end_ms.div_ceil(1000) + LIGHT_S);
             }
         }

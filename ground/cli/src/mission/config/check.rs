@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::time::DAY_S;
 
 use super::Config;
 
@@ -38,7 +39,7 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
     let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
     outages(path, text, c)?;
-    let rules: [(bool, &str, String, &str); 7] = [
+    let rules: [(bool, &str, String, &str); 8] = [
         (
             c.format == 1,
             "format",
@@ -68,6 +69,12 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
             "plan.probability",
             format!("{} is not between 0 and 1", short(c.plan.probability)),
             "such as 0.999999",
+        ),
+        (
+            c.plan.lead_s() <= 30 * DAY_S,
+            "plan.lead",
+            format!("{} s", c.plan.lead_s()),
+            "how long it takes to bring a file to the antenna, at most 30d, such as 10min",
         ),
         (
             fits(health_s),

@@ -8,8 +8,11 @@ mod trial;
 use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
+use lightday_station::link::LinkModel;
 use lightday_station::object::{ObjectError, UplinkObject};
-use lightday_station::plan::{Plan, Start, plan_from, plan_part};
+use lightday_station::plan::{
+    ObjectPlan, Plan, PlanError, Start, plan_from, plan_part, plan_until_report,
+};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use lightday_wire::Epoch;
@@ -27,6 +30,7 @@ use crate::mission::{self, Mission, Pass, epochs};
 use crate::out;
 use crate::time::{DAY_S, parse_instant, show_instant};
 use crate::verb::asked::Asked;
+use crate::verb::between::Between;
 use crate::verb::sending::{self, Going};
 use crate::verb::{describe, sendable};
 
@@ -56,6 +60,8 @@ pub use self::trial::check;
 /// or a gap in the passes lets the lease of the trial end before a Confirm can be heard, whenever between the earliest
 /// instant and the last frame it is activated.
 ///
+/// --between plans as uplink --between sends: what is written for later is taken back and laid anew, with these in between.
+///
 /// --target says whether all is on board by an instant, and what would do if not: passes to be booked, or a smaller
 /// patch. --svg draws passes, frames and milestones.
 ///
@@ -63,7 +69,7 @@ pub use self::trial::check;
 ///   lightday plan bundles/7.ldb
 ///   lightday plan bundles/7.ldb --target 2026-12-24T00:00Z --svg plan.svg
 ///   lightday plan bundles/7.ldb documents/auth-7.ldd --probability 0.999 --json
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// What to send (.ldb, .ldd), all in the same passes.
@@ -78,6 +84,12 @@ pub struct Args {
     /// Draw the timeline into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// As if what is written for later were taken back, and laid anew with these in between.
+    #[arg(long)]
+    between: bool,
+    /// With fresh parity in every pass until the report of it can be here.
+    #[arg(long, conflicts_with = "target")]
+    until_report: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -112,38 +124,60 @@ pub fn distinct(objects: &[UplinkObject], files: &[PathBuf]) -> Result<()> {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
+    if !args.between || !mission.path("ledger.sqlite").is_file() {
+        return run_with(args, (&mission, None), global);
+    }
+    let between = Between::find(&mission, &args.files, global)?;
+    let all = Args {
+        files: between.files.clone(),
+        ..args.clone()
+    };
+    between.tell();
+    run_with(&all, (&between.mission, Some(&between)), global)
+}
+
+fn run_with(
+    args: &Args,
+    (mission, between): (&Mission, Option<&Between>),
+    global: &Global,
+) -> Result<()> {
     args.svg
         .iter()
         .try_for_each(|path| atomic::refuse_unplaceable(path))?;
     let ready = args
         .files
         .iter()
-        .map(|f| object(f, &mission, false))
+        .map(|f| object(f, mission, false))
         .collect::<Result<Vec<_>>>()?;
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     distinct(&objects, &args.files)?;
     if mission.path("ledger.sqlite").is_file() {
         mission::doubt_clock(&mission.ledger_to_read()?, global)?;
     }
-    let (starts, epochs) = starts(args, &mission, &objects, global)?;
-    let doubts = doubts(&mission, &ready, &args.files)?;
+    let (starts, epochs) = starts(args, (mission, between), &objects, global)?;
+    let doubts = doubts(mission, &ready, &args.files)?;
     let going = Going::all(&ready, &args.files, &epochs);
     if let Some(by_s) = args.target {
         let of = (objects.as_slice(), starts.as_slice());
-        return by_then(args, &mission, of, (&going, &doubts), (by_s, global));
+        return by_then(args, mission, of, (&going, &doubts), (by_s, global));
     }
-    let plan = make(&mission, (&objects, &starts), args.probability, global)?;
-    draw(args, &plan, &mission)?;
-    let asked = twin(&mission, &plan, &going);
+    let make = if args.until_report {
+        until_report
+    } else {
+        make
+    };
+    let plan = make(mission, (&objects, &starts), args.probability, global)?;
+    draw(args, &plan, mission)?;
+    let asked = twin(mission, &plan, &going);
     sendable::tell(&doubts);
     if args.json {
         let mut value = to_json(&plan);
         value["twin"] = asked.as_ref().map_or(json!(null), Asked::to_json);
         value["warnings"] = json!(doubts);
         out::json(&value)?;
-        return check(&args.files, &mission, &plan);
+        return check(&args.files, mission, &plan);
     }
-    show::show(&plan, &mission)?;
+    show::show(&plan, mission)?;
     if let Some(asked) = &asked {
         let epochs = epochs.into_iter();
         asked.tell(&sending::remedy(
@@ -152,8 +186,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             sending::REMEDY,
         )?);
     }
-    enough(&plan)?;
-    check(&args.files, &mission, &plan)?;
+    enough(&plan, between)?;
+    check(&args.files, mission, &plan)?;
     if plan.frames.is_empty() {
         out::message("Nothing is to be sent: wait for the next report");
         return Ok(());
@@ -187,7 +221,7 @@ fn twin(mission: &Mission, plan: &Plan, going: &[Going<'_>]) -> Option<Asked> {
 /// Where each object stands, and the link epoch of its frames; nothing was sent where there is no ledger.
 fn starts(
     args: &Args,
-    mission: &Mission,
+    (mission, between): (&Mission, Option<&Between>),
     objects: &[UplinkObject],
     global: &Global,
 ) -> Result<(Vec<Start>, Vec<Epoch>)> {
@@ -200,6 +234,7 @@ fn starts(
     let latest = epochs::latest(&ledger)?;
     let objects = objects.iter().zip(&args.files);
     let objects = objects.map(|(object, file)| {
+        let latest = between.map_or(latest, |b| b.epoch(object.kind(), object.number(), latest));
         let epoch = epochs::leads_to(&Artifact::load(file)?).unwrap_or(latest);
         Ok((underway.start(object, epoch), epoch))
     });
@@ -347,32 +382,57 @@ fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
     }
 }
 
-/// Passes that are not over yet, without the time in which earlier uplinks send already.
+/// What can be used of the passes, without the time in which earlier uplinks send already: from the instant on at which
+/// frames that are written at `now_s` can be at the antenna.
 fn free(mission: &Mission, now_s: u64) -> Result<Vec<Pass>> {
+    free_of(mission, &already_sent(mission)?, now_s)
+}
+
+fn free_of(mission: &Mission, sent: &[SentRow], now_s: u64) -> Result<Vec<Pass>> {
     let mut passes = mission.passes()?;
-    let sent = already_sent(mission)?;
+    let from_s = now_s.saturating_add(mission.config.plan.lead_s());
     for pass in &mut passes {
         let within =
             |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
         let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
-        let free_s = pass.start_s.max(now_s).max(busy_until_s.unwrap_or(0));
+        let free_s = pass.start_s.max(from_s).max(busy_until_s.unwrap_or(0));
         *pass = pass.starting_at(free_s, mission.light_time());
     }
     passes.retain(|p| p.start_s < p.end_s);
     Ok(passes)
 }
 
-/// As [`free`].
+/// As [`free`]. Says so where what was written before is in the way.
 ///
 /// # Errors
 /// passes.csv makes no sense, or none is left.
 pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
     let now_s = global.now_s();
-    let passes = free(mission, now_s)?;
+    let sent = already_sent(mission)?;
+    let passes = free_of(mission, &sent, now_s)?;
+    let from_s = now_s.saturating_add(mission.config.plan.lead_s());
+    let past = sent
+        .iter()
+        .filter(|s| s.starts_s < from_s)
+        .map(|s| SentRow {
+            ends_s: s.ends_s.min(from_s),
+            ..s.clone()
+        });
+    let past: Vec<SentRow> = past.collect();
+    let first_s = |passes: &[Pass]| passes.first().map(|p| p.start_s);
+    let sooner_s = first_s(&free_of(mission, &past, now_s)?);
+    if let Some(sooner_s) = sooner_s.filter(|s| first_s(&passes).is_none_or(|first| *s < first)) {
+        let until = first_s(&passes)
+            .map_or_else(|| "the end of all passes".to_owned(), |s| show_instant(s));
+        out::message(format_args!(
+            "note: what was written before has the antenna until {until}; `--between` of plan and uplink takes it back from {} on, and lays it anew with this in between",
+            show_instant(sooner_s)
+        ));
+    }
     if passes.is_empty() {
         return Err(Error::new(
             Kind::Plan,
-            format!("no pass is free after {}", show_instant(now_s)),
+            format!("no pass is free after {}", show_instant(from_s)),
         )
         .file(&mission.path("passes.csv"))
         .hint(format!(
@@ -400,11 +460,49 @@ pub fn make(
     probability: Option<f64>,
     global: &Global,
 ) -> Result<Plan> {
+    laid(mission, (objects, starts), probability, global, plan_from)
+}
+
+/// As [`make`], with parity behind it until the report of it can be here.
+///
+/// # Errors
+/// [`Kind::Plan`].
+pub fn until_report(
+    mission: &Mission,
+    (objects, starts): (&[UplinkObject], &[Start]),
+    probability: Option<f64>,
+    global: &Global,
+) -> Result<Plan> {
+    laid(
+        mission,
+        (objects, starts),
+        probability,
+        global,
+        plan_until_report,
+    )
+}
+
+/// How frames are laid into passes.
+type Lay =
+    fn(&[UplinkObject], &[Start], &[Pass], &LinkModel, f64) -> std::result::Result<Plan, PlanError>;
+
+fn laid(
+    mission: &Mission,
+    (objects, starts): (&[UplinkObject], &[Start]),
+    probability: Option<f64>,
+    global: &Global,
+    lay: Lay,
+) -> Result<Plan> {
     let passes = passes(mission, global)?;
     let probability = probability.unwrap_or(mission.config.plan.probability);
     let spinner = out::spinner("planning");
-    let link = mission.config.link_model();
-    let planned = plan_from(objects, starts, &passes, &link, probability);
+    let planned = lay(
+        objects,
+        starts,
+        &passes,
+        &mission.config.link_model(),
+        probability,
+    );
     spinner.finish_and_clear();
     planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
 }
@@ -427,12 +525,23 @@ pub fn part(
     planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
 }
 
-/// An error if the passes do not suffice.
+/// An error if the passes do not suffice. Of what was taken back and is laid anew it is only said: it went up with less,
+/// or lost its place to what came between.
 ///
 /// # Errors
 /// [`Kind::Plan`].
-pub fn enough(plan: &Plan) -> Result<()> {
-    match plan.objects.iter().find(|o| !o.enough) {
+pub fn enough(plan: &Plan, between: Option<&Between>) -> Result<()> {
+    let is_again = |o: &&ObjectPlan| between.is_some_and(|b| b.is_again(o.kind, o.number));
+    let short = || plan.objects.iter().filter(|o| !o.enough);
+    for object in short().filter(is_again) {
+        out::message(format_args!(
+            "warning: {} {}: the passes reach {} for what is laid anew of it",
+            kind_name(object.kind),
+            object.number,
+            describe::probability(object.probability)
+        ));
+    }
+    match short().find(|o| !is_again(o)) {
         None => Ok(()),
         Some(o) => Err(Error::new(
             Kind::Plan,
