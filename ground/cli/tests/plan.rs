@@ -57,6 +57,7 @@ fn a_plan_says_whether_all_is_on_board_by_an_instant() {
 fn a_smaller_patch_is_named_that_would_do() {
     let mission = Mission::new("plan-smaller");
     mission.edit("mission.toml", "passes = 0.05", "passes = 0.0");
+    mission.edit("mission.toml", "lead = \"10min\"\n", "");
     mission.ok("build new.bin --version 1.1.0 --full");
     mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
     // Ten minutes of 100 bit/s are 7,500 B.
@@ -123,6 +124,7 @@ fn the_timeline_is_drawn_and_never_over_another_file() {
 #[test]
 fn passes_have_their_own_chance_to_be_lost_and_their_own_light_time() {
     let mission = mission("plan-passes", "");
+    mission.edit("mission.toml", "lead = \"10min\"\n", "");
     let heading = "start,end,station,rate_bps,lost,light_time\n";
     let row = "2026-12-01T06:00:00Z,2026-12-01T14:00:00Z,A,,";
     passes(&mission, &format!("{heading}{row}0.25,20h\n"));

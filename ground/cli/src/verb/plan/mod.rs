@@ -422,8 +422,8 @@ pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
     let first_s = |passes: &[Pass]| passes.first().map(|p| p.start_s);
     let sooner_s = first_s(&free_of(mission, &past, now_s)?);
     if let Some(sooner_s) = sooner_s.filter(|s| first_s(&passes).is_none_or(|first| *s < first)) {
-        let until = first_s(&passes)
-            .map_or_else(|| "the end of all passes".to_owned(), |s| show_instant(s));
+        let until =
+            first_s(&passes).map_or_else(|| "the end of all passes".to_owned(), show_instant);
         out::message(format_args!(
             "note: what was written before has the antenna until {until}; `--between` of plan and uplink takes it back from {} on, and lays it anew with this in between",
             show_instant(sooner_s)
