@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use lightday_agent::Health;
 use lightday_boot::floors::{self, Floor};
-use lightday_boot::{Elapsed, Record};
-use lightday_tests::bench_vehicle::Bench;
+use lightday_boot::{Elapsed, Record, keys, loader};
+use lightday_tests::bench_vehicle::{Bench, IDENTITY};
 use lightday_wire::{Location, Report, ResetCause, canon};
 use serde_json::{Value, json};
 
@@ -32,6 +32,47 @@ pub struct Said {
     pub needed: u16,
     /// Security counter, key set and epoch, as floors.
     pub floors: [u32; 3],
+    /// What the papers of each slot prove, whatever the record says.
+    pub proven: [Proven; 2],
+}
+
+/// What the papers of a slot prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// That its image may be tried; be home; and that it was confirmed once.
+    pub may: [bool; 3],
+    /// The newest command that was heard there, the newest Confirm of its image, and the command by which
+    /// it confirmed itself.
+    pub numbers: [Option<u32>; 3],
+}
+
+impl Proven {
+    fn of(bench: &Bench) -> [Self; 2] {
+        let (map, flash) = (bench.map(), &mut bench.flash.peeking());
+        let keys = keys::load(flash, map, bench.record().key_set);
+        let facts = loader::slot_facts(flash, map, IDENTITY, &keys);
+        facts.map(|facts| Self {
+            may: [
+                facts.may_be_tried(),
+                facts.may_be_home(),
+                facts.was_confirmed(),
+            ],
+            numbers: [facts.heard, facts.confirmed, facts.self_confirmed]
+                .map(|number| number.map(|n| n.get())),
+        })
+    }
+
+    fn to_json(self) -> Value {
+        json!({ "may": self.may, "numbers": self.numbers })
+    }
+
+    fn from_json(value: &Value) -> Self {
+        let number = |value: &Value| value.as_u64().map(|n| u32::try_from(n).unwrap());
+        Self {
+            may: [0, 1, 2].map(|place| value["may"][place].as_bool().unwrap()),
+            numbers: [0, 1, 2].map(|place| number(&value["numbers"][place])),
+        }
+    }
 }
 
 /// A vehicle as it lay there, and what the first release said when it was switched on.
@@ -131,6 +172,7 @@ impl Said {
             needed: bench.agent().symbols_needed(),
             floors: [Floor::Security, Floor::KeySet, Floor::Epoch]
                 .map(|floor| floors::value(&mut bench.flash.peeking(), region, floor)),
+            proven: Proven::of(bench),
         }
     }
 
@@ -147,10 +189,11 @@ impl Said {
     /// Both in words, for a person who has to find out what differs.
     pub fn words(&self) -> String {
         format!(
-            "{:?}, {} symbols needed, floors {:?}\n{:#?}\n{:#?}",
+            "{:?}, {} symbols needed, floors {:?}, {:?}\n{:#?}\n{:#?}",
             self.running,
             self.needed,
             self.floors,
+            self.proven,
             self.record(),
             self.report()
         )
@@ -164,6 +207,7 @@ impl Said {
             "report": hex(&self.report),
             "needed": self.needed,
             "floors": self.floors,
+            "proven": self.proven.map(Proven::to_json),
         })
     }
 
@@ -176,6 +220,7 @@ impl Said {
             report: bytes(value["report"].as_str().unwrap()),
             needed: u16::try_from(number(&value["needed"])).unwrap(),
             floors,
+            proven: [0, 1].map(|place| Proven::from_json(&value["proven"][place])),
         }
     }
 }
