@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 1 frame arrives at the vehicle    3 the ground acts      5 a pass begins
-//! 2 packet arrives at the ground    4 the vehicle acts     6 a particle resets the processor
+//! 2 packet arrives at the ground    4 the vehicle acts     6 a particle resets the processor, or wipes the record
 //! ```
 
 mod story;
@@ -72,6 +72,7 @@ pub struct World<const WRITE: usize, const ERASE: usize> {
     playback: Playback,
     cuts: VecDeque<(u64, CutForm)>,
     upsets: VecDeque<MissionTime>,
+    wipes: VecDeque<MissionTime>,
     to_vehicle: VecDeque<Arrival>,
     to_ground: VecDeque<Arrival>,
     next_pass: usize,
@@ -107,6 +108,8 @@ pub struct Parts<const WRITE: usize, const ERASE: usize> {
     pub cuts: Vec<(u64, CutForm)>,
     /// When a particle resets the processor, in order.
     pub upsets: Vec<MissionTime>,
+    /// When the record is wiped, and the processor is reset, in order.
+    pub wipes: Vec<MissionTime>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,6 +122,7 @@ enum Turn {
     Vehicle,
     Pass,
     Upset,
+    Wipe,
 }
 
 impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
@@ -142,6 +146,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             playback: Playback::default(),
             cuts: parts.cuts.into(),
             upsets: parts.upsets.into(),
+            wipes: parts.wipes.into(),
             to_vehicle: VecDeque::new(),
             to_ground: VecDeque::new(),
             next_pass: 0,
@@ -205,6 +210,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
         let pass = self.passes.as_slice().get(self.next_pass);
         let forged = self.forged.front();
         let upset = self.upsets.front().copied();
+        let wipe = self.wipes.front().copied();
         let turns = [
             (front(&self.to_vehicle), Turn::Uplink),
             (
@@ -217,6 +223,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             (self.vehicle.next_event(), Turn::Vehicle),
             (pass.map_or(MissionTime::NEVER, |p| p.begins), Turn::Pass),
             (upset.unwrap_or(MissionTime::NEVER), Turn::Upset),
+            (wipe.unwrap_or(MissionTime::NEVER), Turn::Wipe),
         ];
         let next = turns.into_iter().min()?;
         (next.0 != MissionTime::NEVER).then_some((next.0.max(self.now), next.1))
@@ -232,6 +239,7 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
             Turn::Vehicle => self.vehicle_acts(),
             Turn::Pass => self.pass_begins(),
             Turn::Upset => self.upset(),
+            Turn::Wipe => self.wipe(),
         }
     }
 
@@ -348,6 +356,18 @@ impl<const WRITE: usize, const ERASE: usize> World<WRITE, ERASE> {
 
     fn upset(&mut self) {
         self.upsets.pop_front();
+        let happening = self.vehicle.upset(self.now);
+        self.happened(&happening);
+    }
+
+    /// Every copy of the record is erased at once, and the processor is reset before anything writes it again.
+    fn wipe(&mut self) {
+        self.wipes.pop_front();
+        for copy in self.vehicle.config().map.record {
+            self.vehicle.flash_mut().lose(copy.start..copy.end());
+        }
+        let text = format_args!("the record is wiped");
+        self.log(Actor::Vehicle, Weight::Headline, text);
         let happening = self.vehicle.upset(self.now);
         self.happened(&happening);
     }

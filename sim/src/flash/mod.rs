@@ -304,6 +304,16 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         }
     }
 
+    /// Erases whole blocks as nothing in flight does: whatever is dead or locked. Counts as one operation.
+    pub(crate) fn lose(&mut self, range: Range<u32>) {
+        let range = range.start as usize..(range.end as usize).min(self.bytes.len());
+        self.operations += 1;
+        self.changed[range.start / ERASE..range.end.div_ceil(ERASE)].fill(self.operations);
+        self.bytes[range.clone()].fill(0xff);
+        self.mark_programmed(range.clone(), false);
+        self.heal(&range);
+    }
+
     fn is_programmed(&self, granule: usize) -> bool {
         self.programmed[granule / 64] >> (granule % 64) & 1 == 1
     }

@@ -10,17 +10,20 @@
 
 mod frames;
 mod operator;
+mod orders;
 
 pub use self::frames::FrameStore;
 pub use self::operator::{Intent, Operator};
+pub use self::orders::{Base, Follower, Order, Orders};
+use self::orders::{Book, Desk};
 
 use std::sync::Arc;
 
-use lightday_station::document::Draft;
 use lightday_station::object::UplinkObject;
 use lightday_station::session::{Progress, Transmit, UplinkSession};
 use lightday_station::tracker::{Proven, TrackError, Tracker};
-use lightday_wire::{Action, Command, CommandContext, ObjectKind, ObjectNumber, VehicleId};
+use lightday_trust::Direction;
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, TagLen, VehicleId};
 
 use crate::crew::Crew;
 use crate::time::{Calendar, MissionTime, Span};
@@ -39,6 +42,8 @@ pub struct Site {
     pub calendar: Calendar,
     /// The longest symbol of a command.
     pub symbol_len: u16,
+    /// The length of its frames' tags.
+    pub tag_len: TagLen,
 }
 
 /// The ground station with its people.
@@ -50,7 +55,8 @@ pub struct Ground {
     crew: Arc<Crew>,
     frames: FrameStore,
     site: Site,
-    next_command: ObjectNumber,
+    orders: Orders,
+    book: Book,
     decided: Option<(MissionTime, Action)>,
     next_send: Option<MissionTime>,
     is_stale: bool,
@@ -68,7 +74,8 @@ pub struct Heard {
 }
 
 impl Ground {
-    /// A ground station whose session has its objects already; `frames` makes what it sends.
+    /// A ground station whose session has its objects already; `frames` makes what it sends in the first epoch, and
+    /// `orders` is sent besides.
     #[must_use]
     pub fn new(
         session: UplinkSession,
@@ -76,6 +83,7 @@ impl Ground {
         crew: Arc<Crew>,
         frames: FrameStore,
         site: Site,
+        orders: Orders,
     ) -> Self {
         Self {
             session,
@@ -84,7 +92,8 @@ impl Ground {
             crew,
             frames,
             site,
-            next_command: ObjectNumber::from_be_bytes([0, 0, 1]),
+            orders,
+            book: Book::new(),
             decided: None,
             next_send: None,
             is_stale: true,
@@ -134,7 +143,11 @@ impl Ground {
             self.is_stale = false;
         }
         let decided = self.decided.map(|(at, _)| at);
-        let next = [self.next_send, decided].into_iter().flatten().min();
+        let ordered = self.orders.due.front().map(|(at, _)| *at);
+        let next = [self.next_send, decided, ordered]
+            .into_iter()
+            .flatten()
+            .min();
         next.unwrap_or(MissionTime::NEVER)
     }
 
@@ -144,10 +157,35 @@ impl Ground {
         if let Some((_, action)) = self.decided.take_if(|(at, _)| *at <= now) {
             self.command(now, action);
         }
+        while let Some((at, order)) = self.orders.due.front().copied()
+            && at <= now
+        {
+            self.orders.due.pop_front();
+            self.obey(now, order);
+        }
         let now_ms = self.unix_ms(now);
-        let frames = &self.frames;
+        let (frames, book, site) = (&self.frames, &self.book, &self.site);
+        let keys = self.crew.link_keys();
         self.session
-            .poll_transmit_with(now_ms, |object, index| frames.frame(object, index))
+            .poll_transmit_with(now_ms, |object, index| match book.epoch_of(object) {
+                Epoch::FIRST => frames.frame(object, index),
+                epoch => {
+                    let key = keys.frame_key(site.vehicle, Direction::Up, epoch);
+                    object.frame(index, &key, site.tag_len)
+                }
+            })
+    }
+
+    fn obey(&mut self, now: MissionTime, order: Order) {
+        let desk = Desk {
+            crew: &self.crew,
+            orders: &self.orders,
+            vehicle: self.site.vehicle,
+            symbol_len: self.site.symbol_len,
+        };
+        for object in desk.objects(&mut self.book, order) {
+            self.push(now, object);
+        }
     }
 
     /// Takes a packet from the downlink.
@@ -161,6 +199,19 @@ impl Ground {
         let proven = self
             .tracker
             .receive(self.crew.held_keys(), bytes, heard_s)?;
+        self.book.hear(&proven);
+        let recovery = match self.orders.resyncs {
+            true => self.book.resync(now, &proven),
+            false => None,
+        };
+        if let Some(action) = recovery {
+            self.decided = Some((now + DECISION, action));
+            return Ok(Heard {
+                proven,
+                before,
+                decision: recovery,
+            });
+        }
         if proven.is_alarm() {
             // It orders nothing and plans nothing: people look, and what is queued is sent as it was.
             return Ok(Heard {
@@ -195,14 +246,6 @@ impl Ground {
     /// # Panics
     /// If the command does not fit a symbol: a bug of the scenario.
     pub fn command(&mut self, now: MissionTime, action: Action) {
-        let context = CommandContext {
-            vehicle: self.site.vehicle,
-            number: self.next_command,
-        };
-        self.next_command = self.next_command.next();
-        let mut draft = Draft::new(context, Command { action }).expect("commands are short");
-        self.crew.sign(&mut draft);
-        let object = draft.to_object(self.site.symbol_len);
-        self.push(now, object.expect("a command is a few symbols"));
+        self.obey(now, Order::Command(action));
     }
 }

@@ -50,6 +50,8 @@ pub struct Operator {
     new: Digest,
     /// Whether ordinary telemetry says that the new image does its work.
     new_works: bool,
+    /// The image of a second bundle, until it is confirmed.
+    follower: Option<Digest>,
     stage: Stage,
     /// When they last commanded anything.
     commanded: MissionTime,
@@ -76,9 +78,17 @@ impl Operator {
             old,
             new,
             new_works,
+            follower: None,
             stage,
             commanded: MissionTime::START,
         }
+    }
+
+    /// The same, and they know of the image of a second bundle: they confirm it as they do the first one.
+    #[must_use]
+    pub const fn expecting(mut self, follower: Digest) -> Self {
+        self.follower = Some(follower);
+        self
     }
 
     /// Whether they have what they wanted.
@@ -101,6 +111,11 @@ impl Operator {
     }
 
     fn decide(&mut self, report: &Report) -> Option<Action> {
+        let is_healthy = report.flags & flags::HEALTHY != 0;
+        let is_tried = |image: &Digest| is_healthy && runs(report, image, SlotState::Trial);
+        if let Some(image) = self.follower.take_if(|image| is_tried(image)) {
+            return Some(Action::Confirm { image });
+        }
         match self.stage {
             Stage::Hold => {
                 self.stage = Stage::AwaitHold;

@@ -30,7 +30,7 @@ use lightday_station::profile::{EXAMPLE, Profile, ProfileError};
 use lightday_wire::{CodecId, ObjectNumber, Role, Version};
 
 use crate::flash::{CutForm, Fault};
-use crate::ground::Intent;
+use crate::ground::{Intent, Order};
 use crate::link::{LinkModel, Loss, Passes};
 use crate::rng::Rng;
 use crate::time::{MissionTime, Span};
@@ -111,6 +111,12 @@ pub struct Scenario {
     pub faults: Vec<(u64, Fault)>,
     /// When a particle resets the processor, in order.
     pub upsets: Vec<Span>,
+    /// When the record is wiped, all copies of it, and the processor is reset, in order.
+    pub wipes: Vec<Span>,
+    /// What the people send besides, and when, in order.
+    pub orders: Vec<(Span, Order)>,
+    /// Whether they resynchronise a vehicle that says that its record is lost.
+    pub resyncs: bool,
     /// Whether a twin runs along.
     pub has_twin: bool,
 }
@@ -173,6 +179,9 @@ impl Scenario {
             cuts: Vec::new(),
             faults: Vec::new(),
             upsets: Vec::new(),
+            wipes: Vec::new(),
+            orders: Vec::new(),
+            resyncs: false,
             has_twin: false,
         }
     }

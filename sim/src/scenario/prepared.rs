@@ -23,7 +23,7 @@ use crate::checker::Checker;
 use crate::crew::Crew;
 use crate::ending::Subject;
 use crate::flash::SimFlash;
-use crate::ground::{FrameStore, Ground, Operator, Site};
+use crate::ground::{Base, Follower, FrameStore, Ground, Operator, Order, Orders, Site};
 use crate::intruder::Intrusion;
 use crate::link::{Link, Way};
 use crate::outcome::{Figures, Outcome};
@@ -61,6 +61,7 @@ pub struct Prepared<const WRITE: usize, const ERASE: usize> {
     subject: Subject,
     golden: Digest,
     intrusion: Intrusion,
+    orders: Orders,
 }
 
 impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
@@ -94,7 +95,6 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             bundle: bundle.number(),
         };
         Ok(Self {
-            crew,
             frames: FrameStore::new(&objects, key, profile.link.tag_len),
             session,
             flash,
@@ -102,7 +102,9 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             subject,
             golden: image(&scenario.images.golden),
             intrusion,
+            orders: orders(&scenario, &crew)?,
             bundle,
+            crew,
             scenario,
         })
     }
@@ -149,9 +151,14 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             let memory = DecoderMemory::of(&scenario.profile.decoder);
             Vehicle::new(flash, config, software, calendar, seed).with_decoder_ram(memory.ram)
         };
+        let follower = self.orders.follower.as_ref().map(|follower| follower.image);
+        let mut operator = Operator::new(scenario.intent, old, new, works);
+        if let Some(image) = follower {
+            operator = operator.expecting(image);
+        }
         let ground = Ground::new(
             self.session.clone(),
-            Operator::new(scenario.intent, old, new, works),
+            operator,
             Arc::clone(&self.crew),
             self.frames.clone(),
             Site {
@@ -159,7 +166,9 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
                 light_time: scenario.light_time(),
                 calendar,
                 symbol_len: scenario.profile.link.symbol_len_max,
+                tag_len: scenario.profile.link.tag_len,
             },
+            self.orders.clone(),
         );
         let link = &scenario.profile.link;
         let link_of =
@@ -175,10 +184,11 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
         for (operation, fault) in &scenario.faults {
             vehicle.flash_mut().fail_at(*operation, fault.clone());
         }
-        let mut checker = Checker::new(&vehicle, [self.golden, old, new]);
+        let released = [self.golden, old, new].into_iter().chain(follower);
+        let mut checker = Checker::new(&vehicle, released);
         if scenario.behaviour == Behaviour::Vandal {
             checker = checker.tolerating_vandals();
-        } else if !scenario.faults.is_empty() {
+        } else if !(scenario.faults.is_empty() && scenario.wipes.is_empty()) {
             checker = checker.tolerating_damage();
         }
         World::new(Parts {
@@ -193,11 +203,8 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             twin,
             intrusion: self.intrusion.clone(),
             cuts: scenario.cuts.clone(),
-            upsets: scenario
-                .upsets
-                .iter()
-                .map(|at| MissionTime::START + *at)
-                .collect(),
+            upsets: instants(&scenario.upsets),
+            wipes: instants(&scenario.wipes),
         })
     }
 
@@ -220,6 +227,59 @@ pub fn run<const WRITE: usize, const ERASE: usize>(
 ) -> Result<Outcome, ScenarioError> {
     let prepared = Prepared::<WRITE, ERASE>::new(scenario.clone())?;
     Ok(prepared.run(seed, Keep::Headlines))
+}
+
+fn instants(spans: &[Span]) -> Vec<MissionTime> {
+    spans.iter().map(|at| MissionTime::START + *at).collect()
+}
+
+/// What the people send besides, with what it takes.
+fn orders(scenario: &Scenario, crew: &Crew) -> Result<Orders, ScenarioError> {
+    let all = scenario.orders.iter();
+    let base = all.clone().find_map(|(_, order)| match order {
+        Order::Follower(base) => Some(*base),
+        _ => None,
+    });
+    let has_keys = all.clone().any(|(_, order)| *order == Order::Keys);
+    Ok(Orders {
+        due: all
+            .map(|(at, order)| (MissionTime::START + *at, *order))
+            .collect(),
+        follower: base
+            .map(|base| follower(scenario, crew, base))
+            .transpose()?,
+        successors: has_keys.then(|| Arc::new(Crew::new(CREW_SEED + 3, 3))),
+        resyncs: scenario.resyncs,
+        class: scenario.profile.class,
+    })
+}
+
+/// The bundle of the next number: an image with a few changes of its own.
+fn follower(scenario: &Scenario, crew: &Crew, base: Base) -> Result<Follower, ScenarioError> {
+    let mut next = scenario.clone();
+    let mut bytes = scenario.images.new.to_vec();
+    for place in (300..bytes.len()).step_by(997) {
+        bytes[place] ^= 0x5a;
+    }
+    next.options.number = scenario.options.number.next();
+    next.options.version = version(4);
+    if base == Base::New {
+        next.images.old = Arc::clone(&scenario.images.new);
+        next.options.base_version = scenario.options.version;
+    }
+    let image = lightday_trust::digest::sha256(&bytes);
+    next.images.new = bytes.into();
+    let profile = &scenario.profile;
+    let bundle = bundle(&next, crew)?;
+    let object = cut(
+        ObjectKind::Bundle,
+        bundle.number(),
+        &bundle.object_bytes(),
+        profile,
+        &scenario.planned_link(),
+    )
+    .map_err(ScenarioError::Object)?;
+    Ok(Follower { object, image })
 }
 
 fn image(bytes: &[u8]) -> Image {
