@@ -125,18 +125,24 @@ fn an_old_report_counts_what_is_still_on_its_way() {
 
 #[test]
 fn a_verdict_or_a_passed_number_ends_the_sending() {
-    let ends = |kind, change: fn(&mut Report)| {
+    let judged = |kind, change: fn(&mut Report), until_day: u64| {
         let mut session = session(0.0, Persistence::Planned);
         session.push(object(kind, 3, 250), 0).unwrap();
+        send(&mut session, 0, until_day * DAY * 1000);
         let mut heard = report(9);
         heard.symbols_needed = 3;
         change(&mut heard);
-        let changed = session.handle_report(&heard, DAY * 1000).unwrap();
+        let changed = session
+            .handle_report(&heard, (until_day + 3) * DAY * 1000)
+            .unwrap();
         let outcome = session.progress().next().unwrap().outcome;
         assert_eq!(changed, outcome != Outcome::Sending);
         assert_eq!(session.poll_timeout(0).is_none(), changed);
         outcome
     };
+    // Before anything went up, and when all of it can be there.
+    let ends = |kind, change| judged(kind, change, 0);
+    let after = |kind, change| judged(kind, change, 2);
     fn of(stage: Stage, refusal: Refusal) -> Verdict {
         Verdict {
             number: ObjectNumber::new(3).unwrap(),
@@ -151,7 +157,7 @@ fn a_verdict_or_a_passed_number_ends_the_sending() {
         Outcome::Sending
     );
     assert_eq!(
-        ends(Bundle, |r| r.bundle = of(Stage::Done, Refusal::None)),
+        after(Bundle, |r| r.bundle = of(Stage::Done, Refusal::None)),
         Outcome::Received
     );
     assert_eq!(
@@ -166,7 +172,7 @@ fn a_verdict_or_a_passed_number_ends_the_sending() {
         Outcome::Past
     );
     assert_eq!(
-        ends(Command, |r| r.command = of(Stage::Accepted, Refusal::None)),
+        after(Command, |r| r.command = of(Stage::Accepted, Refusal::None)),
         Outcome::Received
     );
     assert_eq!(
@@ -177,7 +183,7 @@ fn a_verdict_or_a_passed_number_ends_the_sending() {
         Outcome::Failed(Refusal::Expired)
     );
     assert_eq!(
-        ends(KeySet, |r| r.next[3] = ObjectNumber::new(4).unwrap()),
+        after(KeySet, |r| r.next[3] = ObjectNumber::new(4).unwrap()),
         Outcome::Received
     );
 }
