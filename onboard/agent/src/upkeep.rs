@@ -39,7 +39,8 @@ pub(crate) fn read_record<F: NorFlash>(flash: &mut F, map: &MemoryMap) -> (Recor
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// Reads the three copies. Where they are not in step, or not what was committed last, the record is
     /// committed as any other time: from what RAM holds, under a sequence above all that is stored. A vehicle
-    /// that lost its record has nothing to write: it asks for a reset where there is one after all.
+    /// that lost its record has nothing to write: it asks for a reset where there is one after all. So does one that was to
+    /// try an image, and does not run it: the loader tries it, or ends the trial.
     pub(crate) fn look_at_record<F: NorFlash, S: Supervisor>(
         &mut self,
         now: Now,
@@ -52,6 +53,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             if stored.is_some() {
                 self.reset(supervisor);
             }
+            return;
+        }
+        // The boot that was to try it could not be counted, and home or golden runs in its stead.
+        let is_tried = |slot| self.running == Location::Slot(slot);
+        if self.record.trial_slot().is_some_and(|slot| !is_tried(slot)) {
+            self.reset(supervisor);
             return;
         }
         let is_whole = stored.is_some_and(|s| s.in_step && s.sequence == self.sequence);

@@ -6,7 +6,7 @@ use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 use lightday_boot::{Elapsed, Identity, Region, SlotMap, Supervisor};
 use lightday_trust::{LinkKey, LinkKeys};
 use lightday_wire::{
-    ClassId, ComponentId, Epoch, ObjectNumber, ResetCause, SlotId, TagLen, VehicleId,
+    ClassId, ComponentId, Epoch, ObjectNumber, ResetCause, SlotId, SlotState, TagLen, VehicleId,
 };
 
 use super::*;
@@ -338,4 +338,32 @@ fn a_record_that_could_not_be_read_at_the_start_is_looked_for_again() {
         assert_eq!(craft.agent.is_resetting, is_readable);
     }
     assert!(craft.flash.0 == whole, "nothing is written");
+}
+
+/// Regression: where the boot that was to try an image could not be counted, home ran on in its stead until something else
+/// reset the vehicle, and the slot stayed busy.
+#[test]
+fn a_trial_that_does_not_run_gets_another_boot_within_a_day() {
+    for state in [SlotState::Trial, SlotState::Verified] {
+        let mut craft = Craft::launch();
+        craft.agent.record.slots[1].state = state;
+        craft.agent.commit(&mut craft.flash).unwrap();
+        craft.settle();
+        assert!(!craft.agent.is_resetting);
+        let whole = craft.flash.0.clone();
+        let later = Now {
+            elapsed: Elapsed(86_400_000),
+            time_s: None,
+        };
+        let mut platform = Platform {
+            flash: &mut craft.flash,
+            supervisor: &mut Board,
+            application: &mut Board,
+        };
+        for _ in 0..100 {
+            craft.agent.handle_timeout(later, &mut platform);
+        }
+        assert_eq!(craft.agent.is_resetting, state == SlotState::Trial);
+        assert!(craft.flash.0 == whole, "nothing is written");
+    }
 }
