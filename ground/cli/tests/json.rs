@@ -65,19 +65,23 @@ fn what_comes_before_the_sending_is_on_the_page() {
     let asked = [soon, BY].map(|by| json(&mission, &format!("{plan} {by}")));
     page.holds("plan-by-an-instant", &asked, &[]);
     let sent = json(&mission, &format!("uplink bundles/1.ldb --at {START}"));
-    page.holds("uplink", &[sent], &[]);
     page.holds(
         "inspect-frames",
         &[json(&mission, "inspect uplink/1.frames")],
         &[],
     );
-    let unsent = json(
-        &mission,
-        &format!("uplink --unsent uplink/1.frames --at {START}"),
-    );
-    page.holds("uplink-unsent", &[unsent], &[]);
+    let unsent = format!("uplink --unsent uplink/1.frames --at {START}");
+    let part = "--from 2026-12-01T06:00:10Z --until 2026-12-01T06:00:20Z";
+    let unsent = [format!("{unsent} {part}"), unsent].map(|line| json(&mission, &line));
+    page.holds("uplink-unsent", &unsent, &[]);
     page.holds("ledger-log", &[json(&mission, "ledger log")], &[]);
     page.holds("ledger-verify", &[json(&mission, "ledger verify")], &[]);
+    // A command goes in between what is written again.
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    let between = format!("uplink documents/cmd-1.ldd --between --at {START}");
+    let between = json(&mission, &between);
+    page.holds("uplink", &[sent, between], &[]);
 }
 
 /// A file of everything that can be heard: what is true, what is strange, what contradicts itself, what is damaged.

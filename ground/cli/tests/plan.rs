@@ -313,7 +313,7 @@ fn ten_thousand_passes_are_no_burden() {
     let row = |n: u64| {
         let start_s = 1_796_104_800 + n * 3600;
         format!(
-            "{start_s},{},A,,0.999,{}s\n",
+            "{start_s},{},A{n},,0.999,{}s\n",
             start_s + 1800,
             79_200 + n / 100
         )

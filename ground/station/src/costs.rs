@@ -154,6 +154,9 @@ pub struct PlannedFrame {
     pub object: u16,
     /// Which symbol.
     pub index: u16,
+    /// Its slot in its [contact](crate::pass::Contact), from the first one on that the plan fills: each frame takes one,
+    /// and what the antenna is silent for between two passes takes as many as would fit into it.
+    pub slot: u32,
 }
 
 /// What will be sent when, what it costs and how likely it succeeds.

@@ -188,6 +188,12 @@ impl LinkModel {
         (self.frame_len(symbol_len) * 8 * 1000).div_ceil(rate)
     }
 
+    /// Frames that would fit into a silence before a pass: noise goes on, and bursts are counted in frames.
+    pub(crate) fn silent_slots(&self, silent_ms: u64, symbol_len: u16, pass: &Pass) -> u32 {
+        let slots = silent_ms / self.air_time_ms(symbol_len, pass).max(1);
+        u32::try_from(slots).unwrap_or(u32::MAX)
+    }
+
     /// Chance of a whole pass to be lost.
     #[must_use]
     pub fn lost(&self, pass: &Pass) -> f64 {

@@ -29,7 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In every pass an object gets frames until it is likely enough complete *if this pass is heard*, or
+//! Passes that are [lost together](crate::pass::Contact) count as one. In every pass an object gets frames until it is likely enough complete *if this pass is heard*, or
 //! until more of them hardly help; the rest goes to later passes, so that a lost pass is covered by
 //! frames that it cannot take with it. Where that is not enough, passes have to be surer: they are laid anew.
 
@@ -42,7 +42,7 @@ pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFram
 use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
-use crate::pass::{self, PassError};
+use crate::pass::{self, Contact, PassError};
 use crate::progress::Progress;
 use crate::queue::Mixer;
 pub use crate::start::{InFlight, Start};
@@ -183,12 +183,12 @@ fn lay(
         target,
     };
     let light = link.light_time(passes);
-    for place in 0..passes.len() {
-        fill_pass(
+    for contact in Contact::all(passes, link) {
+        fill_contact(
             &mut plan,
             &mut progress,
             objects,
-            (passes, place, &light),
+            (passes, &contact, &light),
             (link, most, until_s),
         );
     }
@@ -248,28 +248,54 @@ fn object_plan(object: &UplinkObject, start: &Start, passes: usize) -> ObjectPla
     }
 }
 
-/// Lays frames into one pass until every object has enough, or the pass ends.
-fn fill_pass(
+/// Lays frames into the passes of one contact until every object has enough, or the last of them ends. Noise goes on
+/// between them: their frames are as far apart as so many more of the first object would be.
+fn fill_contact(
     plan: &mut Plan,
     progress: &mut [Progress],
     objects: &[UplinkObject],
-    (passes, place, light): (&[Pass], usize, &LightTime),
+    (passes, contact, light): (&[Pass], &Contact, &LightTime),
     (link, most, until_s): (&LinkModel, usize, u64),
 ) {
-    let Some(pass) = passes.get(place) else {
-        return;
-    };
-    let is_last_pass = place + 1 == passes.len();
-    let lost = link.lost(pass);
     for (progress, object) in progress.iter_mut().zip(&mut plan.objects) {
-        progress.begin_pass(pass, lost, object);
+        progress.begin_pass(contact, object);
     }
-    // What this pass has nothing to do for, but that no report has said to be there.
+    // What this contact has nothing to do for, but that no report has said to be there.
     let is_over = |(p, o): (&Progress, &ObjectPlan)| o.needed > 0 && !p.wants(plan.target, true);
     let over: Vec<bool> = progress.iter().zip(&plan.objects).map(is_over).collect();
+    let is_last = contact.places.end == passes.len();
+    let (mut slot, mut free_ms) = (0_u32, u64::MAX);
+    for place in contact.places.clone() {
+        let (Some(pass), Some(first)) = (passes.get(place), objects.first()) else {
+            continue;
+        };
+        let silent_ms = (pass.start_s * 1000).saturating_sub(free_ms);
+        slot = link
+            .silent_slots(silent_ms, first.symbol_len(), pass)
+            .saturating_add(slot);
+        free_ms = fill_pass(
+            (&mut *plan, &mut *progress, &mut slot),
+            objects,
+            (pass, place, light),
+            (link, most, is_last),
+            (&over, until_s),
+        );
+    }
+    progress.iter_mut().for_each(Progress::end_pass);
+}
+
+/// Lays frames into one pass until every object has enough, or the pass ends; returns when the last one has left, in Unix
+/// milliseconds. Objects that are `over` go on until `until_s`.
+fn fill_pass(
+    (plan, progress, slot): (&mut Plan, &mut [Progress], &mut u32),
+    objects: &[UplinkObject],
+    (pass, place, light): (&Pass, usize, &LightTime),
+    (link, most, is_last): (&LinkModel, usize, bool),
+    (over, until_s): (&[bool], u64),
+) -> u64 {
     let (mut now_ms, end_ms) = (pass.start_s * 1000, pass.end_s * 1000);
     let mut mixer = Mixer::default();
-    let (mut slot, mut bytes) = (0, 0);
+    let (mut frames, mut bytes) = (0, 0);
     while plan.frames.len() < most {
         let fits = |o: &UplinkObject| now_ms + link.air_time_ms(o.symbol_len(), pass) <= end_ms;
         let persists = |place: usize| {
@@ -279,7 +305,7 @@ fn fill_pass(
         let wanting = objects.iter().zip(progress.iter()).enumerate();
         let wanting = wanting.map(|(place, (o, p))| {
             let more = persists(place) && p.next < MAX_SYMBOLS;
-            let wants = p.wants(plan.target, is_last_pass) || more;
+            let wants = p.wants(plan.target, is_last) || more;
             (o.kind(), wants && fits(o))
         });
         let Some(chosen) = mixer.next(wanting) else {
@@ -297,9 +323,11 @@ fn fill_pass(
             start_ms: now_ms,
             object: u16::try_from(chosen).unwrap_or(u16::MAX),
             index: u16::try_from(state.next).unwrap_or(u16::MAX),
+            slot: *slot,
         });
-        state.frame(slot, of.k());
-        slot += 1;
+        state.frame(*slot, of.k());
+        *slot = slot.saturating_add(1);
+        frames += 1;
         now_ms += link.air_time_ms(of.symbol_len(), pass);
         bytes += link.frame_len(of.symbol_len());
         let left_s = now_ms.div_ceil(1000);
@@ -314,13 +342,13 @@ fn fill_pass(
             object.planned_s = planned_s;
         }
     }
-    progress.iter_mut().for_each(Progress::end_pass);
     plan.passes.push(PassPlan {
         pass: pass.clone(),
-        frames: slot,
+        frames,
         bytes,
         air_time_ms: now_ms - pass.start_s * 1000,
     });
+    now_ms
 }
 
 /// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.

@@ -104,6 +104,7 @@ fn every_milestone_on_board_has_its_own_instant_on_the_ground() {
         .map(|day| Pass {
             start_s: open.start_s + day * 86_400,
             end_s: open.end_s + day * 86_400,
+            station: day.to_string(),
             ..open.clone()
         })
         .collect();

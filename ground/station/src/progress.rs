@@ -12,8 +12,9 @@ use std::collections::VecDeque;
 
 use crate::chance::Reception;
 use crate::costs::{ObjectPlan, QUANTILES};
-use crate::link::{Chain, LinkModel, Pass};
+use crate::link::{Chain, LinkModel};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
+use crate::pass::Contact;
 use crate::start::{InFlight, Start};
 
 /// When enough of an object is likely there in a pass: decides when its frames stop.
@@ -28,7 +29,7 @@ pub(crate) struct Progress {
     mark: f64,
     since_mark: u32,
     flat: bool,
-    /// The place in this pass of the last frame of the object, and how many frames went up in it before the plan's own.
+    /// The slot in this contact of the last frame of the object, and how many of them were over before the plan's own.
     last_slot: Option<u32>,
     places_taken: u32,
     /// The chance in a pass that is heard, at which it carries no more.
@@ -62,15 +63,15 @@ impl Progress {
         }
     }
 
-    /// Begins a pass, which is lost as a whole with the chance `lost`. What is in flight since before, or in this very
-    /// pass, may bring the object to milestones of `plan`.
-    pub(crate) fn begin_pass(&mut self, pass: &Pass, lost: f64, plan: &mut ObjectPlan) {
-        while let Some(run) = self.next_in_flight(|run| run.pass_end_s <= pass.start_s) {
+    /// Begins a contact. What is in flight since before, or in this very contact, may bring the object to milestones of
+    /// `plan`.
+    pub(crate) fn begin_pass(&mut self, contact: &Contact, plan: &mut ObjectPlan) {
+        while let Some(run) = self.next_in_flight(|run| run.pass_end_s <= contact.start_s) {
             self.count_pass(run, plan);
         }
-        self.reception.begin_pass(lost);
+        self.reception.begin_pass(contact.lost);
         (self.last_slot, self.places_taken) = (None, 0);
-        while let Some(run) = self.next_in_flight(|run| run.pass_start_s < pass.end_s) {
+        while let Some(run) = self.next_in_flight(|run| run.pass_start_s < contact.end_s) {
             self.places_taken = self.places_taken.max(run.pass_frames);
             self.count(&run, plan);
         }
@@ -79,7 +80,7 @@ impl Progress {
         (self.mark, self.since_mark, self.flat) = (self.at_begin, 0, false);
     }
 
-    /// Ends the pass.
+    /// Ends the contact.
     pub(crate) fn end_pass(&mut self) {
         self.reception.end_pass();
     }
@@ -129,7 +130,7 @@ impl Progress {
         arrivals.tail()
     }
 
-    /// Plans one frame: in this slot of the pass, counted from the first one that the plan fills.
+    /// Plans one frame: in this slot of the contact, counted from the first one that the plan fills.
     pub(crate) fn frame(&mut self, slot: u32, k: u16) {
         let slot = self.places_taken.saturating_add(slot);
         self.reception.frame(stride(&mut self.last_slot, slot));

@@ -59,6 +59,7 @@ use serde::{Deserialize, Serialize};
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 pub use crate::outcome::Outcome;
+use crate::pass::Contact;
 use crate::plan::{Plan, PlanError, Start, plan_from};
 use crate::queue::Mixer;
 use crate::session::queued::Queued;
@@ -118,9 +119,9 @@ pub struct UplinkSession {
     mixer: Mixer,
     /// The pass in which the last frame was sent: in each, turns begin anew.
     mixer_pass: Option<usize>,
-    /// Frames that were sent in that pass.
-    #[serde(default)]
-    sent_in_pass: u32,
+    /// Slots of its contact that are over: frames that were sent, and silences between passes.
+    #[serde(default, alias = "sent_in_pass")]
+    slots: u32,
     /// Until when the antenna sends, in Unix milliseconds.
     busy_until_ms: u64,
 }
@@ -143,7 +144,7 @@ impl UplinkSession {
             persistence,
             mixer: Mixer::new(),
             mixer_pass: None,
-            sent_in_pass: 0,
+            slots: 0,
             busy_until_ms: 0,
         }
     }
@@ -194,11 +195,12 @@ impl UplinkSession {
                 places.push(place);
             }
         }
-        let sent_in = (self.mixer_pass, self.sent_in_pass);
+        let next = places.first().map_or(0, |place| self.slot(*place));
+        let slots = (self.mixer_pass, next.max(self.slots));
         let starts: Vec<Start> = self
             .objects
             .iter()
-            .map(|q| q.start(&self.passes, (&self.link, &light), sent_in))
+            .map(|q| q.start(&self.passes, (&self.link, &light), slots))
             .collect();
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
         let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
@@ -213,6 +215,26 @@ impl UplinkSession {
     fn pass_at(&self, now_ms: u64) -> Option<(usize, &Pass)> {
         let mut passes = self.passes.iter().enumerate();
         passes.find(|(_, p)| ms(p.start_s) <= now_ms && now_ms < ms(p.end_s))
+    }
+
+    /// The slot of the next frame in a pass, within its contact. What is silent between two passes of it takes slots, as in
+    /// the plan.
+    fn slot(&self, place: usize) -> u32 {
+        let (Some(last), Some(pass)) = (self.mixer_pass, self.passes.get(place)) else {
+            return 0;
+        };
+        let contact = Contact::of(&self.passes, last, &self.link);
+        match contact {
+            _ if last == place => self.slots,
+            Some(contact) if contact.places.contains(&place) => {
+                let silent_ms = ms(pass.start_s).saturating_sub(self.busy_until_ms);
+                let first = self.objects.first().map_or(1, |q| q.object.symbol_len());
+                self.link
+                    .silent_slots(silent_ms, first, pass)
+                    .saturating_add(self.slots)
+            }
+            _ => 0,
+        }
     }
 
     fn fits(&self, object: &UplinkObject, now_ms: u64, pass: &Pass) -> bool {
@@ -265,15 +287,12 @@ impl UplinkSession {
         let symbol_len = self.objects.get(chosen)?.object.symbol_len();
         let end_ms = now_ms + self.link.air_time_ms(symbol_len, pass);
 
+        let slot = self.slot(place);
         let queued = self.objects.get_mut(chosen)?;
         let index = u16::try_from(queued.next % MAX_SYMBOLS).ok()?;
         let bytes = frame(&queued.object, index)?;
-        let slot = match self.mixer_pass {
-            Some(last) if last == place => self.sent_in_pass,
-            _ => 0,
-        };
         queued.sent(end_ms, (place, slot));
-        self.sent_in_pass = slot + 1;
+        self.slots = slot.saturating_add(1);
         let (kind, number) = (queued.object.kind(), queued.object.number());
         (self.mixer, self.mixer_pass) = (mixer, Some(place));
         self.busy_until_ms = end_ms;

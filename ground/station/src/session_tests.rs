@@ -480,6 +480,45 @@ fn a_sending_of_several_objects_has_the_chance_of_its_plan_once_it_went_up() {
     }
 }
 
+/// An outage takes two minutes and a half of each pass: what goes up on both sides of it is lost together, and bursts
+/// end while it is silent.
+#[test]
+fn a_sending_through_a_contact_of_two_passes_has_the_chance_of_its_plan_in_between_and_behind_it() {
+    let link = model(Loss::GilbertElliott {
+        loss: 0.1,
+        mean_burst_frames: 10.0,
+    });
+    let light = link.light_time(&passes());
+    let parts = |pass: Pass| {
+        let behind = pass.starting_at(pass.start_s + 350, &light);
+        let end_s = pass.start_s + 200;
+        [Pass { end_s, ..pass }, behind]
+    };
+    let cut: Vec<Pass> = passes().into_iter().flat_map(parts).collect();
+    let mut session = UplinkSession::new(cut.clone(), link, 0.99, Persistence::Planned);
+    session
+        .push(object(ObjectKind::Command, 3, 900), 0)
+        .unwrap();
+    let plan = session
+        .push(object(ObjectKind::Bundle, 1, 5000), 0)
+        .unwrap();
+    let first = plan.passes[0].frames;
+    assert!(first > 10 && plan.passes[1].frames > 10 && plan.passes[2].frames == 0);
+    // 15 frames of 9.92 s would fit into the silence, and what the first part was too short for.
+    let at_gap = usize::try_from(first).unwrap();
+    assert_eq!(plan.frames[at_gap].slot, first + 15);
+    let mut at_ms = 0;
+    for until_s in [cut[1].start_s, 9 * DAY] {
+        let sent = send(&mut session, at_ms, until_s * 1000);
+        at_ms = sent.last().unwrap().end_ms;
+        let again = session.replan(at_ms).unwrap();
+        for (before, now) in plan.objects.iter().zip(&again.objects) {
+            let (before, now) = (before.probability, now.probability);
+            assert!((before - now).abs() < 1e-9, "{until_s}: {before} {now}");
+        }
+    }
+}
+
 /// Whoever stole the link key says that all is there, while most of it is still on its way.
 #[test]
 fn what_is_called_done_before_k_frames_can_have_arrived_goes_on_to_be_sent() {

@@ -9,18 +9,19 @@
 
 use crate::object::UplinkObject;
 
-/// Frames of one pass that are on their way.
+/// Frames of one contact that are on their way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InFlight {
-    /// The place of each among all frames that went up in that pass, of whichever object, from 0 on and in order. Bursts of
-    /// loss are counted in frames: what went up in between makes it less likely that two of these are lost together.
+    /// The slot of each within that [contact](crate::pass::Contact), from 0 on and in order: its place among all frames
+    /// that went up in it, of whichever object, with what it was silent for between two passes in slots of its own. Bursts
+    /// of loss are counted in frames: what went up in between makes it less likely that two of these are lost together.
     pub places: Vec<u32>,
-    /// All frames that went up in that pass so far. What is planned for the rest of it comes behind them.
+    /// All slots of that contact so far. What is planned for the rest of it comes behind them.
     pub pass_frames: u32,
-    /// The chance that their pass is lost as a whole.
+    /// The chance that their contact is lost as a whole.
     pub lost: f64,
-    /// When that pass begins and ends, in Unix seconds on the ground: a pass of a plan that overlaps is the same one, and
-    /// is lost with it.
+    /// When that [contact](crate::pass::Contact) begins and ends, in Unix seconds on the ground: one of a plan that
+    /// overlaps is the same one, and is lost with it.
     pub pass_start_s: u64,
     /// See [`Self::pass_start_s`].
     pub pass_end_s: u64,

@@ -4,6 +4,7 @@
 
 use crate::rng::Rng;
 use crate::time::{MissionTime, Span};
+use lightday_station::pass::ADJOINS_S;
 
 /// One contact window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +57,19 @@ impl Passes {
         Self((0..count).map(pass).collect())
     }
 
-    /// Loses each pass with a probability of `loss_ppm`.
+    /// Loses each contact with a probability of `loss_ppm`: passes of which each follows the one before within an hour
+    /// are lost together, as the planner takes it.
     #[must_use]
     pub fn losing(mut self, loss_ppm: u32, rng: &mut Rng) -> Self {
+        let (mut until, mut is_lost) = (None, false);
         for pass in &mut self.0 {
-            pass.lost |= rng.chance(loss_ppm);
+            if until
+                .is_none_or(|until: MissionTime| until + Span::from_secs(ADJOINS_S) < pass.begins)
+            {
+                is_lost = rng.chance(loss_ppm);
+            }
+            pass.lost |= is_lost;
+            until = Some(pass.ends);
         }
         self
     }
@@ -127,8 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn passes_that_adjoin_are_lost_together() {
+        let halves = |n: u64| {
+            let begins = hour(24 * (n / 2) + 4 * (n % 2));
+            Pass::new(begins, begins + Span::from_hours(4 - n % 2))
+        };
+        let many = Passes::new((0..20_000).map(halves).collect());
+        let lost = many.losing(50_000, &mut Rng::new(9));
+        let pairs = lost.as_slice().chunks(2);
+        assert!(pairs.clone().all(|pair| pair[0].lost == pair[1].lost));
+        let lost = pairs.filter(|pair| pair[0].lost).count();
+        assert!((430..570).contains(&lost), "{lost}");
+    }
+
+    #[test]
     fn passes_are_lost_as_often_as_they_should() {
-        let many = Passes::regular(hour(0), Span::from_hours(1), Span::from_hours(2), 20_000);
+        let many = Passes::regular(hour(0), Span::from_hours(1), Span::from_hours(3), 20_000);
         let lost = many.losing(50_000, &mut Rng::new(9));
         let lost = lost.as_slice().iter().filter(|p| p.lost).count();
         assert!((900..1_100).contains(&lost), "{lost}");

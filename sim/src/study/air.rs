@@ -11,6 +11,7 @@ use crate::link::{LinkModel, Loss, LossState};
 use crate::rng::{PPM, Rng};
 use crate::time::Span;
 use lightday_station::link::Pass;
+use lightday_station::pass::Contact;
 
 /// A frame on the air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +115,21 @@ impl Trace {
     pub fn new(settings: &Settings, trial: u32) -> Self {
         let mut rng = Rng::stream(settings.seed, &format!("delivery {trial}"));
         let mut passes = rng.clone();
-        let lose = |pass: &Pass| {
+        let ppm = |pass: &Pass| {
             let stated = pass.lost.map(|p| (p * f64::from(PPM)).round() as u32);
-            passes.chance(stated.unwrap_or(settings.lost_pass_ppm))
+            stated.unwrap_or(settings.lost_pass_ppm)
         };
-        let lost_passes = settings.passes.iter().map(lose).collect();
+        // One draw for passes that are lost together.
+        let lose = |contact: &Contact| {
+            let own = settings
+                .passes
+                .get(contact.places.clone())
+                .unwrap_or_default();
+            let is_lost = passes.chance(own.iter().map(ppm).max().unwrap_or(0));
+            vec![is_lost; own.len()]
+        };
+        let contacts = Contact::all(&settings.passes, &settings.planned_link());
+        let lost_passes = contacts.iter().flat_map(lose).collect();
         let mut rng_of_noise = Rng::new(rng.next_u64());
         let mut state = LossState::default();
         // The first frame meets a link that has been there for ever.

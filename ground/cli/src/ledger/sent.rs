@@ -54,7 +54,7 @@ pub struct SentRow {
     pub unsent_s: Option<u64>,
     /// Its pass; `None` of a run that a lightday wrote which did not keep it. Read only: it is kept with the decision.
     pub pass: Option<PassRow>,
-    /// The place of each symbol's frame among all those of its file in its pass, from 0 on: kept with the decision, too.
+    /// The slot of each symbol's frame among all those of its file in its contact, from 0 on: kept with the decision, too.
     /// Empty of a run that a lightday wrote which did not keep them.
     pub places: Vec<u32>,
 }

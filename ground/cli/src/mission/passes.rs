@@ -313,6 +313,7 @@ impl<'a> Row<'a> {
             light_time_s: self
                 .cell(5, light_hint, time::parse_duration_ms)?
                 .map(|ms| ms / 1000),
+            part_of_s: None,
         };
         pass.check().map_err(|e| {
             let column = e.field.strip_prefix("passes: ").unwrap_or(e.field);

@@ -8,9 +8,12 @@
 //! Of a pass that is over the ledger keeps what passes.csv said of it: rows of the past may be taken out there, and
 //! certificates stay what they were. Where the row is still there, it has the say: people may know better by now.
 
+use std::collections::BTreeMap;
+
 use lightday_station::light_time::LightTime;
 use lightday_station::link::LinkModel;
 use lightday_station::object::UplinkObject;
+use lightday_station::pass::Contact;
 use lightday_station::plan::{InFlight, Start};
 use lightday_station::tracker::{Alarm, Proven};
 use lightday_wire::report::Report;
@@ -67,17 +70,23 @@ impl Underway {
         })
     }
 
-    /// What the ledger keeps of the passes of some runs, each once: for machines.
+    /// What the ledger keeps of the contacts of some runs, each once: for machines.
     pub fn passes_of(&self, runs: &[SentRow]) -> Value {
-        let within = |pass: &&Pass| runs.iter().any(|run| is_within(run, pass));
-        let kept = self.passes.iter().filter(within);
-        kept.map(|pass| {
-            json!({
-                "start_s": pass.start_s, "end_s": pass.end_s, "lost": self.link.lost(pass),
-                "light_time_s": pass.light_time_s, "one_way_s": self.light.at(pass.start_s),
+        let contacts = Contact::all(&self.passes, &self.link);
+        let kept = contacts.iter().filter_map(|contact| {
+            let own = self.passes.get(contact.places.clone())?;
+            let is_used = own
+                .iter()
+                .any(|pass| runs.iter().any(|run| is_within(run, pass)));
+            is_used.then(|| {
+                json!({
+                    "start_s": contact.start_s, "end_s": contact.end_s, "lost": contact.lost,
+                    "light_time_s": own.first().and_then(|pass| pass.light_time_s),
+                    "one_way_s": self.light.at(contact.start_s),
+                })
             })
-        })
-        .collect()
+        });
+        kept.collect()
     }
 
     /// The latest report, as far as it has a say: what was said in an epoch that is left has none in the next, since
@@ -147,19 +156,44 @@ impl Underway {
         }
     }
 
-    /// The places of the last `left` frames of a run among all that went up in its pass, and how many these are. What the
-    /// antenna was silent for between two uplinks counts as nothing, and frames whose places were not kept as neighbours.
+    /// The places of the last `left` frames of a run in its contact, and how many slots of that are over. What the antenna
+    /// was silent for between two uplinks counts as nothing, and frames whose places were not kept as neighbours.
     fn places(&self, run: &SentRow, left: u32, (start_s, end_s): (u64, u64)) -> (Vec<u32>, u32) {
         let in_pass = |s: &&SentRow| s.went() && start_s <= s.starts_s && s.starts_s < end_s;
         let in_pass = || self.sent.iter().filter(in_pass);
-        let of_others = in_pass().filter(|s| s.file != run.file && s.starts_s < run.starts_s);
-        let before: u32 = of_others.map(|s| s.count).sum();
+        // A run without places stands behind those of its file before it.
+        let first = |s: &SentRow| {
+            let of_file = in_pass().filter(|o| o.file == s.file && o.starts_s < s.starts_s);
+            of_file.map(|o| o.count).sum::<u32>()
+        };
+        // Slots that a file takes: it may be silent between two passes.
+        let mut files: BTreeMap<&str, (u64, u32)> = BTreeMap::new();
+        for s in in_pass() {
+            let end = match s.places.last() {
+                Some(last) => last.saturating_add(1),
+                None => first(s).saturating_add(s.count),
+            };
+            let file = files.entry(&s.file).or_insert((s.starts_s, 0));
+            *file = (file.0.min(s.starts_s), file.1.max(end));
+        }
+        let slots = |is_meant: &dyn Fn(&str, u64) -> bool| {
+            let meant = files.iter().filter(|(file, (s, _))| is_meant(file, *s));
+            meant.fold(0_u32, |sum, (_, (_, slots))| sum.saturating_add(*slots))
+        };
+        let before = slots(&|file, starts_s| file != run.file && starts_s < run.starts_s);
         let places: Vec<u32> = match run.places.is_empty() {
-            false => run.places.iter().map(|place| before + place).collect(),
-            true => (before..before + run.count).collect(),
+            false => run
+                .places
+                .iter()
+                .map(|p| before.saturating_add(*p))
+                .collect(),
+            true => (first(run)..)
+                .take(run.count as usize)
+                .map(|p| before.saturating_add(p))
+                .collect(),
         };
         let heard = places.len().saturating_sub(left as usize);
-        (places[heard..].to_vec(), in_pass().map(|s| s.count).sum())
+        (places[heard..].to_vec(), slots(&|_, _| true))
     }
 
     fn arrives(&self, left_s: u64) -> u64 {
@@ -175,12 +209,13 @@ impl Underway {
         u32::try_from(u64::from(run.count) * left_s / of_s).unwrap_or(run.count)
     }
 
-    /// The chance that the pass of a run is lost, and when it begins and ends. Of one that is over and that passes.csv
+    /// The chance that the contact of a run is lost, and when it begins and ends. Of one that is over and that passes.csv
     /// names no more, what it said when the run was written, or else what the mission assumes; one that is still to
     /// come and is booked no more brings nothing, nor does one that an outage took.
     fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
-        if let Some(pass) = self.passes.iter().find(|pass| is_within(run, pass)) {
-            return (self.link.lost(pass), pass.start_s, pass.end_s);
+        let place = self.passes.iter().position(|pass| is_within(run, pass));
+        if let Some(contact) = place.and_then(|at| Contact::of(&self.passes, at, &self.link)) {
+            return (contact.lost, contact.start_s, contact.end_s);
         }
         let is_out = |o: &Outage| o.start_s <= run.starts_s && run.starts_s < o.end_s;
         let is_lost = run.starts_s >= self.now_s || self.outages.iter().any(is_out);

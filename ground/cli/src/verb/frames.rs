@@ -61,7 +61,6 @@ pub fn write(plan: &Plan, keyed: &[Keyed], mission: &Mission) -> Result<Written>
     let mut schedule = "start_utc,start_ms,kind,number,index,bytes\n".to_owned();
     // What was sent is remembered pass by pass, so that later plans know when the antenna is busy.
     let mut runs: BTreeMap<(usize, u16), SentRow> = BTreeMap::new();
-    let mut places: BTreeMap<usize, u32> = BTreeMap::new();
     let bar = out::progress(plan.frames.len() as u64, "frames");
     for planned in &plan.frames {
         let start_s = planned.start_ms / 1000;
@@ -99,9 +98,7 @@ pub fn write(plan: &Plan, keyed: &[Keyed], mission: &Mission) -> Result<Written>
                 pass: None,
                 places: Vec::new(),
             });
-        let slot = places.entry(place).or_default();
-        run.places.push(*slot);
-        *slot += 1;
+        run.places.push(planned.slot);
         run.count = index - run.first + 1;
         run.ends_s = (start_ms + air_ms).div_ceil(1000);
         bar.inc(1);

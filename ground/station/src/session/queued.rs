@@ -11,6 +11,7 @@ use crate::light_time::{LightTime, SLACK_S};
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::outcome::{Outcome, is_past, outcome, verdict};
+use crate::pass::Contact;
 use crate::plan::{InFlight, Start};
 
 /// A frame that was sent.
@@ -18,7 +19,7 @@ use crate::plan::{InFlight, Start};
 struct Sent {
     end_ms: u64,
     pass: usize,
-    /// Its place among all frames of that pass.
+    /// Its slot in the contact of that pass.
     #[serde(default)]
     place: u32,
 }
@@ -166,7 +167,7 @@ impl Queued {
         self.enough = self.budget.iter().sum();
     }
 
-    /// One frame was sent, in the pass of this place and in this slot of it.
+    /// One frame was sent, in the pass of this place and in this slot of its contact.
     pub(super) fn sent(&mut self, end_ms: u64, (place, slot): (usize, u32)) {
         self.next += 1;
         self.unheard.push(Sent {
@@ -196,40 +197,43 @@ impl Queued {
         }
     }
 
-    /// Where it stands; `sent_in` are the frames that went up in the pass of this place, of all objects.
+    /// Where it stands; `slots` of the contact that has the pass of this place are over.
     pub(super) fn start(
         &self,
         passes: &[Pass],
         (link, light): (&LinkModel, &LightTime),
-        sent_in: (Option<usize>, u32),
+        slots: (Option<usize>, u32),
     ) -> Start {
         let mut in_flight: Vec<InFlight> = Vec::new();
-        let mut last = None;
+        let mut last = 0..0;
         // What is not being sent any more needs nothing.
         let unheard = self.unheard.iter().filter(|_| self.is_sending());
         for sent in unheard {
             let left_s = sent.end_ms.div_ceil(1000);
             let arrives_s = left_s.saturating_add(light.at(left_s));
-            match (in_flight.last_mut(), passes.get(sent.pass)) {
-                (Some(run), _) if last == Some(sent.pass) => {
+            match in_flight.last_mut() {
+                Some(run) if last.contains(&sent.pass) => {
                     run.places.push(sent.place);
-                    run.pass_frames = run.pass_frames.max(sent.place + 1);
+                    run.pass_frames = run.pass_frames.max(sent.place.saturating_add(1));
                     run.arrives_s = arrives_s;
+                    continue;
                 }
-                (_, pass) => in_flight.push(InFlight {
-                    places: vec![sent.place],
-                    // Of a pass that is over nothing more comes behind.
-                    pass_frames: match sent_in {
-                        (Some(place), frames) if place == sent.pass => frames,
-                        _ => sent.place + 1,
-                    },
-                    lost: pass.map_or(link.lost_pass, |p| link.lost(p)),
-                    pass_start_s: pass.map_or(left_s, |p| p.start_s),
-                    pass_end_s: pass.map_or(left_s, |p| p.end_s),
-                    arrives_s,
-                }),
+                _ => {}
             }
-            last = Some(sent.pass);
+            let contact = Contact::of(passes, sent.pass, link);
+            in_flight.push(InFlight {
+                places: vec![sent.place],
+                // Of a contact that is over nothing more comes behind.
+                pass_frames: match (slots.0, &contact) {
+                    (Some(place), Some(contact)) if contact.places.contains(&place) => slots.1,
+                    _ => sent.place.saturating_add(1),
+                },
+                lost: contact.as_ref().map_or(link.lost_pass, |c| c.lost),
+                pass_start_s: contact.as_ref().map_or(left_s, |c| c.start_s),
+                pass_end_s: contact.as_ref().map_or(left_s, |c| c.end_s),
+                arrives_s,
+            });
+            last = contact.map_or(sent.pass..sent.pass + 1, |c| c.places);
         }
         Start {
             needed: if self.is_sending() { self.needed } else { 0 },
