@@ -10,7 +10,8 @@ use lightday_sim::rng::Rng;
 use lightday_sim::time::{MissionTime, Span};
 use lightday_station::link::{LinkModel as PlannedLink, Pass as PlannedPass};
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::{InFlight, Start, plan, plan_from};
+use lightday_station::plan::{InFlight, QUANTILES, Start, plan, plan_from};
+use lightday_wire::report::REPORT_LEN;
 use lightday_wire::{ObjectKind, ObjectNumber, TagLen};
 
 /// Flights over each link.
@@ -146,6 +147,7 @@ impl Case {
             bit_error_rate: f64::from(self.bit_error_ppb) / 1e9,
             // Each pass states its own.
             lost_pass: 0.99,
+            beacon_s: 3600,
         }
     }
 
@@ -158,6 +160,22 @@ impl Case {
                 vec![(start_s, start_s + first_s), (start_s + second_s, end_s)]
             }
         }
+    }
+
+    /// The passes as they turn out, both ways.
+    fn flown(&self, rng: &mut Rng) -> Passes {
+        let at = |s: u64| MissionTime::START + Span::from_secs(s);
+        let mut passes = Vec::new();
+        for day in 0..self.passes {
+            let lost = rng.chance(self.lost_ppm(day));
+            for (start_s, end_s) in self.rows(day) {
+                passes.push(Pass {
+                    lost,
+                    ..Pass::new(at(DAY_S + start_s), at(DAY_S + end_s))
+                });
+            }
+        }
+        Passes::new(passes)
     }
 
     fn planned_passes(&self) -> Vec<PlannedPass> {
@@ -240,17 +258,7 @@ impl Case {
     /// Whether as many frames of the object are heard as it has source symbols.
     fn flies(&self, frames: &[(u64, usize, bool)], k: usize, rng: &mut Rng) -> bool {
         let at = |s: u64| MissionTime::START + Span::from_secs(s);
-        let mut passes = Vec::new();
-        for day in 0..self.passes {
-            let lost = rng.chance(self.lost_ppm(day));
-            for (start_s, end_s) in self.rows(day) {
-                passes.push(Pass {
-                    lost,
-                    ..Pass::new(at(DAY_S + start_s), at(DAY_S + end_s))
-                });
-            }
-        }
-        let passes = Passes::new(passes);
+        let passes = self.flown(rng);
         // The day before the first pass: the link has been there for ever.
         let mut link = Link::new(self.link(), Way::Up, Rng::new(rng.next_u64()));
         let heard = frames.iter().filter(|(start_ms, len, is_judged)| {
@@ -284,4 +292,164 @@ fn the_promised_chance_is_the_share_of_flights_that_need_no_feedback() {
     // Nor are all of them a little too high, or too low: 99.9 % of a normal distribution.
     let common = sum / (CASES.len() as f64).sqrt();
     assert!(common.abs() < 3.29, "{common}");
+}
+
+/// A vehicle that reports each change once, and then every so many seconds.
+struct Told {
+    case: Case,
+    beacon_s: u64,
+    light_s: u64,
+}
+
+const fn told(case: Case, beacon_s: u64, light_s: u64) -> Told {
+    Told {
+        case,
+        beacon_s,
+        light_s,
+    }
+}
+
+const TOLD: [Told; 8] = [
+    told(case(4_000, (0, 1), 0, (0, 6), 0.99), 3_600, 79_200),
+    told(
+        case(4_000, (100_000, 1), 0, (300_000, 9), 0.99),
+        3_600,
+        79_200,
+    ),
+    // A beacon of which a pass hears three in four.
+    told(
+        case(20_000, (100_000, 10), 0, (100_000, 9), 0.98),
+        14_400,
+        79_200,
+    ),
+    told(
+        case(4_000, (300_000, 5), 20_000, (50_000, 8), 0.98),
+        5_400,
+        79_200,
+    ),
+    // Reports that come down in the contact in which the last frame went up, or just behind it.
+    told(
+        case(20_000, (100_000, 10), 0, (200_000, 9), 0.98),
+        3_600,
+        600,
+    ),
+    told(
+        case(20_000, (50_000, 1), 0, (300_000, 12), 0.99),
+        7_200,
+        9_000,
+    ),
+    told(
+        cut(
+            case(20_000, (100_000, 4), 0, (250_000, 9), 0.98),
+            1_500,
+            5_000,
+        ),
+        7_200,
+        1_800,
+    ),
+    told(
+        worsening(case(8_000, (50_000, 1), 0, (50_000, 7), 0.98), 80_000),
+        9_000,
+        40_000,
+    ),
+];
+
+impl Told {
+    fn link(&self) -> LinkModel {
+        LinkModel {
+            light_time: Span::from_secs(self.light_s),
+            ..self.case.link()
+        }
+    }
+
+    /// When the ground knows, in seconds since the first pass; `None`: in no pass.
+    fn flies(&self, frames: &[(u64, u16)], k: usize, rng: &mut Rng) -> Option<u64> {
+        let day = MissionTime::START + Span::from_secs(DAY_S);
+        let passes = self.case.flown(rng);
+        let mut up = Link::new(self.link(), Way::Up, Rng::new(rng.next_u64()));
+        let mut heard = frames.iter().filter_map(|(start_ms, len)| {
+            let sending = up.transmit(
+                day + Span::from_ms(*start_ms),
+                &vec![0; usize::from(*len)],
+                &passes,
+            );
+            (sending.fate == Fate::Arrives).then(|| sending.arrivals[0].at)
+        });
+        let complete = heard.nth(k - 1)?;
+        let mut down = Link::new(self.link(), Way::Down, Rng::new(rng.next_u64()));
+        let complete_ms = complete.since(day).ms();
+        let phase_ms = rng.below(self.beacon_s * 1000);
+        let first = (complete_ms + self.beacon_s * 1000 - phase_ms) / (self.beacon_s * 1000);
+        let beacons = (first..).map(|n| n * self.beacon_s * 1000 + phase_ms);
+        let until_ms = self.case.passes * DAY_S * 1000;
+        let mut reports = [complete_ms]
+            .into_iter()
+            .chain(beacons.take_while(|ms| *ms < until_ms));
+        reports.find_map(|ms| {
+            let sending = down.transmit(day + Span::from_ms(ms), &[0; REPORT_LEN], &passes);
+            (sending.fate == Fate::Arrives)
+                .then(|| sending.arrivals[0].at.since(day).ms().div_ceil(1000))
+        })
+    }
+}
+
+/// Fewer than half, nine tenths and so on know before the plan says so, and no fewer by then; each within four deviations.
+#[test]
+fn the_ground_knows_as_early_and_as_late_as_the_plan_says() {
+    for (number, told) in TOLD.iter().enumerate() {
+        let link = PlannedLink {
+            beacon_s: told.beacon_s,
+            light_time_s: told.light_s,
+            ..told.case.planned_link()
+        };
+        let plan = plan(
+            &told.case.objects(),
+            &told.case.planned_passes(),
+            &link,
+            told.case.target,
+        )
+        .unwrap();
+        let object = &plan.objects[0];
+        let frames: Vec<(u64, u16)> = plan
+            .frames
+            .iter()
+            .map(|f| (f.start_ms, object.symbol_len + 16))
+            .collect();
+        let mut rng = Rng::stream(20_261_128, &format!("known {number}"));
+        let flights: Vec<Option<u64>> = (0..FLIGHTS)
+            .map(|_| told.flies(&frames, object.k.into(), &mut rng))
+            .collect();
+        let share = |by_s: u64| {
+            let known = flights.iter().flatten().filter(|s| **s <= by_s).count();
+            known as f64 / f64::from(FLIGHTS)
+        };
+        // Phases of the beacon are looked at so far apart, and instants are in whole seconds.
+        let step_s = told.beacon_s / 360 + 2;
+        for (p, known) in QUANTILES.into_iter().zip(object.known_quantiles_s) {
+            let near = 4.0 * (p * (1.0 - p) / f64::from(FLIGHTS)).sqrt();
+            let before = known.map_or(u64::MAX, |s| s - step_s);
+            println!(
+                "{number}: {p} by {known:?}: {:.4} before, {:.4} by then",
+                share(before),
+                known.map_or(1.0, share)
+            );
+            assert!(
+                share(before) < p + near,
+                "{number}: {p} know sooner: {}",
+                share(before)
+            );
+            if let Some(known) = known {
+                assert!(
+                    share(known + 2) > p - near,
+                    "{number}: fewer than {p} know: {}",
+                    share(known + 2)
+                );
+            }
+        }
+        assert!(
+            object.known_quantiles_s[0].is_some(),
+            "{number}: {:?}",
+            object.known_quantiles_s
+        );
+    }
 }

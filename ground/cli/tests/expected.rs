@@ -44,7 +44,7 @@ fn an_uplink_says_what_the_twin_expects_and_the_twin_then_has_it() {
     for words in [
         "bundle 1: [1,7] completion: success; on board at 2026-12-02T04:",
         "authorization 1: [1,7] completion: success; on board at 2026-12-02T04:",
-        ", known here 2026-12-03T06:00:08Z",
+        ", known here by 2026-12-03T12:00:07Z",
         "A -> B",
         "empty -> trial 1.1.0",
     ] {

@@ -18,7 +18,7 @@ fn what_would_be_activated_outside_its_window_is_refused() {
         "field `closes`: the activation window closes at 2026-12-02T03:00:00Z",
     );
     assert!(
-        error.contains("by this plan all is on board with 0.999")
+        error.contains("by this plan each part of it is on board with 0.999")
             && error.contains(" only at 2026-12-02T04:0")
             && error.contains("; with 0.99: 2026-12-02T04:0")
             && error.contains("; if no frame is lost: 2026-12-02T04:0"),

@@ -1,6 +1,7 @@
 //! What a plan says: frames, bytes, chances and instants. Holds them, never computes them: that does the
 //! [planner](crate::plan).
 
+use crate::known::Completion;
 use core::fmt;
 use lightday_wire::{ObjectKind, ObjectNumber};
 use serde::{Deserialize, Serialize};
@@ -124,12 +125,18 @@ pub struct ObjectPlan {
     pub quantiles_s: [Option<u64>; 3],
     /// When its last frame, planned or in flight, has arrived.
     pub planned_s: Option<u64>,
-    /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass.
+    /// When a report of `earliest_s` can be on the ground: light time later, in a booked pass, by a beacon of just the
+    /// right phase.
     pub known_earliest_s: Option<u64>,
-    /// When reports of `quantiles_s` can be on the ground.
+    /// When the ground knows that it is complete, with the chances of [`QUANTILES`]: passes and reports may be lost, and
+    /// the vehicle's beacon may be of any phase. `None`: not by these passes.
     pub known_quantiles_s: [Option<u64>; 3],
-    /// When a report of `planned_s` can be on the ground.
+    /// When a report of `planned_s` is on the ground at the latest, if neither it nor its pass is lost. `None`: that takes a
+    /// beacon of the right phase.
     pub known_s: Option<u64>,
+    /// When it is complete with which chance.
+    #[serde(skip)]
+    pub(crate) completions: Vec<Completion>,
 }
 
 /// One pass of the plan.

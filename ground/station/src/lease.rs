@@ -1,6 +1,7 @@
 //! Whether a trial can be heard of, and confirmed, before its lease ends.
 //!
-//! Nothing is lost in this reckoning: it tells what cannot be, never what will be. An image that may confirm itself
+//! Nothing is lost in this reckoning, and the vehicle's beacon is of the worst phase: it tells what cannot be relied on,
+//! never what will be. An image that may confirm itself
 //! needs no report: any signed command that it hears does.
 //!
 //! ```text
@@ -9,10 +10,11 @@
 //!  ground                                 \__ pass: heard, Confirm sent
 //! ```
 
+use crate::known::surely_known_by;
 use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::UplinkObject;
-use crate::plan::{known_by, on_air_ms};
+use crate::plan::on_air_ms;
 
 /// The end of time for an antenna that is always ours: milliseconds of it still have room in 64 bit.
 const NEVER_S: u64 = u64::MAX / 2000;
@@ -37,7 +39,8 @@ pub struct Trial {
 pub struct Course {
     /// When it is activated, in Unix seconds.
     pub activated_s: u64,
-    /// From when on the ground can send what confirms it: the report that it is healthy is there, in a booked pass.
+    /// From when on the ground can send what confirms it: a report that it is healthy is there by then, in a booked pass,
+    /// whatever the phase of the vehicle's beacon.
     pub known_s: Option<u64>,
     /// When that is on board.
     pub confirmed_s: Option<u64>,
@@ -128,7 +131,7 @@ impl Reckoning<'_> {
         let known_s = match trial.self_confirm {
             // What leaves then is heard by the image on trial.
             true => Some(activated_s.saturating_sub(self.light.at(activated_s))),
-            false => known_by(healthy_s, passes, self.light, self.link),
+            false => surely_known_by(healthy_s, passes, self.light, self.link),
         };
         Course {
             activated_s,
@@ -241,11 +244,19 @@ mod tests {
         assert!(ask(&trial(8, 17, 72), &passes).is_confirmed());
         // Activated between 17 and 18 h, it is heard in the second pass; until 41 h that has room.
         assert!(ask(&trial(8, 41, 72), &passes).is_confirmed());
-        let late = ask(&trial(8, 42, 72), &passes);
+        let late = Trial {
+            to_s: 41 * HOUR + 2990,
+            ..trial(8, 41, 72)
+        };
+        let late = ask(&late, &passes);
         assert!(!late.is_confirmed());
         // The report is heard, and its answer misses the end of the pass.
         assert!(late.known_s < Some(64 * HOUR) && late.confirmed_s > Some(300 * HOUR));
         assert!(late.activated_s > 41 * HOUR && late.activated_s <= 42 * HOUR);
+        // Or the report itself does, and waits for a beacon in the next one, of the worst phase.
+        let later = ask(&trial(8, 42, 72), &passes);
+        assert_eq!(later.known_s, Some(306 * HOUR - 1 + 8));
+        assert!(later.activated_s > 41 * HOUR && later.activated_s <= 42 * HOUR);
         // As narrow as it gets: all but the last seconds of that hour are in time.
         let narrow = ask(&trial(41, 41, 72), &passes);
         assert!(narrow.is_confirmed(), "{narrow:?}");

@@ -35,6 +35,7 @@ pub mod facts;
 pub mod image;
 pub mod keys;
 pub mod keyset;
+pub mod known;
 pub mod landmarks;
 pub mod lease;
 pub mod light_time;

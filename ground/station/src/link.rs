@@ -64,6 +64,8 @@ pub struct LinkModel {
     pub bit_error_rate: f64,
     /// Chance of a whole pass to be lost, where the pass states none.
     pub lost_pass: f64,
+    /// Seconds from a report to the next one of the vehicle where nothing happens between.
+    pub beacon_s: u64,
 }
 
 /// A number of the link that makes no sense: the field and what it has to be.
@@ -123,6 +125,7 @@ impl LinkModel {
             loss,
             bit_error_rate,
             lost_pass,
+            beacon_s: link.beacon_s,
         }
     }
 
@@ -253,6 +256,7 @@ pub(crate) mod tests {
             loss,
             bit_error_rate: 0.0,
             lost_pass: 0.0,
+            beacon_s: crate::profile::BEACON_S,
         }
     }
 

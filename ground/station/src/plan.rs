@@ -35,10 +35,10 @@
 
 use core::ops::Range;
 use lightday_wire::HEADER_LEN;
-use lightday_wire::report::REPORT_LEN;
 
 pub use crate::costs::{Bytes, ObjectPlan, PassPlan, Plan, PlanError, PlannedFrame, QUANTILES};
 
+use crate::known::{Ears, known_by, surely_known_by};
 use crate::light_time::LightTime;
 use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
@@ -78,8 +78,39 @@ pub fn plan_from(
     link: &LinkModel,
     target: f64,
 ) -> Result<Plan, PlanError> {
+    let mut plan = plan_unheard(objects, starts, passes, link, target)?;
+    plan.hear(passes, link);
+    Ok(plan)
+}
+
+/// As [`plan_from`], for whoever does not ask when the ground knows.
+pub(crate) fn plan_unheard(
+    objects: &[UplinkObject],
+    starts: &[Start],
+    passes: &[Pass],
+    link: &LinkModel,
+    target: f64,
+) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
     Ok(whole((objects, starts), passes, link, target).0)
+}
+
+impl Plan {
+    /// Reckons anew when the ground knows, with reports that these passes hear: those that are booked, whether or not they
+    /// are free to send in.
+    pub fn hear(&mut self, passes: &[Pass], link: &LinkModel) {
+        let light = link.light_time(passes);
+        let ears = Ears::new(passes, &light, link);
+        for object in &mut self.objects {
+            let by = |known: fn(u64, &[Pass], &LightTime, &LinkModel) -> Option<u64>,
+                      s: Option<u64>| {
+                s.and_then(|s| known(s, passes, &light, link))
+            };
+            object.known_earliest_s = by(known_by, object.earliest_s);
+            object.known_quantiles_s = ears.known(&object.completions, QUANTILES);
+            object.known_s = by(surely_known_by, object.planned_s);
+        }
+    }
 }
 
 /// As [`plan_from`], of which only the first `frames` go up: the same frames in the same order, and the chances and
@@ -97,16 +128,17 @@ pub fn plan_part(
 ) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
     let (plan, share) = whole((objects, starts), passes, link, target);
-    if plan.frames.len() <= frames {
-        return Ok(plan);
-    }
-    let within = (target, share, frames);
-    Ok(lay((objects, starts), passes, link, within, 0))
+    let mut part = match plan.frames.len() <= frames {
+        true => plan,
+        false => lay((objects, starts), passes, link, (target, share, frames), 0),
+    };
+    part.hear(passes, link);
+    Ok(part)
 }
 
-/// As [`plan_from`], and fresh parity behind it in every pass until the report of what was planned can be here: whatever
-/// gets lost of all that, nobody has to send more before a report says what lacks. Its last frames, and the instants of
-/// the plan, are those that [`plan_from`] has; the chance of each object counts the parity.
+/// As [`plan_from`], and fresh parity behind it in every pass until the report of what was planned is here, if it is not
+/// lost: whatever gets lost of all that, nobody has to send more before a report says what lacks. Its last frames, and the
+/// instants of the plan, are those that [`plan_from`] has; the chance of each object counts the parity.
 ///
 /// # Errors
 /// [`PlanError`].
@@ -119,12 +151,15 @@ pub fn plan_until_report(
 ) -> Result<Plan, PlanError> {
     check(objects, passes, link, target)?;
     let of = (objects, starts);
-    let (planned, share) = whole(of, passes, link, target);
+    let (mut planned, share) = whole(of, passes, link, target);
+    planned.hear(passes, link);
     let lacking = planned.objects.iter().filter(|o| o.needed > 0);
     let known_s = lacking.map(|o| o.known_s);
-    // Where no booked pass hears the report, none ends it.
+    // Where no booked pass is sure to hear the report, none ends it.
     let until_s = known_s.map(|s| s.unwrap_or(u64::MAX)).max().unwrap_or(0);
-    Ok(lay(of, passes, link, (target, share, usize::MAX), until_s))
+    let mut plan = lay(of, passes, link, (target, share, usize::MAX), until_s);
+    plan.hear(passes, link);
+    Ok(plan)
 }
 
 /// What is on its way already, and nothing more: no pass, no frame.
@@ -192,13 +227,9 @@ fn lay(
             (link, most, until_s),
         );
     }
-    let known = |s| known_by(s, passes, &light, link);
     for ((object, progress), of) in plan.objects.iter_mut().zip(&mut progress).zip(objects) {
         object.probability = progress.end(object);
         object.enough = object.probability >= target;
-        object.known_earliest_s = object.earliest_s.and_then(known);
-        object.known_quantiles_s = object.quantiles_s.map(|s| s.and_then(known));
-        object.known_s = object.planned_s.and_then(known);
         add_bytes(&mut plan.bytes, of, progress.first..progress.next, link);
     }
     plan
@@ -245,6 +276,7 @@ fn object_plan(object: &UplinkObject, start: &Start, passes: usize) -> ObjectPla
         known_earliest_s: None,
         known_quantiles_s: [None; 3],
         known_s: None,
+        completions: Vec::new(),
     }
 }
 
@@ -349,20 +381,6 @@ fn fill_pass(
         air_time_ms: now_ms - pass.start_s * 1000,
     });
     now_ms
-}
-
-/// When a report sent at `sent_s` on board is complete on the ground, in or at the begin of a pass.
-/// A vehicle without an open pass sends again: the report is at hand when the next pass begins. `None`: no pass of
-/// these hears it.
-#[must_use]
-pub fn known_by(sent_s: u64, passes: &[Pass], light: &LightTime, link: &LinkModel) -> Option<u64> {
-    let rate = u64::from(link.rate_down_bps.max(1));
-    let air_s = (REPORT_LEN as u64 * 8).div_ceil(rate);
-    let heard_s = sent_s + light.at(sent_s);
-    let over = passes.partition_point(|pass| pass.end_s <= heard_s);
-    let mut left = passes.iter().skip(over);
-    let pass = left.find(|p| heard_s.max(p.start_s) + air_s <= p.end_s)?;
-    Some(heard_s.max(pass.start_s) + air_s)
 }
 
 /// Milliseconds that the source symbols of an object take on the air in a pass.

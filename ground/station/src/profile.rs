@@ -55,7 +55,15 @@ light_time_s = 79200        # seconds one way
 encapsulation = 8           # bytes that packets and frames of the link add to each of ours
 tag_len = 8                 # bytes of each frame's MAC: 8, or 6
 symbol_len_max = 200        # bytes of the longest symbol
+beacon_s = 21600            # seconds between two reports where nothing happens
 "#;
+
+/// Seconds between two reports where nothing happens, where nobody states them.
+pub const BEACON_S: u64 = 6 * 3600;
+
+const fn beacon() -> u64 {
+    BEACON_S
+}
 
 /// What the ground knows of a vehicle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,6 +222,9 @@ pub struct Link {
     pub tag_len: TagLen,
     /// Bytes of the longest symbol.
     pub symbol_len_max: u16,
+    /// Seconds from a report to the next one of the vehicle where nothing happens between; six hours if not stated.
+    #[serde(default = "beacon")]
+    pub beacon_s: u64,
 }
 
 /// A profile that contradicts itself: the field and what is wrong with it.
@@ -297,6 +308,12 @@ impl Profile {
         )?;
         must(link.rate_up_bps > 0, "link.rate_up_bps", "be above 0")?;
         must(link.rate_down_bps > 0, "link.rate_down_bps", "be above 0")?;
+        let beacon = 1..=u64::from(u32::MAX);
+        must(
+            beacon.contains(&link.beacon_s),
+            "link.beacon",
+            "be from 1 s to 136 years",
+        )?;
         must(
             link.symbol_len_max >= self.granule() && link.symbol_len_max <= longest,
             "link.symbol_len_max",

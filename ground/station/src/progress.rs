@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use crate::chance::Reception;
 use crate::costs::{ObjectPlan, QUANTILES};
+use crate::known::Completion;
 use crate::link::{Chain, LinkModel};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 use crate::pass::Contact;
@@ -40,6 +41,9 @@ pub(crate) struct Progress {
     /// The first symbol of this plan, and the next one.
     pub(crate) first: u32,
     pub(crate) next: u32,
+    /// The chance so far, and when the contact begins and ends in which frames are counted.
+    reached: f64,
+    contact_s: (u64, u64),
 }
 
 impl Progress {
@@ -60,6 +64,8 @@ impl Progress {
             sent: 0,
             first: start.next,
             next: start.next,
+            reached: 0.0,
+            contact_s: (0, 0),
         }
     }
 
@@ -69,6 +75,7 @@ impl Progress {
         while let Some(run) = self.next_in_flight(|run| run.pass_end_s <= contact.start_s) {
             self.count_pass(run, plan);
         }
+        self.contact_s = (contact.start_s, contact.end_s);
         self.reception.begin_pass(contact.lost);
         (self.last_slot, self.places_taken) = (None, 0);
         while let Some(run) = self.next_in_flight(|run| run.pass_start_s < contact.end_s) {
@@ -101,6 +108,7 @@ impl Progress {
     }
 
     fn count_pass(&mut self, run: InFlight, plan: &mut ObjectPlan) {
+        self.contact_s = (run.pass_start_s, run.pass_end_s);
         self.reception.begin_pass(run.lost);
         self.last_slot = None;
         self.count(&run, plan);
@@ -155,12 +163,20 @@ impl Progress {
     }
 
     /// Notes what is reached once a frame has arrived.
-    pub(crate) fn note(&self, plan: &mut ObjectPlan, arrives_s: u64) {
+    pub(crate) fn note(&mut self, plan: &mut ObjectPlan, arrives_s: u64) {
         plan.planned_s = plan.planned_s.max(Some(arrives_s));
         if self.sent >= self.needed {
             plan.earliest_s.get_or_insert(arrives_s);
         }
         let chance = self.reception.success();
+        if chance > self.reached {
+            plan.completions.push(Completion {
+                at_s: arrives_s,
+                chance: chance - self.reached,
+                contact_s: self.contact_s,
+            });
+            self.reached = chance;
+        }
         for (at_s, quantile) in plan.quantiles_s.iter_mut().zip(QUANTILES) {
             if chance >= quantile {
                 at_s.get_or_insert(arrives_s);

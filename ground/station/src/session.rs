@@ -60,7 +60,7 @@ use crate::link::{LinkModel, Pass};
 use crate::object::{MAX_SYMBOLS, UplinkObject};
 pub use crate::outcome::Outcome;
 use crate::pass::Contact;
-use crate::plan::{Plan, PlanError, Start, plan_from};
+use crate::plan::{Plan, PlanError, Start, plan_unheard};
 use crate::queue::Mixer;
 use crate::session::queued::Queued;
 
@@ -203,7 +203,7 @@ impl UplinkSession {
             .map(|q| q.start(&self.passes, (&self.link, &light), slots))
             .collect();
         let objects: Vec<UplinkObject> = self.objects.iter().map(|q| q.object.clone()).collect();
-        let plan = plan_from(&objects, &starts, &left, &self.link, self.target)?;
+        let plan = plan_unheard(&objects, &starts, &left, &self.link, self.target)?;
         for (queued, planned) in self.objects.iter_mut().zip(&plan.objects) {
             let frames = places.iter().zip(&planned.frames_by_pass);
             queued.take_budget(self.passes.len(), frames);

@@ -20,9 +20,10 @@ const MOST_PASSES: usize = 256;
 pub const PASS_S: u64 = 8 * 3600;
 /// Seconds from the end of one such pass, or of a booked one, to the next: what adjoins a pass is lost with it.
 pub const APART_S: u64 = 16 * 3600;
-/// Nobody gets an antenna for the next hour, nor for less than ten minutes.
-const LEAD_S: u64 = 3600;
-const SHORTEST_S: u64 = 600;
+/// How long beforehand a pass is booked, in seconds, where nobody states it.
+pub const LEAD_S: u64 = 3600;
+/// The shortest pass that can be had, in seconds, where nobody states it.
+pub const SHORTEST_S: u64 = 600;
 
 /// A question: is it done by then?
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +38,10 @@ pub struct Question<'a> {
     pub link: &'a LinkModel,
     /// The chance with which each object has to be complete on board.
     pub target: f64,
-    /// When the antenna could be had, in Unix seconds.
+    /// From when on an antenna that is not booked yet could be had, in Unix seconds.
     pub from_s: u64,
+    /// Seconds of the shortest pass that could be had.
+    pub shortest_s: u64,
     /// When all has to be on board, in Unix seconds.
     pub by_s: u64,
     /// When no antenna can be had, whatever is booked: outages, and what sends already, in order and apart.
@@ -53,7 +56,7 @@ pub struct Answer {
     /// The plan in what of the booked passes arrives in time; without any pass if what is on its way does by itself.
     /// `None` if nothing of either does. What is on its way counts if all that goes up of it in a pass is there by then.
     pub plan: Option<Plan>,
-    /// Passes that would do if they were booked beside these, each no longer than it is used; `None` if one of
+    /// Passes that would do if they were booked beside these, each no longer than it is used, or the shortest one; `None` if one of
     /// [`PASS_S`] every day does not suffice. Empty if nothing is lacking.
     pub more_passes: Option<Vec<Pass>>,
     /// The least chance of all objects with such a pass every day.
@@ -163,7 +166,8 @@ fn more(
     let is_new = |pass: &Pass| beside.iter().any(|free| free.start_s == pass.start_s);
     let used = plan.passes.iter().filter(|p| p.frames > 0);
     let new = used.filter(|p| is_new(&p.pass)).map(|p| Pass {
-        end_s: p.pass.start_s + p.air_time_ms.div_ceil(1000),
+        end_s: (p.pass.start_s + p.air_time_ms.div_ceil(1000).max(question.shortest_s))
+            .min(p.pass.end_s),
         ..p.pass.clone()
     });
     Ok((Some(new.collect()), all.least()))
@@ -179,10 +183,12 @@ fn free(question: &Question<'_>, booked: &[Pass], end_s: u64) -> Vec<Pass> {
     taken.extend_from_slice(question.blocked);
     taken.sort_unstable();
     let mut free = Vec::new();
-    let mut at_s = question.from_s.saturating_add(LEAD_S);
+    let mut at_s = question.from_s;
     for (from_s, to_s) in taken.into_iter().chain([(end_s, u64::MAX)]) {
         let gap_end_s = from_s.min(end_s);
-        while at_s.saturating_add(SHORTEST_S) <= gap_end_s && free.len() < MOST_PASSES {
+        while at_s.saturating_add(question.shortest_s.max(1)) <= gap_end_s
+            && free.len() < MOST_PASSES
+        {
             let ends_s = gap_end_s.min(at_s.saturating_add(PASS_S));
             free.push(Pass {
                 start_s: at_s,
@@ -268,7 +274,8 @@ mod tests {
             passes,
             link: &link,
             target: 0.99,
-            from_s: DAY,
+            from_s: DAY + LEAD_S,
+            shortest_s: SHORTEST_S,
             by_s,
             blocked,
         };
@@ -315,6 +322,33 @@ mod tests {
         let answer = ask(&booked, 2 * DAY + LIGHT, 0.2);
         assert_eq!(answer.more_passes, None);
         assert!((answer.most - 0.96).abs() < 1e-9, "{}", answer.most);
+    }
+
+    #[test]
+    fn a_pass_is_booked_as_long_beforehand_and_as_long_as_one_can_be_had() {
+        let link = model(Loss::Random { p: 0.0 });
+        let objects = bundle();
+        let ask = |from_s, shortest_s| {
+            let question = Question {
+                objects: &objects,
+                starts: &objects.each_ref().map(Start::fresh),
+                passes: &[],
+                link: &link,
+                target: 0.99,
+                from_s,
+                shortest_s,
+                by_s: 60 * DAY + LIGHT,
+                blocked: &[],
+            };
+            answer(&question).unwrap().more_passes.unwrap()
+        };
+        let booked = |from_s, shortest_s| {
+            let more = ask(from_s, shortest_s);
+            assert_eq!(more.len(), 1, "{more:?}");
+            (more[0].start_s, more[0].end_s)
+        };
+        assert_eq!(booked(DAY, 60), (DAY, DAY + 1792));
+        assert_eq!(booked(56 * DAY, 3600), (56 * DAY, 56 * DAY + 3600));
     }
 
     #[test]
@@ -373,7 +407,8 @@ mod tests {
                 passes,
                 link: &link,
                 target: 0.99,
-                from_s: DAY + 1792,
+                from_s: DAY + 1792 + LEAD_S,
+                shortest_s: SHORTEST_S,
                 by_s,
                 blocked: &[],
             };

@@ -144,6 +144,8 @@ pub fn profile() -> Profile {
     profile.arch = None;
     profile.decoder.ram = 32 << 20;
     profile.decoder.codecs = vec![CodecId::Store, CodecId::BsdiffZstd];
+    // Four beacons in a pass of 8 h, of which some get lost.
+    profile.link.beacon_s = 2 * 3600;
     profile
 }
 

@@ -42,8 +42,6 @@ const START_UNIX_S: u64 = 1_800_000_000;
 pub(crate) const CALENDAR: Calendar = Calendar {
     start_unix_s: START_UNIX_S,
 };
-/// Between two reports where nothing happens: four in a pass of 8 h, of which some get lost.
-const BEACON: Span = Span::from_hours(2);
 /// The chance of success without feedback that uplinks are planned for.
 const TARGET: f64 = 0.999;
 /// The crew of every mission: what a seed changes is the world, not the keys.
@@ -429,7 +427,7 @@ fn config(scenario: &Scenario, layout: &Layout, crew: &Crew) -> Config {
         decoder_heap: DecoderMemory::of(&profile.decoder).heap,
         // Two leases and as much again: the revert comes before safe mode.
         command_loss_s: 3 * u64::from(profile.trial.lease_s),
-        beacon_s: BEACON.secs(),
+        beacon_s: profile.link.beacon_s,
     }
 }
 

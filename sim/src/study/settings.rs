@@ -189,6 +189,7 @@ impl Settings {
             loss: self.noise().planned(),
             bit_error_rate: 0.0,
             lost_pass: share(self.lost_pass_ppm),
+            beacon_s: lightday_station::profile::BEACON_S,
         }
     }
 

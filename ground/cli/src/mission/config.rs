@@ -7,6 +7,7 @@ use std::path::Path;
 use lightday_station::image::Arch;
 use lightday_station::link::{self, LinkModel};
 use lightday_station::profile::{self, LoadAddress};
+use lightday_station::whatif;
 use lightday_wire::{ClassId, CodecId, ComponentId, TagLen, VehicleId, Version};
 use serde::{Deserialize, Deserializer, de};
 
@@ -135,6 +136,14 @@ struct Link {
     #[serde(deserialize_with = "tag_len")]
     tag_len: TagLen,
     symbol_len_max: u16,
+    #[serde(default = "beacon")]
+    beacon: Span,
+}
+
+const fn beacon() -> Span {
+    Span {
+        ms: profile::BEACON_S * 1000,
+    }
 }
 
 /// How frames are lost.
@@ -160,12 +169,40 @@ pub struct Plan {
     /// How long it takes to bring frames to the antenna: nothing is planned to leave sooner.
     #[serde(default)]
     lead: Span,
+    /// How long beforehand a pass has to be booked.
+    #[serde(default = "booking_lead")]
+    booking_lead: Span,
+    /// The shortest pass that can be booked.
+    #[serde(default = "shortest_pass")]
+    shortest_pass: Span,
+}
+
+const fn booking_lead() -> Span {
+    Span {
+        ms: whatif::LEAD_S * 1000,
+    }
+}
+
+const fn shortest_pass() -> Span {
+    Span {
+        ms: whatif::SHORTEST_S * 1000,
+    }
 }
 
 impl Plan {
     /// As `lead`, in seconds.
     pub const fn lead_s(&self) -> u64 {
         self.lead.seconds()
+    }
+
+    /// As `booking_lead`, in seconds.
+    pub const fn booking_lead_s(&self) -> u64 {
+        self.booking_lead.seconds()
+    }
+
+    /// As `shortest_pass`, in seconds.
+    pub const fn shortest_pass_s(&self) -> u64 {
+        self.shortest_pass.seconds()
     }
 }
 
@@ -265,6 +302,7 @@ impl Config {
                 encapsulation: self.link.encapsulation,
                 tag_len: self.link.tag_len,
                 symbol_len_max: self.link.symbol_len_max,
+                beacon_s: self.link.beacon.seconds(),
             },
         }
     }
@@ -320,6 +358,19 @@ mod tests {
         assert_eq!(profile.memory.slot_size, 512 << 10);
         assert_eq!(profile.link.light_time_s, 22 * 3600);
         assert_eq!(profile.link.tag_len, TagLen::Eight);
+        // A mission that was made before it was asked for is the same.
+        let old = TEMPLATE.replacen("\nbeacon = \"6h\"\n", "\n", 1);
+        assert!(old.len() < TEMPLATE.len() && read(&old).unwrap().1 == profile);
+    }
+
+    #[test]
+    fn a_vehicle_that_reports_without_end_is_none() {
+        let text = TEMPLATE.replacen("\nbeacon = \"6h\"", "\nbeacon = \"0s\"", 1);
+        let error = read(&text).unwrap_err().to_string();
+        assert!(
+            error.contains("field `link.beacon`: must be from 1 s"),
+            "{error}"
+        );
     }
 
     #[test]

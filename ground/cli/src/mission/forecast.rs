@@ -10,9 +10,9 @@
 
 use lightday_sim::time::Calendar;
 use lightday_sim::twin::Twin;
+use lightday_station::known::surely_known_by;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::object::UplinkObject;
-use lightday_station::plan::known_by;
 use lightday_station::tracker::Tracker;
 use lightday_wire::report::Verdict;
 use lightday_wire::{Epoch, ObjectKind, ObjectNumber, Refusal, Report, Stage};
@@ -55,7 +55,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// When the verdict has come, in Unix seconds on board, to ten seconds; `None`: there is none.
     pub at_s: Option<u64>,
-    /// When a report of it can be on the ground, by the passes that are booked.
+    /// When a report of it is on the ground at the latest, by the passes that are booked, if none of that is lost; `None`
+    /// if that takes a beacon of the right phase.
     pub known_s: Option<u64>,
     /// Whether what goes up completes it.
     pub is_whole: bool,
@@ -143,7 +144,7 @@ fn live<const W: usize, const E: usize>(
     };
     let (passes, link) = (mission.passes()?, mission.config.link_model());
     for outcome in &mut outcomes {
-        let known = |at_s| known_by(at_s, &passes, mission.light_time(), &link);
+        let known = |at_s| surely_known_by(at_s, &passes, mission.light_time(), &link);
         outcome.known_s = outcome.at_s.and_then(known);
     }
     Ok(Some(Forecast {

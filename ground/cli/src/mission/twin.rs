@@ -71,8 +71,6 @@ const DECIDED: [&str; 8] = [
     "key set",
     "security counter",
 ];
-/// Between two reports where nothing happens.
-const BEACON_S: u64 = 6 * 3600;
 
 /// What the vehicle should know by now.
 #[derive(Clone, Debug)]
@@ -279,7 +277,7 @@ pub(super) fn launched<const W: usize, const E: usize>(
         load_addresses: SlotId::ALL.map(|slot| Some(profile.memory.load_address.of(slot))),
         decoder_heap: memory.heap,
         command_loss_s: 3 * u64::from(profile.trial.lease_s),
-        beacon_s: BEACON_S,
+        beacon_s: profile.link.beacon_s,
     };
     let vehicle = Vehicle::new(flash, agent, Software::default(), calendar, 0);
     Ok(vehicle.with_decoder_ram(memory.ram))

@@ -128,9 +128,11 @@ fn tell(forecast: &Forecast, remedy: &str) {
             text = format!("{}: {text}", name(outcome));
         }
         if let Some(at_s) = outcome.at_s {
-            let known = outcome
-                .known_s
-                .map_or_else(|| "in no booked pass".to_owned(), show_instant);
+            // Of the worst phase of its beacon.
+            let known = outcome.known_s.map_or_else(
+                || "for sure in no booked pass".to_owned(),
+                |s| format!("by {}", show_instant(s)),
+            );
             text.push_str(&format!(
                 "; on board at {}, known here {known}",
                 show_instant(at_s)

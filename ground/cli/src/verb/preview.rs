@@ -32,6 +32,8 @@ struct Preview {
     object: UplinkObject,
     /// The plan, or why there is none.
     planned: std::result::Result<Plan, String>,
+    /// Why no booked pass hears what it brings down.
+    unheard: Option<String>,
     /// Packets that come down for it, where more than a report does.
     dump: Option<DumpRange>,
     asked: Asked,
@@ -76,8 +78,12 @@ fn of(
     Ok(Some(Preview {
         remedy: sending::remedy(ledger, epoch, REMEDY)?,
         asked: Asked::about(mission, ledger, from_ref(&coming), Hands::StandIn),
-        object,
+        unheard: match planned.as_ref().ok().and_then(|p| p.objects.first()) {
+            Some(object) => plan::reply::unheard(artifact, object, mission)?,
+            None => None,
+        },
         planned,
+        object,
         dump: dumped(artifact),
     }))
 }
@@ -164,6 +170,9 @@ impl Preview {
                 &format!("unknown: {why}; passes.csv names the passes"),
             );
         }
+        if let Some(why) = &self.unheard {
+            line("warning", why);
+        }
         self.asked.tell(&self.remedy);
     }
 
@@ -178,6 +187,7 @@ impl Preview {
             "frame_bytes": self.object.frame_len(mission.profile.link.tag_len),
             "plan": self.planned.as_ref().ok().map(plan::to_json),
             "comes_down": down,
+            "unheard": self.unheard,
             "twin": self.asked.to_json(),
         })
     }

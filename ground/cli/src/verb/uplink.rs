@@ -84,7 +84,7 @@ pub struct Args {
     /// Send as if nothing of it had arrived, whatever went up before and whatever a report says that it needs.
     #[arg(long)]
     afresh: bool,
-    /// Behind the plan send fresh parity, in every pass until the report of it can be here.
+    /// Behind the plan send fresh parity, in every pass until the report of it is here, if none is lost.
     #[arg(long, conflicts_with = "frames")]
     until_report: bool,
     /// Take back what is written for later, and lay it anew with these in between.

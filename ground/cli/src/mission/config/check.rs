@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use lightday_station::whatif::PASS_S;
+
 use crate::time::DAY_S;
 
 use super::Config;
@@ -39,7 +41,7 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
     let (lease_s, health_s) = (c.trial.lease.seconds(), c.trial.health_deadline.seconds());
     let fits = |s: u64| s > 0 && u32::try_from(s).is_ok();
     outages(path, text, c)?;
-    let rules: [(bool, &str, String, &str); 8] = [
+    let rules: [(bool, &str, String, &str); 10] = [
         (
             c.format == 1,
             "format",
@@ -75,6 +77,18 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
             "plan.lead",
             format!("{} s", c.plan.lead_s()),
             "how long it takes to bring a file to the antenna, at most 30d, such as 10min",
+        ),
+        (
+            c.plan.booking_lead_s() <= 3660 * DAY_S,
+            "plan.booking_lead",
+            format!("{} s", c.plan.booking_lead_s()),
+            "how long beforehand a pass is booked, at most ten years, such as 56d",
+        ),
+        (
+            (1..=PASS_S).contains(&c.plan.shortest_pass_s()),
+            "plan.shortest_pass",
+            format!("{} s", c.plan.shortest_pass_s()),
+            "the shortest pass that can be booked, from 1s to 8h, such as 10min",
         ),
         (
             fits(health_s),

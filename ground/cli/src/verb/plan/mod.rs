@@ -1,5 +1,6 @@
 //! `lightday plan`: what an uplink costs and when it will be known, before a bit is sent.
 
+pub mod reply;
 mod show;
 mod target;
 mod timeline;
@@ -87,7 +88,7 @@ pub struct Args {
     /// As if what is written for later were taken back, and laid anew with these in between.
     #[arg(long)]
     between: bool,
-    /// With fresh parity in every pass until the report of it can be here.
+    /// With fresh parity in every pass until the report of it is here, if none is lost.
     #[arg(long, conflicts_with = "target")]
     until_report: bool,
     /// One JSON object.
@@ -463,7 +464,7 @@ pub fn make(
     laid(mission, (objects, starts), probability, global, plan_from)
 }
 
-/// As [`make`], with parity behind it until the report of it can be here.
+/// As [`make`], with parity behind it until the report of it is here, if none is lost.
 ///
 /// # Errors
 /// [`Kind::Plan`].
@@ -496,15 +497,21 @@ fn laid(
     let passes = passes(mission, global)?;
     let probability = probability.unwrap_or(mission.config.plan.probability);
     let spinner = out::spinner("planning");
-    let planned = lay(
-        objects,
-        starts,
-        &passes,
-        &mission.config.link_model(),
-        probability,
-    );
+    let link = mission.config.link_model();
+    let planned = lay(objects, starts, &passes, &link, probability);
     spinner.finish_and_clear();
-    planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+    heard(planned, mission, &link)
+}
+
+/// The plan, with what the booked passes hear: also those that are taken by what sends already.
+fn heard(
+    planned: std::result::Result<Plan, PlanError>,
+    mission: &Mission,
+    link: &LinkModel,
+) -> Result<Plan> {
+    let mut plan = planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))?;
+    plan.hear(&mission.passes()?, link);
+    Ok(plan)
 }
 
 /// The first so many frames of the plan that [`make`] makes of the same, with the chances that they alone reach.
@@ -522,7 +529,7 @@ pub fn part(
     let probability = probability.unwrap_or(mission.config.plan.probability);
     let link = mission.config.link_model();
     let planned = plan_part(objects, starts, &passes, &link, probability, frames);
-    planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+    heard(planned, mission, &link)
 }
 
 /// An error if the passes do not suffice. Of what was taken back and is laid anew it is only said: it went up with less,

@@ -33,7 +33,8 @@ pub fn ask(
         passes: booked,
         link: &link,
         target: probability,
-        from_s: now_s,
+        from_s: now_s.saturating_add(mission.config.plan.booking_lead_s()),
+        shortest_s: mission.config.plan.shortest_pass_s(),
         by_s,
         blocked: &blocked,
     };
@@ -194,12 +195,23 @@ fn ways(answer: &Answer, objects: &[UplinkObject]) -> Vec<String> {
     }
     let least = answer.plan.iter().flat_map(|p| &p.objects);
     let least = least.map(|o| o.probability).reduce(f64::min);
-    let reached = least.unwrap_or(0.0).max(answer.most);
-    if reached >= 0.01 && answer.more_passes.is_none() {
-        ways.push(format!(
-            "It would do to be content with --probability {:.2}, and to send fresh parity when the report says so.",
-            (reached * 100.0).floor() / 100.0
-        ));
+    let reached = least.unwrap_or(0.0);
+    if answer.more_passes.is_none() {
+        // What is booked reaches the one; only a pass every day beside reaches the other.
+        let beside = format!(
+            ", and to book a pass of {} every day",
+            show_duration(PASS_S as f64)
+        );
+        let chances = [(reached, ""), (answer.most, beside.as_str())];
+        let more = |chance: f64, beside: &str| {
+            chance >= 0.01 && (beside.is_empty() || chance > reached + 0.005)
+        };
+        ways.extend(chances.into_iter().filter(|(chance, beside)| more(*chance, beside)).map(|(chance, beside)| {
+            format!(
+                "It would do to be content with --probability {:.2}{beside}, and to send fresh parity when the report says so.",
+                (chance * 100.0).floor() / 100.0
+            )
+        }));
     }
     ways
 }

@@ -69,11 +69,12 @@ impl OnBoard {
 }
 
 /// Refuses a plan by which something would be activated outside its window, or on a trial whose lease ends before
-/// a Confirm can be heard.
+/// a Confirm can be heard; warns of a command whose answer no pass hears.
 ///
 /// # Errors
 /// [`Kind::Refused`]; [`Kind::Input`] if a file cannot be read.
 pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
+    super::reply::warn(files, mission, plan)?;
     let booked = mission.passes()?;
     for coming in coming(files, mission)? {
         // Of what waits for it, and of nothing that goes up beside.
@@ -179,7 +180,7 @@ fn in_window(coming: &Coming, all: &OnBoard) -> Result<()> {
         let instant =
             |s: Option<u64>| s.map_or_else(|| "never by this plan".to_owned(), show_instant);
         let what = format!(
-            "{what} at {}, and by this plan all is on board with {} only at {}; with 0.99: {}; if no frame is lost: {}",
+            "{what} at {}, and by this plan each part of it is on board with {} or more only at {}; with 0.99: {}; if no frame is lost: {}",
             show_instant(ends_s),
             describe::probability(all.probability),
             show_instant(all.planned_s),
@@ -266,6 +267,13 @@ fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, booked: &[Pass]) 
             .iter()
             .map(|o| format!("{}, until {}", o.why, show_instant(o.end_s)));
         format!("; between lies: {}", names.collect::<Vec<_>>().join("; "))
+    } else if booked.last().is_some_and(|p| p.end_s > course.ends_s)
+        && is_short(&course, mission, booked)
+    {
+        let beacon = show_duration(mission.profile.link.beacon_s as f64);
+        format!(
+            "; the passes within are so short, with a beacon every {beacon}, that none of them has to hear one"
+        )
     } else if booked.last().is_some_and(|p| p.end_s > course.ends_s) {
         "; between lies a gap in passes.csv".to_owned()
     } else {
@@ -281,6 +289,15 @@ fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, booked: &[Pass]) 
         .hint("it would revert: authorize it with a window behind that, book passes between, or build it with a longer --lease"))
 }
 
+/// Whether there are passes within the lease, and no report surely falls into one.
+fn is_short(course: &Course, mission: &Mission, booked: &[Pass]) -> bool {
+    let heard_s = course.activated_s + mission.light_time().at(course.activated_s);
+    let mut within = booked
+        .iter()
+        .filter(|p| p.start_s > heard_s && p.end_s < course.ends_s);
+    course.known_s.is_none() && within.next().is_some()
+}
+
 /// When its lease ends, and what comes too late.
 fn said(coming: &Coming, course: &Course) -> String {
     let comes = match (course.confirmed_s, course.known_s) {
@@ -289,7 +306,7 @@ fn said(coming: &Coming, course: &Course) -> String {
             show_instant(s)
         ),
         (None, Some(s)) => format!("no pass is booked for a Confirm after {}", show_instant(s)),
-        (None, None) => "no pass is booked that hears that it is healthy".to_owned(),
+        (None, None) => "no pass is booked that is sure to hear that it is healthy".to_owned(),
     };
     format!(
         "the lease of {} ends at {} if it is activated at {}, but {comes}",
