@@ -1,5 +1,5 @@
-//! The crash test as CI runs it: every power cut everywhere; every second cut, every fault and every bit on one kind of
-//! flash; and a swarm of missions.
+//! The crash test as CI runs it: every power cut everywhere; every form of a cut, every second cut, every fault and every
+//! bit on one kind of flash; and a swarm of missions.
 
 use std::time::Instant;
 
@@ -7,8 +7,12 @@ use crate::run::{self, Failure, cargo};
 use crate::steps::Outcome;
 
 /// What is explored: a name for the terminal, and the options of `lightday crash-test`.
-const RUNS: [(&str, &str); 5] = [
+const RUNS: [(&str, &str); 6] = [
     ("every cut", "--no-flips --no-faults"),
+    (
+        "every form of a cut",
+        "--no-flips --no-faults --forms all --geometry 8x2048",
+    ),
     (
         "every second cut",
         "--no-flips --no-faults --depth 2 --geometry 8x2048 --ecc on",

@@ -90,8 +90,11 @@ pub(super) fn scene<const WRITE: usize, const ERASE: usize>(
     scene: &'static Scene,
     settings: &Settings,
 ) -> Result<Tally, String> {
-    // Scenes that begin at launch begin alike.
-    if scene.is_record_lost || (scene.before.is_empty() && scene.name != "update") {
+    // Scenes that begin at launch begin alike: of those that are asked for the first one stands for all.
+    let begins = |scene: &Scene| scene.before.is_empty() && !scene.is_record_lost;
+    let mut launches = settings.scenes.iter().filter(|scene| begins(scene));
+    let is_first = launches.next().is_some_and(|s| s.name == scene.name);
+    if scene.is_record_lost || (begins(scene) && !is_first) {
         return Ok(Tally::default());
     }
     let rig = resting(people, scene, false)?;

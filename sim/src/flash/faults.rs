@@ -74,6 +74,27 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         });
     }
 
+    /// Lets faults that change what reads begin while an application runs alone, never between the loader's look at an
+    /// image's digest and its jump: what changes there runs as it is, a limit of any loader that runs images in place.
+    pub fn spare_boots(&mut self) {
+        self.spares_boots = true;
+    }
+
+    /// Puts faults off that are due and must not begin yet.
+    fn put_off(&mut self) {
+        if !self.spares_boots || !self.locked.is_empty() {
+            return;
+        }
+        // One that is due at the next operation would hold already for what is read behind this one.
+        let now = self.operations;
+        for planned in &mut self.faults {
+            let changes = matches!(planned.fault, Fault::Garbled { .. } | Fault::Stuck { .. });
+            if changes && (now..now + 2).contains(&planned.from) {
+                planned.from = now + 2;
+            }
+        }
+    }
+
     fn holding(&self) -> impl Iterator<Item = &Fault> {
         let now = self.operations;
         let holding = self
@@ -92,6 +113,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
         if self.faults.is_empty() {
             return None;
         }
+        self.put_off();
         self.garble();
         let now = self.operations;
         let lasts = |planned: &Planned| match planned.fault {

@@ -138,6 +138,8 @@ pub struct SimFlash<const WRITE: usize, const ERASE: usize> {
     planned: Option<PlannedCut>,
     journal: Option<Vec<Operation>>,
     faults: Vec<Planned>,
+    /// Whether faults that change what reads wait for an application to run.
+    spares_boots: bool,
     stats: FlashStats,
 }
 
@@ -168,6 +170,7 @@ impl<const WRITE: usize, const ERASE: usize> SimFlash<WRITE, ERASE> {
             planned: None,
             journal: None,
             faults: Vec::new(),
+            spares_boots: false,
             stats: FlashStats::default(),
         }
     }

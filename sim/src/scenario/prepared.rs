@@ -179,6 +179,7 @@ impl<const WRITE: usize, const ERASE: usize> Prepared<WRITE, ERASE> {
             let flash = vehicle.flash_mut();
             *flash = flash.clone().with_ecc();
         }
+        vehicle.flash_mut().spare_boots();
         for (operation, fault) in &scenario.faults {
             vehicle.flash_mut().fail_at(*operation, fault.clone());
         }
