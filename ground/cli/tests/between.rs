@@ -224,6 +224,35 @@ fn a_report_that_it_is_done_frees_the_passes_to_come() {
     mission.ok("ledger verify");
 }
 
+/// Regression: a report that light does not allow ended the bundle that was laid anew.
+#[test]
+fn a_report_that_light_does_not_allow_takes_nothing_from_what_is_laid_anew() {
+    let mission = mission("between-early");
+    mission.ok(&format!("uplink bundles/1.ldb --best-effort --at {START}"));
+    let number = |n| ObjectNumber::new(n).unwrap();
+    let early = report(&mission, 1, |r| {
+        r.bundle = Verdict {
+            number: number(1),
+            stage: Stage::Done,
+            ..Verdict::IDLE
+        };
+        r.next[0] = number(2);
+    });
+    fs::write(mission.path("early.bin"), early).unwrap();
+    mission.ok("ingest early.bin --at 2026-12-01T06:05:00Z");
+    command(&mission, "report-request");
+    let line = "documents/cmd-1.ldd --between --best-effort";
+    let plan = mission.ok("plan documents/cmd-1.ldd --between --at 2026-12-01T16:00:00Z");
+    let next = "Next: lightday uplink --between documents/cmd-1.ldd\n";
+    assert!(plan.err.contains(next), "{}", plan.err);
+    let ran = mission.ok(&format!("uplink {line} --at {LATER}"));
+    assert!(!ran.err.contains("takes it no more"), "{}", ran.err);
+    let up = frames(&mission, "uplink/2.frames");
+    let bundle = up.iter().filter(|(name, ..)| name.starts_with("bundle 1 "));
+    assert!(bundle.count() > 20, "{}", ran.err);
+    mission.ok("ledger verify");
+}
+
 #[test]
 fn a_pass_that_is_under_way_is_cut_amid_its_frames() {
     let mission = mission("between-amid");

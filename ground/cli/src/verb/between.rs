@@ -16,6 +16,7 @@ use crate::Global;
 use crate::error::Result;
 use crate::ledger::{Cut, Ledger, Piece, SentRow};
 use crate::mission::artifact::{Artifact, kind_name};
+use crate::mission::causes::Causes;
 use crate::mission::claims::action_of;
 use crate::mission::underway::Underway;
 use crate::mission::{Mission, epochs};
@@ -32,6 +33,8 @@ pub struct Between {
     pub cuts: Vec<Cut>,
     /// What goes up: what is to come between, and what was taken back.
     pub files: Vec<PathBuf>,
+    /// What is to come between, as people named it.
+    named: Vec<PathBuf>,
     /// How it went up before, of what was taken back.
     before: Vec<(Name, Epoch)>,
 }
@@ -55,7 +58,8 @@ impl Between {
         let ledger = mission.ledger_to_read()?;
         let underway = Underway::read(&mission, &ledger, global.now_s())?;
         let named = named(files)?;
-        let again = again(&ledger, &underway, &cuts, &named)?;
+        let causes = Causes::of(&mission, &ledger)?;
+        let again = again(&ledger, (&underway, &causes), &cuts, &named)?;
         let mut all: Vec<(Name, PathBuf)> = named
             .iter()
             .zip(files)
@@ -75,6 +79,7 @@ impl Between {
         Ok(Self {
             cuts,
             files: all.into_iter().map(|(_, file)| file).collect(),
+            named: files.to_vec(),
             before: again,
             mission,
         })
@@ -84,6 +89,11 @@ impl Between {
     pub fn epoch(&self, kind: ObjectKind, number: ObjectNumber, latest: Epoch) -> Epoch {
         let before = self.before.iter().find(|(name, _)| *name == (kind, number));
         before.map_or(latest, |(_, epoch)| latest.max(*epoch))
+    }
+
+    /// The files that are to come between.
+    pub fn named(&self) -> &[PathBuf] {
+        &self.named
     }
 
     /// Whether it goes up because it was taken back.
@@ -182,7 +192,7 @@ const fn gives_up(action: Option<Action>) -> Option<Name> {
 /// What goes up anew, with the epoch of its frames: small objects before bundles, each in the order of its numbers.
 fn again(
     ledger: &Ledger,
-    underway: &Underway,
+    (underway, causes): (&Underway, &Causes),
     cuts: &[Cut],
     named: &[(Name, Option<Name>)],
 ) -> Result<Vec<(Name, Epoch)>> {
@@ -218,7 +228,7 @@ fn again(
     again.retain(|((kind, number), epoch)| {
         let why = if given_up.iter().any(|(k, n)| k == kind && number <= n) {
             "a command gives it up"
-        } else if is_over(underway, (*kind, *number), latest.max(*epoch)) {
+        } else if is_over((underway, causes), (*kind, *number), latest.max(*epoch)) {
             "the vehicle takes it no more"
         } else {
             return true;
@@ -233,14 +243,12 @@ fn again(
     Ok(again)
 }
 
-/// Whether a report of that epoch, or of a later one, says that the number is used up.
-fn is_over(underway: &Underway, (kind, number): Name, epoch: Epoch) -> bool {
-    let next = |report: &lightday_wire::Report| {
-        let place = kind.uplink_index()?;
-        report.next.get(place).copied()
+/// Whether a report of that epoch, or of a later one, says that the number is used up, and light allows it.
+fn is_over((underway, causes): (&Underway, &Causes), (kind, number): Name, epoch: Epoch) -> bool {
+    let next = || {
+        let last = underway.heard(epoch)?;
+        let believed = causes.believed(&last.report, last.received_s);
+        believed.next.get(kind.uplink_index()?).copied()
     };
-    let heard = underway.heard(epoch);
-    heard
-        .and_then(|last| next(&last.report))
-        .is_some_and(|next| number < next)
+    next().is_some_and(|next| number < next)
 }

@@ -47,8 +47,8 @@ use crate::verb::{base, describe, sendable, sending, unsent};
 /// and their symbols go up again. If a pass broke off amid its frames and nobody knows where, do not say so: run the
 /// uplink again with --afresh, which brings fresh parity.
 ///
-/// --until-report fills the passes behind the plan with fresh parity, up to the instant at which a report of it can be
-/// here: whatever gets lost, the vehicle does not wait for an uplink that waits for a report. When the report is there,
+/// --until-report fills the passes behind the plan with fresh parity, up to the instant at which the report of it is here,
+/// if it is not lost: whatever gets lost, the vehicle does not wait for an uplink that waits for a report. When the report is there,
 /// --unsent FILE --from takes back what is left of it.
 ///
 /// --between sends something in between what is written for later: all that is planned to begin from now on (and the
@@ -129,7 +129,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         files: between.files.clone(),
         ..args.clone()
     };
-    let ledger = between.mission.ledger(global)?;
+    ledger.as_if(global.now_s(), &between.cuts);
     send(
         &all,
         (&between.mission, Some(&between)),

@@ -193,9 +193,25 @@ fn run_with(
         out::message("Nothing is to be sent: wait for the next report");
         return Ok(());
     }
-    let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
-    out::message(format_args!("Next: lightday uplink {}", files.join(" ")));
+    out::message(format_args!(
+        "Next: lightday uplink {}",
+        next(args, between)
+    ));
     Ok(())
+}
+
+/// What `uplink` is asked for to send what was planned.
+fn next(args: &Args, between: Option<&Between>) -> String {
+    let mut words = Vec::new();
+    if args.between {
+        words.push("--between".to_owned());
+    }
+    if args.until_report {
+        words.push("--until-report".to_owned());
+    }
+    let files = between.map_or(args.files.as_slice(), |b| b.named());
+    words.extend(files.iter().map(|f| f.display().to_string()));
+    words.join(" ")
 }
 
 /// What speaks against sending these.
@@ -295,7 +311,12 @@ fn by_then(
         show::show(plan, mission)?;
     }
     if let Some(asked) = &asked {
-        asked.tell(sending::REMEDY);
+        let epochs = going.iter().map(|g| g.epoch);
+        asked.tell(&sending::remedy(
+            &mission.ledger_to_read()?,
+            epochs,
+            sending::REMEDY,
+        )?);
     }
     let light_s = mission.light_time().at(now_s);
     target::tell(&answer, objects, by_s, (now_s, light_s, probability))?;
