@@ -1,5 +1,7 @@
 //! `lightday uplink`: frames to a file, remembered in the ledger.
 
+mod remember;
+
 use std::path::{Path, PathBuf};
 
 use lightday_station::object::{MAX_SYMBOLS, UplinkObject};
@@ -7,11 +9,11 @@ use lightday_station::plan::{ObjectPlan, Plan, Start};
 use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
 use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Global;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Cut, Ledger, SentRow, places_shortened};
+use crate::ledger::{Ledger, SentRow};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::causes::Causes;
@@ -22,9 +24,11 @@ use crate::out;
 use crate::time::{parse_instant, show_instant};
 use crate::verb::asked::Asked;
 use crate::verb::between::Between;
-use crate::verb::frames::{self, Keyed, Written};
+use crate::verb::frames::{self, Keyed};
 use crate::verb::plan::{self, Ready};
 use crate::verb::{base, describe, sendable, sending, unsent};
+
+use self::remember::{Before, names, remember, run_json};
 
 /// Write the frames of an uplink to a file, and remember them as sent.
 ///
@@ -282,41 +286,6 @@ fn prepare(
     })
 }
 
-/// What the ledger's decision, and machines, are told of a run.
-pub fn run_json(run: &SentRow) -> Value {
-    json!({
-        "kind": kind_name(run.kind), "number": run.number.get(), "first": run.first, "count": run.count,
-        "epoch": run.epoch, "places": places_shortened(&run.places),
-    })
-}
-
-/// The files to write: the frames, and the schedule beside them.
-fn names(out: Option<&Path>, mission: &Mission, sent: &[SentRow]) -> Result<(PathBuf, PathBuf)> {
-    let path = out.map_or_else(|| fresh_path(mission, sent), Path::to_path_buf);
-    let schedule = path.with_extension("csv");
-    if schedule == path {
-        return Err(Error::new(
-            Kind::Usage,
-            "this is the name of the schedule that lies beside the frames",
-        )
-        .file(&path)
-        .hint("name the frames otherwise, such as --out FILE.frames"));
-    }
-    // A name of our own choice was free a moment ago; if another uplink took it since, the step says so.
-    if out.is_some() {
-        crate::atomic::refuse_existing(&path)?;
-        crate::atomic::refuse_existing(&schedule)?;
-        if had(mission, sent, &path) {
-            return Err(
-                Error::new(Kind::Refused, "an earlier uplink wrote frames under this name")
-                    .file(&path)
-                    .hint("choose another name with --out FILE: what `--unsent` says of a name is said of one uplink"),
-            );
-        }
-    }
-    Ok((path, schedule))
-}
-
 /// Names the files, what they hold, and what the twin expects of it.
 fn tell(
     runs: &[SentRow],
@@ -465,21 +434,6 @@ fn nothing_lacks(planned: &Plan, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// The name of the next file of frames: one that no uplink had, even if its file is gone.
-fn fresh_path(mission: &Mission, sent: &[SentRow]) -> PathBuf {
-    let named = |n: u32| mission.path(format!("uplink/{n}.frames"));
-    (1..)
-        .map(named)
-        .find(|p| !had(mission, sent, p) && !p.exists() && !p.with_extension("csv").exists())
-        .unwrap_or_else(|| named(0))
-}
-
-/// Whether an earlier uplink wrote frames under this name, even if the file is gone.
-fn had(mission: &Mission, sent: &[SentRow], path: &Path) -> bool {
-    let file = mission.relative(path);
-    sent.iter().any(|s| s.file == file)
-}
-
 /// The epoch of each object's frames. A switch of the epoch travels under the new epoch's own key: it leads away
 /// from whoever may have forged a report.
 fn epochs(
@@ -512,57 +466,4 @@ fn frame_keys(mission: &Mission, epochs: &[Epoch]) -> Result<Vec<FrameKey>> {
     let link_keys = mission.link_keys()?;
     let keys = epochs.iter().map(|e| mission.uplink_key(&link_keys, *e));
     keys.collect()
-}
-
-/// What this uplink was planned upon.
-struct Before<'a> {
-    /// Decisions of uplinks that the ledger knew.
-    known: usize,
-    /// Names that were free: of the frames, and of the schedule.
-    names: [&'a Path; 2],
-    /// What lies aside and gets these names.
-    files: &'a Files,
-    /// The passes that its runs are in, and the light times that passes.csv states and the ledger does not have yet.
-    passes: Value,
-    light_times: Value,
-    /// What is taken back for it.
-    cuts: &'a [Cut],
-}
-
-fn remember(
-    ledger: &mut Ledger,
-    (mission, global): (&Mission, &Global),
-    before: &Before<'_>,
-    (written, certificate): (&Written, &Value),
-    keyed: &[Keyed],
-) -> Result<()> {
-    let file = mission.relative(before.names[0]);
-    let sha256 = lightday_trust::digest::sha256(&written.bytes).to_string();
-    let objects: Vec<_> = written.runs.iter().map(run_json).collect();
-    let mut what = json!({
-        "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
-        "passes": before.passes, "light_times": before.light_times,
-    });
-    if !before.cuts.is_empty() {
-        what["instead"] = json!(before.cuts);
-    }
-    ledger.step(&global.actor(), "uplink", |step| {
-        // Another uplink that came between would have the same symbols in the same file.
-        let taken = |p: &&Path| p.symlink_metadata().is_ok();
-        if step.uplinks()? != before.known || before.names.iter().any(taken) {
-            return Err(unsent::came_between(before.names[0]));
-        }
-        before.files.keep(step)?;
-        // Signatures that were made elsewhere are seen here for the first time.
-        for signature in keyed.iter().flat_map(|k| &k.ready.signatures) {
-            step.add_signature(signature)?;
-        }
-        for run in &written.runs {
-            step.add_sent(&SentRow {
-                file: file.clone(),
-                ..run.clone()
-            })?;
-        }
-        Ok(((), what))
-    })
 }

@@ -151,15 +151,21 @@ impl Craft {
     }
 
     fn settle(&mut self) {
+        self.live(NOW.elapsed);
+        assert!(!self.agent.has_work());
+    }
+
+    /// A hundred calls at an instant.
+    fn live(&mut self, elapsed: Elapsed) {
+        let now = Now { elapsed, ..NOW };
         for _ in 0..100 {
             let mut platform = Platform {
                 flash: &mut self.flash,
                 supervisor: &mut Board,
                 application: &mut Board,
             };
-            self.agent.handle_timeout(NOW, &mut platform);
+            self.agent.handle_timeout(now, &mut platform);
         }
-        assert!(!self.agent.has_work());
     }
 
     fn stored(&mut self) -> Record {
@@ -323,18 +329,7 @@ fn a_record_that_could_not_be_read_at_the_start_is_looked_for_again() {
             .clone_from(if is_readable { &whole } else { &unreadable });
         let due = craft.agent.record_due;
         assert!(due <= Elapsed(3_600_000 * if is_readable { 2 } else { 1 }));
-        let later = Now {
-            elapsed: due,
-            time_s: None,
-        };
-        let mut platform = Platform {
-            flash: &mut craft.flash,
-            supervisor: &mut Board,
-            application: &mut Board,
-        };
-        for _ in 0..100 {
-            craft.agent.handle_timeout(later, &mut platform);
-        }
+        craft.live(due);
         assert_eq!(craft.agent.is_resetting, is_readable);
     }
     assert!(craft.flash.0 == whole, "nothing is written");
@@ -351,18 +346,7 @@ fn a_trial_that_does_not_run_gets_another_boot_within_a_day() {
         craft.settle();
         assert!(!craft.agent.is_resetting);
         let whole = craft.flash.0.clone();
-        let later = Now {
-            elapsed: Elapsed(86_400_000),
-            time_s: None,
-        };
-        let mut platform = Platform {
-            flash: &mut craft.flash,
-            supervisor: &mut Board,
-            application: &mut Board,
-        };
-        for _ in 0..100 {
-            craft.agent.handle_timeout(later, &mut platform);
-        }
+        craft.live(Elapsed(86_400_000));
         assert_eq!(craft.agent.is_resetting, state == SlotState::Trial);
         assert!(craft.flash.0 == whole, "nothing is written");
     }

@@ -1,5 +1,7 @@
 //! `lightday plan`: what an uplink costs and when it will be known, before a bit is sent.
 
+mod free;
+mod lay;
 pub mod reply;
 mod show;
 mod target;
@@ -9,11 +11,8 @@ mod trial;
 use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
-use lightday_station::link::LinkModel;
 use lightday_station::object::{ObjectError, UplinkObject};
-use lightday_station::plan::{
-    ObjectPlan, Plan, PlanError, Start, plan_from, plan_part, plan_until_report,
-};
+use lightday_station::plan::{Plan, Start};
 use lightday_trust::KeySet;
 use lightday_trust::digest::sha256;
 use lightday_wire::Epoch;
@@ -22,19 +21,21 @@ use serde_json::json;
 use crate::Global;
 use crate::atomic::{self, Access};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{SentRow, SignatureRow};
+use crate::ledger::SignatureRow;
 use crate::mission::artifact::{self, Artifact, kind_name};
 use crate::mission::causes::Causes;
 use crate::mission::keys::bad_key;
 use crate::mission::underway::Underway;
-use crate::mission::{self, Mission, Pass, epochs};
+use crate::mission::{self, Mission, epochs};
 use crate::out;
-use crate::time::{DAY_S, parse_instant, show_instant};
+use crate::time::parse_instant;
 use crate::verb::asked::Asked;
 use crate::verb::between::Between;
+use crate::verb::sendable;
 use crate::verb::sending::{self, Going};
-use crate::verb::{describe, sendable};
 
+use self::free::{already_sent, free};
+pub use self::lay::{enough, make, part, until_report};
 pub use self::show::{certificate, to_json};
 pub use self::trial::check;
 
@@ -394,187 +395,4 @@ pub fn uncut(file: &Path, error: &ObjectError) -> Error {
 fn signatures_to_come(artifact: &Artifact, keys: &KeySet) -> usize {
     let missing: usize = artifact.missing(keys).iter().map(|(_, n)| n).sum();
     missing * lightday_wire::envelope::SIGNATURE_LEN
-}
-
-/// What earlier uplinks sent; nothing where there is no ledger.
-fn already_sent(mission: &Mission) -> Result<Vec<SentRow>> {
-    match mission.path("ledger.sqlite").is_file() {
-        true => mission.ledger_to_read()?.sent(),
-        false => Ok(Vec::new()),
-    }
-}
-
-/// What can be used of the passes, without the time in which earlier uplinks send already: from the instant on at which
-/// frames that are written at `now_s` can be at the antenna.
-fn free(mission: &Mission, now_s: u64) -> Result<Vec<Pass>> {
-    free_of(mission, &already_sent(mission)?, now_s)
-}
-
-fn free_of(mission: &Mission, sent: &[SentRow], now_s: u64) -> Result<Vec<Pass>> {
-    let mut passes = mission.passes()?;
-    let from_s = now_s.saturating_add(mission.config.plan.lead_s());
-    for pass in &mut passes {
-        let within =
-            |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
-        let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
-        let free_s = pass.start_s.max(from_s).max(busy_until_s.unwrap_or(0));
-        *pass = pass.starting_at(free_s, mission.light_time());
-    }
-    passes.retain(|p| p.start_s < p.end_s);
-    Ok(passes)
-}
-
-/// As [`free`]. Says so where what was written before is in the way.
-///
-/// # Errors
-/// passes.csv makes no sense, or none is left.
-pub fn passes(mission: &Mission, global: &Global) -> Result<Vec<Pass>> {
-    let now_s = global.now_s();
-    let sent = already_sent(mission)?;
-    let passes = free_of(mission, &sent, now_s)?;
-    let from_s = now_s.saturating_add(mission.config.plan.lead_s());
-    let past = sent
-        .iter()
-        .filter(|s| s.starts_s < from_s)
-        .map(|s| SentRow {
-            ends_s: s.ends_s.min(from_s),
-            ..s.clone()
-        });
-    let past: Vec<SentRow> = past.collect();
-    let first_s = |passes: &[Pass]| passes.first().map(|p| p.start_s);
-    let sooner_s = first_s(&free_of(mission, &past, now_s)?);
-    if let Some(sooner_s) = sooner_s.filter(|s| first_s(&passes).is_none_or(|first| *s < first)) {
-        let until =
-            first_s(&passes).map_or_else(|| "the end of all passes".to_owned(), show_instant);
-        out::message(format_args!(
-            "note: what was written before has the antenna until {until}; `--between` of plan and uplink takes it back from {} on, and lays it anew with this in between",
-            show_instant(sooner_s)
-        ));
-    }
-    if passes.is_empty() {
-        return Err(Error::new(
-            Kind::Plan,
-            format!("no pass is free after {}", show_instant(from_s)),
-        )
-        .file(&mission.path("passes.csv"))
-        .hint(format!(
-            "add a booked pass, such as: {}; `--at` plans for another instant, and [[outages]] of mission.toml take passes away",
-            example_pass(now_s)
-        )));
-    }
-    Ok(passes)
-}
-
-/// A line for passes.csv: 8 h on the day after tomorrow.
-fn example_pass(now_s: u64) -> String {
-    let start_s = (now_s / DAY_S + 2) * DAY_S + 6 * 3600;
-    let end_s = start_s + 8 * 3600;
-    format!("{},{},STATION,", show_instant(start_s), show_instant(end_s))
-}
-
-/// Plans the uplink of some objects, each of which stands somewhere.
-///
-/// # Errors
-/// [`Kind::Plan`].
-pub fn make(
-    mission: &Mission,
-    (objects, starts): (&[UplinkObject], &[Start]),
-    probability: Option<f64>,
-    global: &Global,
-) -> Result<Plan> {
-    laid(mission, (objects, starts), probability, global, plan_from)
-}
-
-/// As [`make`], with parity behind it until the report of it is here, if none is lost.
-///
-/// # Errors
-/// [`Kind::Plan`].
-pub fn until_report(
-    mission: &Mission,
-    (objects, starts): (&[UplinkObject], &[Start]),
-    probability: Option<f64>,
-    global: &Global,
-) -> Result<Plan> {
-    laid(
-        mission,
-        (objects, starts),
-        probability,
-        global,
-        plan_until_report,
-    )
-}
-
-/// How frames are laid into passes.
-type Lay =
-    fn(&[UplinkObject], &[Start], &[Pass], &LinkModel, f64) -> std::result::Result<Plan, PlanError>;
-
-fn laid(
-    mission: &Mission,
-    (objects, starts): (&[UplinkObject], &[Start]),
-    probability: Option<f64>,
-    global: &Global,
-    lay: Lay,
-) -> Result<Plan> {
-    let passes = passes(mission, global)?;
-    let probability = probability.unwrap_or(mission.config.plan.probability);
-    let spinner = out::spinner("planning");
-    let link = mission.config.link_model();
-    let planned = lay(objects, starts, &passes, &link, probability);
-    spinner.finish_and_clear();
-    heard(planned, mission, &link)
-}
-
-/// The plan, with what the booked passes hear: also those that are taken by what sends already.
-fn heard(
-    planned: std::result::Result<Plan, PlanError>,
-    mission: &Mission,
-    link: &LinkModel,
-) -> Result<Plan> {
-    let mut plan = planned.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))?;
-    plan.hear(&mission.passes()?, link);
-    Ok(plan)
-}
-
-/// The first so many frames of the plan that [`make`] makes of the same, with the chances that they alone reach.
-///
-/// # Errors
-/// [`Kind::Plan`].
-pub fn part(
-    mission: &Mission,
-    (objects, starts): (&[UplinkObject], &[Start]),
-    probability: Option<f64>,
-    frames: usize,
-    global: &Global,
-) -> Result<Plan> {
-    let passes = free(mission, global.now_s())?;
-    let probability = probability.unwrap_or(mission.config.plan.probability);
-    let link = mission.config.link_model();
-    let planned = plan_part(objects, starts, &passes, &link, probability, frames);
-    heard(planned, mission, &link)
-}
-
-/// An error if the passes do not suffice. Of what was taken back and is laid anew it is only said: it went up with less,
-/// or lost its place to what came between.
-///
-/// # Errors
-/// [`Kind::Plan`].
-pub fn enough(plan: &Plan, between: Option<&Between>) -> Result<()> {
-    let is_again = |o: &&ObjectPlan| between.is_some_and(|b| b.is_again(o.kind, o.number));
-    let short = || plan.objects.iter().filter(|o| !o.enough);
-    for object in short().filter(is_again) {
-        out::message(format_args!(
-            "warning: {} {}: the passes reach {} for what is laid anew of it",
-            kind_name(object.kind),
-            object.number,
-            describe::probability(object.probability)
-        ));
-    }
-    match short().find(|o| !is_again(o)) {
-        None => Ok(()),
-        Some(o) => Err(Error::new(
-            Kind::Plan,
-            format!("the passes reach {} for {} {}; {} was asked for", describe::probability(o.probability), kind_name(o.kind), o.number, plan.target),
-        )
-        .hint("add passes to passes.csv, or ask for less with --probability and send more parity when the report comes")),
-    }
 }
