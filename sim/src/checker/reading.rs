@@ -75,6 +75,17 @@ pub(super) fn record<const W: usize, const E: usize>(
     voted.or(best.map(|best| best.record)).map(|record| *record)
 }
 
+/// Whether a copy of the record holds one, and reads the same each time.
+pub(super) fn is_stable<const W: usize, const E: usize>(
+    flash: &SimFlash<W, E>,
+    map: &MemoryMap,
+) -> bool {
+    let mut copies = map.record.iter();
+    copies.any(|copy| {
+        flash.is_stable(copy.start..copy.end()) && newest(bytes(flash, *copy)).is_some()
+    })
+}
+
 /// The floors: epoch, key set, security counter.
 pub(super) fn floors<const W: usize, const E: usize>(
     flash: &SimFlash<W, E>,
