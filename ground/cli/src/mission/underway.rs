@@ -250,3 +250,7 @@ fn needed(object: &UplinkObject, report: Option<&Report>, arrived: u32) -> u32 {
         false => k,
     }
 }
+
+#[cfg(test)]
+#[path = "underway_tests.rs"]
+mod tests;
