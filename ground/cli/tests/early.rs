@@ -77,7 +77,18 @@ fn a_verdict_before_light_allows_it_is_told_and_not_believed() {
             "{heard}"
         );
         assert_eq!(claim["verdict_why"], "too early");
+        // Facts that light does not allow stand beside what is believed, and are told apart.
+        let facts = ["bundle", "next numbers"];
+        assert_eq!(heard["not_believed"], json!(facts), "{heard}");
+        assert_eq!(status(&mission, at)["not_believed"], json!(facts));
         let shown = mission.ok(&format!("status --at {at}")).out;
+        let line = |name: &str| shown.lines().find(|l| l.starts_with(name)).unwrap();
+        assert!(
+            line("bundle  ").contains("1 done (not believed)"),
+            "{shown}"
+        );
+        assert!(line("next numbers").contains("(not believed)"), "{shown}");
+        assert!(!line("running").contains("not believed"), "{shown}");
         assert!(
             shown.starts_with("ALARM: report 9 claims that bundle 2 comes next; it came "),
             "{shown}"
@@ -92,6 +103,12 @@ fn a_verdict_before_light_allows_it_is_told_and_not_believed() {
         let more = "uplink bundles/1.ldb --afresh --at 2026-12-01T15:00:00Z";
         let more = mission.ok(more).err;
         assert!(more.contains("light does not allow that report"), "{more}");
+        let dry = "uplink bundles/1.ldb --afresh --dry-run --json --at 2026-12-01T15:00:00Z";
+        let warnings = mission.ok(dry).json()["warnings"].to_string();
+        assert!(
+            warnings.contains("light does not allow that report"),
+            "{warnings}"
+        );
         mission.ok("ledger verify");
     }
 }
@@ -189,6 +206,28 @@ fn what_light_allows_raises_no_alarm() {
         r.next[0] = number(2);
     });
     assert_eq!(heard["claims"], none, "{heard}");
+}
+
+#[test]
+fn a_report_that_was_taken_in_under_a_wrong_instant_ends_its_alarm_as_the_alarm_says() {
+    let mission = Mission::with_bundle("early-at");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    hear(&mission, 9, "2026-12-01T06:02:00Z", done);
+    // A later one says the same, and is believed; what the first one said stays as it was taken in.
+    let at = "2026-12-04T00:00:00Z";
+    let heard = hear(&mission, 10, at, done);
+    assert_eq!(heard["not_believed"], json!([]), "{heard}");
+    assert_eq!(heard["claims"][0]["next_report"], 9, "{heard}");
+    let shown = mission.ok(&format!("status --at {at}")).out;
+    let says = "lightday ingest FILE --accept-numbers SEQUENCE ends this alarm";
+    assert!(shown.contains(says), "{shown}");
+    mission.ok(&format!("ingest 9.bin --accept-numbers 9 --at {at}"));
+    let shown = status(&mission, at);
+    assert_eq!(shown["claims"], json!([]), "{shown}");
+    assert_eq!(
+        became(&mission, "bundle", at),
+        ("[1,7] completion: success".into(), true)
+    );
 }
 
 #[test]

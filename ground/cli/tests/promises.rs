@@ -147,7 +147,19 @@ fn a_command_whose_answer_no_pass_hears_is_told_with_the_hours_that_do() {
             _ => format!("{} --dry-run", at(9)),
         };
         warned(&mission.ok(&line).err, "the digest comes down once");
+        let told = mission.ok(&format!("{line} --json")).json()["warnings"].to_string();
+        warned(&told, "the digest comes down once");
     }
+    // Who sends what can be sent hears of it, too.
+    let best = "uplink documents/cmd-1.ldd --best-effort --at 2026-12-01T09:00:00Z";
+    warned(&mission.ok(best).err, "the digest comes down once");
+    // Behind that pass no hour of the past is advised.
+    let more = "plan documents/cmd-1.ldd --probability 0.99999 --at 2026-12-01T15:00:00Z";
+    let more = mission.ok(more).err;
+    assert!(
+        more.contains("what goes up from 2026-12-02T10:01:00Z"),
+        "{more}"
+    );
 }
 
 #[test]

@@ -77,3 +77,60 @@ fn fresh_parity_goes_up_in_every_pass_until_the_report_can_be_here() {
         "cannot be used with",
     );
 }
+
+/// Frames of each object that a file of the ledger has and that were not taken back.
+fn frames_of(mission: &Mission, file: &str, kind: &str) -> u64 {
+    let status = mission.ok(&format!("status --json --at {START}")).json();
+    let runs = status["sent"].as_array().unwrap().iter();
+    let ours = runs
+        .filter(|run| run["file"] == file && run["kind"] == kind && run["unsent_s"] == Value::Null);
+    ours.map(|run| run["count"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn what_is_laid_anew_goes_on_until_its_report_as_it_did() {
+    let mission = Mission::with_bundle("until-between");
+    mission.ok(&format!("uplink bundles/1.ldb --until-report --at {START}"));
+    let before = frames_of(&mission, "uplink/1.frames", "bundle");
+    assert!(before > 900, "a pass is full: {before}");
+    mission.ok("command boot-golden");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    let between = format!("uplink --between documents/cmd-1.ldd --at {START}");
+    let says = "was to go up until the report of it is here, and so is what is laid anew";
+    let dry = mission.ok(&format!("{between} --dry-run")).err;
+    assert!(dry.contains(says), "{dry}");
+    assert!(
+        dry.contains("would be taken back: uplink/1.frames"),
+        "{dry}"
+    );
+    let plan = mission.ok(&format!(
+        "plan --between documents/cmd-1.ldd --at {START} --json"
+    ));
+    assert!(plan.err.contains("would be taken back: "), "{}", plan.err);
+    let said = mission.ok(&between).err;
+    assert!(said.contains("\ntaken back: uplink/1.frames"), "{said}");
+    let after = frames_of(&mission, "uplink/2.frames", "bundle");
+    // The command, which is due in every eighth frame, goes on as well.
+    let share = |frames: u64| frames * 8 / 7 + 20;
+    assert!(share(after) > before, "{before} before, {after} laid anew");
+    let planned = &plan.json()["objects"];
+    let bundle = planned
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|o| o["kind"] == "bundle");
+    assert_eq!(bundle.unwrap()["frames"], after, "{planned}");
+    // A second one knows it, too.
+    let again = mission.ok(&format!(
+        "uplink --between documents/cmd-1.ldd --at {START}"
+    ));
+    assert!(again.err.contains(says), "{}", again.err);
+    assert!(share(frames_of(&mission, "uplink/3.frames", "bundle")) > before);
+    // Where the bundle is given up, nothing goes on for its sake.
+    mission.ok("command abort bundle 1");
+    mission.ok("sign documents/cmd-2.ldd --key keys/flight-dan.key");
+    mission.ok(&format!(
+        "uplink --between documents/cmd-2.ldd --at {START}"
+    ));
+    assert_eq!(frames_of(&mission, "uplink/4.frames", "bundle"), 0);
+}

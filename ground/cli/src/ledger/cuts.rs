@@ -122,6 +122,20 @@ impl Ledger {
         uplinks(&self.connection).map_err(self.wrap())
     }
 
+    /// Whether the uplink that wrote this file of frames was asked to go on until the report.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn is_until_report(&self, file: &str) -> Result<bool> {
+        let sql = "SELECT count(*) FROM decisions WHERE verb = 'uplink' AND json_extract(what, '$.file') = ?1
+             AND json_extract(what, '$.until_report')";
+        let found: u64 = self
+            .connection
+            .query_row(sql, [file], |r| column(r, 0, unsigned))
+            .map_err(self.wrap())?;
+        Ok(found > 0)
+    }
+
     /// From here on `sent` reads as if this had been said at this Unix second already: what a verb is about to say.
     pub fn as_if(&mut self, at_s: u64, cuts: &[Cut]) {
         self.as_if

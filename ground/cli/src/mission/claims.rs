@@ -238,12 +238,12 @@ pub fn text(claims: &[Claim]) -> String {
     }
     if !text.is_empty() {
         text.push_str(
-            "  Somebody else speaks or sends under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n  Or this ledger is an old backup: then restore a later one, or take the numbers of a report over with lightday ingest --accept-numbers SEQUENCE.\n",
+            "  Somebody else speaks or sends under a stolen link key: then go on to the next link epoch (lightday command epoch-switch).\n  Or this ledger is an old backup: then restore a later one, or take the numbers of a report over with lightday ingest FILE --accept-numbers SEQUENCE.\n",
         );
         let said = claims.iter().flat_map(|claim| [claim.next, claim.verdict]);
         if said.flatten().any(|said| said.early.is_some()) {
             text.push_str(
-                "  Or a clock, --at, or the light time of mission.toml or passes.csv is wrong, or the frames went up before their plan: then mend that; what later reports say is believed.\n",
+                "  Or a clock, --at, or the light time of mission.toml or passes.csv is wrong, or the frames went up before their plan: then mend that. A light time that is mended counts at once. The instant of a report stays as it was taken in: what later reports say is believed, and once one says the same, lightday ingest FILE --accept-numbers SEQUENCE ends this alarm.\n",
             );
         }
         text.push('\n');

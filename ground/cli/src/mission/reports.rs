@@ -3,7 +3,7 @@
 use lightday_station::facts::{Fact, facts};
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::tracker::{Alarm, Proven, TrackError, Tracker};
-use lightday_wire::Epoch;
+use lightday_wire::{Epoch, Report};
 use serde_json::{Value, json};
 
 use super::Mission;
@@ -72,6 +72,27 @@ pub fn contradiction_json(tracker: &Tracker) -> Value {
         })
     };
     json!(tracker.contradiction().map(told))
+}
+
+/// The names of the facts of a report that are not believed.
+#[must_use]
+pub fn doubted(report: &Report, believed: &Report) -> Vec<&'static str> {
+    let both = facts(report).into_iter().zip(facts(believed));
+    let differ = both.filter(|(said, believed)| said.value != believed.value);
+    differ.map(|(said, _)| said.name).collect()
+}
+
+/// Facts for people, with a word beside what is not believed.
+#[must_use]
+pub fn marked(facts: &[Fact], doubted: &[&str]) -> Vec<Fact> {
+    let mark = |fact: &Fact| match doubted.contains(&fact.name) {
+        true => Fact {
+            value: format!("{} (not believed)", fact.value),
+            ..fact.clone()
+        },
+        false => fact.clone(),
+    };
+    facts.iter().map(mark).collect()
 }
 
 /// Facts in JSON, each under its name.

@@ -3,7 +3,7 @@
 //! The latest report shows it, or a bundle brings it that went up, or goes up in front, and was not given up. All else is
 //! warned of, and sent: the vehicle waits for a base, and people may know better.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lightday_station::bundle::Bundle;
 use lightday_wire::{Digest, DigestPrefix, ObjectKind, ObjectNumber, Report, SlotState, Stage};
@@ -13,7 +13,6 @@ use crate::ledger::{BundleRow, Ledger, SentRow};
 use crate::mission::artifact::Artifact;
 use crate::mission::causes::Causes;
 use crate::mission::verdicts::{self, Became};
-use crate::out;
 use crate::verb::sendable;
 
 /// What is known of what may be on board.
@@ -28,11 +27,12 @@ pub struct Known<'a> {
     pub report: Option<Report>,
 }
 
-/// Warns of each bundle whose base nothing brings; the files go up in their order.
+/// What is to be said of each bundle whose base nothing brings; the files go up in their order.
 ///
 /// # Errors
 /// The ledger or a file cannot be read.
-pub fn warn(known: &Known<'_>, files: &[PathBuf]) -> Result<()> {
+pub fn doubts(known: &Known<'_>, files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut doubts = Vec::new();
     let mut before: Vec<ObjectNumber> = Vec::new();
     let bundles = known.ledger.bundles()?;
     let became = verdicts::all(known.causes, known.ledger)?;
@@ -41,19 +41,15 @@ pub fn warn(known: &Known<'_>, files: &[PathBuf]) -> Result<()> {
             continue;
         };
         if let Some(why) = lacks(known, &bundle, (&bundles, &became), &before) {
-            tell(file, &bundle, &why);
+            doubts.push(format!(
+                "{}: bundle {} is a delta, and {why}: build it against what is on board, or with --full",
+                file.display(),
+                bundle.number()
+            ));
         }
         before.push(bundle.number());
     }
-    Ok(())
-}
-
-fn tell(file: &Path, bundle: &Bundle, why: &str) {
-    out::message(format_args!(
-        "warning: {}: bundle {} is a delta, and {why}: build it against what is on board, or with --full",
-        file.display(),
-        bundle.number()
-    ));
+    Ok(doubts)
 }
 
 /// Why the base of a bundle is not there; `None` where it is, is to come, or nobody knows.

@@ -33,6 +33,8 @@ pub struct Between {
     pub cuts: Vec<Cut>,
     /// What goes up: what is to come between, and what was taken back.
     pub files: Vec<PathBuf>,
+    /// Whether something of that was to go up until the report of it is here.
+    pub until_report: bool,
     /// What is to come between, as people named it.
     named: Vec<PathBuf>,
     /// How it went up before, of what was taken back.
@@ -69,6 +71,7 @@ impl Between {
             let object = ledger.object(name.0, name.1)?;
             all.extend(object.map(|object| (*name, mission.path(object.file))));
         }
+        let until_report = until_report(&ledger, &cuts, all.iter().map(|(name, _)| *name))?;
         // Of bundles the first goes first, and each takes the one before it for its base.
         if !again.is_empty() {
             all.sort_by_key(|((kind, number), _)| match kind {
@@ -79,6 +82,7 @@ impl Between {
         Ok(Self {
             cuts,
             files: all.into_iter().map(|(_, file)| file).collect(),
+            until_report,
             named: files.to_vec(),
             before: again,
             mission,
@@ -101,12 +105,21 @@ impl Between {
         self.before.iter().any(|(name, _)| *name == (kind, number))
     }
 
-    /// What people have to do about it.
-    pub fn tell(&self) {
+    /// What people have to do about it, or would have to.
+    pub fn tell(&self, dry_run: bool) {
+        let (taken, may) = match dry_run {
+            true => ("would be taken back", "might"),
+            false => ("taken back", "may"),
+        };
+        if self.until_report {
+            out::message(
+                "note: what is taken back was to go up until the report of it is here, and so is what is laid anew",
+            );
+        }
         for cut in &self.cuts {
             let pieces: Vec<String> = cut.objects.iter().map(piece_text).collect();
             out::message(format_args!(
-                "taken back: {} from {} on: {}; nothing of it may go up from then on",
+                "{taken}: {} from {} on: {}; nothing of it {may} go up from then on",
                 cut.unsent,
                 show_instant(cut.from_s.unwrap_or_default()),
                 pieces.join(", ")
@@ -118,6 +131,21 @@ impl Between {
     pub fn to_json(&self) -> Value {
         json!(self.cuts)
     }
+}
+
+/// Whether one of these objects is taken back of a file that went on until its report.
+fn until_report(
+    ledger: &Ledger,
+    cuts: &[Cut],
+    names: impl Iterator<Item = Name> + Clone,
+) -> Result<bool> {
+    for cut in cuts {
+        let of = |p: &Piece| names.clone().any(|(kind, number)| p.is_of(kind, number));
+        if cut.objects.iter().any(of) && ledger.is_until_report(&cut.unsent)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn piece_text(piece: &Piece) -> String {

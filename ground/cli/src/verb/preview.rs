@@ -79,7 +79,7 @@ fn of(
         remedy: sending::remedy(ledger, epoch, REMEDY)?,
         asked: Asked::about(mission, ledger, from_ref(&coming), Hands::StandIn),
         unheard: match planned.as_ref().ok().and_then(|p| p.objects.first()) {
-            Some(object) => plan::reply::unheard(artifact, object, mission)?,
+            Some(object) => plan::reply::unheard(artifact, object, (mission, 0))?,
             None => None,
         },
         planned,

@@ -56,6 +56,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let became_of = verdicts::all(&causes, &ledger)?;
     let odd = answers::odd(&times, &ledger, &[], &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
+    let believed = |p: Proven| causes.believed(&p.report, p.received_s);
+    let doubted = last.map(|p| reports::doubted(&p.report, &believed(p)));
+    let doubted = doubted.unwrap_or_default();
     let sent = ledger.sent()?;
     let spinner = out::spinner("the twin lives through the mission");
     let expected = twin::expected(&mission, &ledger, last.as_ref(), now_s);
@@ -67,6 +70,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if args.json {
         let mut value = to_json(&mission, &ledger, last.as_ref(), &proven, &sent, now_s)?;
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
+        value["not_believed"] = json!(doubted);
         value["claims"] = claims::to_json(&claims);
         value["strangers"] = json!(odd.strange_commands());
         value["strange"] = json!(
@@ -90,7 +94,11 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     text.push_str(&claims::text(&claims));
     text.push_str(&answers::text(&odd));
     text.push_str(&heading(&mission, last.as_ref(), now_s));
-    text.push_str(&columns(&proven, &hoped, expected));
+    text.push_str(&columns(
+        &reports::marked(&proven, &doubted),
+        &hoped,
+        expected,
+    ));
     text.push_str(&state_text(expected));
     text.push_str(&became(&became_of));
     held.iter().for_each(|held| text.push_str(&held.text()));

@@ -1,14 +1,14 @@
 //! `lightday uplink`: frames to a file, remembered in the ledger.
 
 mod remember;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
 use lightday_station::object::{MAX_SYMBOLS, UplinkObject};
 use lightday_station::plan::{ObjectPlan, Plan, Start};
-use lightday_station::tracker::Alarm;
 use lightday_trust::FrameKey;
-use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report};
+use lightday_wire::{Epoch, ObjectKind};
 use serde_json::json;
 
 use crate::Global;
@@ -17,9 +17,9 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::causes::Causes;
+use crate::mission::epochs;
 use crate::mission::recover::Files;
 use crate::mission::underway::Underway;
-use crate::mission::{epochs, reports};
 use crate::out;
 use crate::time::{parse_instant, show_instant};
 use crate::verb::asked::Asked;
@@ -131,6 +131,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let between = Between::find(&mission, &args.files, global)?;
     let all = Args {
         files: between.files.clone(),
+        until_report: args.until_report || between.until_report,
         ..args.clone()
     };
     ledger.as_if(global.now_s(), &between.cuts);
@@ -179,6 +180,7 @@ fn send(
             passes: prepared.underway.passes_of(&written.runs),
             light_times: mission.light_times_to_keep(&ledger)?,
             cuts: between.map_or(&[], |b| &b.cuts),
+            until_report: args.until_report,
         };
         remember(
             &mut ledger,
@@ -197,11 +199,12 @@ fn send(
             "certificate": certificate,
             "instead": between.map(Between::to_json),
             "twin": asked.to_json(),
+            "warnings": prepared.warnings,
             "dry_run": args.dry_run,
         }));
     }
     if let Some(between) = between {
-        between.tell();
+        between.tell(args.dry_run);
     }
     let remedy = sending::remedy(&ledger, prepared.epochs.into_iter(), sending::REMEDY)?;
     tell(
@@ -220,6 +223,8 @@ struct Prepared {
     epochs: Vec<Epoch>,
     /// All frames of it go up.
     plan: Plan,
+    /// What speaks against it, in words; it was said.
+    warnings: Vec<String>,
 }
 
 /// Plans what goes up, unless something speaks against it.
@@ -238,10 +243,16 @@ fn prepare(
     }
     sendable::apart(ready, &args.files)?;
     let causes = Causes::of(mission, ledger)?;
-    let doubts = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?;
-    sendable::tell(&doubts);
+    let mut warnings = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?;
     let epochs = epochs(args, ledger, ready, between)?;
-    let starts = starts(args, ledger, (&underway, &causes), (&objects, &epochs))?;
+    if let Some(alarm) = &underway.alarm {
+        warnings.extend(warnings::lost_record(alarm, &args.files)?);
+    }
+    for ((object, file), epoch) in objects.iter().zip(&args.files).zip(&epochs) {
+        let known = (ledger, &underway, &causes);
+        warnings.extend(warnings::taken_still(object, file, known, *epoch)?);
+    }
+    let starts = starts(args, &underway, (&objects, &epochs))?;
     let report = underway
         .last
         .as_ref()
@@ -252,17 +263,23 @@ fn prepare(
         causes: &causes,
         report,
     };
-    base::warn(&known, &args.files)?;
+    warnings.extend(base::doubts(&known, &args.files)?);
+    sendable::tell(&warnings);
     let make = if args.until_report {
         plan::until_report
     } else {
         plan::make
     };
     let planned = make(mission, (&objects, &starts), args.probability, global)?;
+    let unheard = plan::reply::doubts(&args.files, mission, &planned)?;
+    sendable::tell(&unheard);
+    warnings.extend(unheard);
     if !args.best_effort {
         // Whoever asks for so many frames knows that they may not be enough.
         if args.frames.is_none() {
-            plan::enough(&planned, between)?;
+            let short = plan::enough(&planned, between)?;
+            sendable::tell(&short);
+            warnings.extend(short);
         }
         plan::check(&args.files, mission, &planned)?;
     }
@@ -283,6 +300,7 @@ fn prepare(
         underway,
         epochs,
         plan,
+        warnings,
     })
 }
 
@@ -315,45 +333,14 @@ fn tell(
     Ok(())
 }
 
-/// A vehicle that lost its record hears nothing but a resynchronisation: whatever else goes up is lost.
-fn warn_of_alarm(alarm: &Alarm, files: &[PathBuf]) -> Result<()> {
-    for file in files {
-        let leads_out = match Artifact::load(file)? {
-            Artifact::Command(draft) => {
-                matches!(draft.document().action, Action::Resync { .. })
-            }
-            _ => false,
-        };
-        if !leads_out {
-            out::message(format_args!(
-                "warning: {}: the vehicle said that it lost its record; it hears nothing but a resynchronisation.\n{}",
-                file.display(),
-                reports::alarm_text(alarm).trim_end()
-            ));
-            break;
-        }
-    }
-    Ok(())
-}
-
 /// Where each object stands.
 fn starts(
     args: &Args,
-    ledger: &Ledger,
-    (underway, causes): (&Underway, &Causes),
+    underway: &Underway,
     (objects, epochs): (&[UplinkObject], &[Epoch]),
 ) -> Result<Vec<Start>> {
-    if let Some(alarm) = &underway.alarm {
-        warn_of_alarm(alarm, &args.files)?;
-    }
     let objects = objects.iter().zip(&args.files).zip(epochs);
     let objects = objects.map(|((object, file), epoch)| {
-        let ours = ledger.next_number(object.kind())?;
-        if let Some(last) = underway.heard(*epoch) {
-            let has_gone = underway.runs(object).next().is_some();
-            let believed = causes.believed(&last.report, last.received_s);
-            taken_still(object, file, (&last.report, &believed), (has_gone, ours))?;
-        }
         let start = match args.afresh {
             true => underway.afresh(object),
             false => underway.start(object, *epoch),
@@ -368,47 +355,6 @@ fn starts(
         Ok(start)
     });
     objects.collect()
-}
-
-/// Refuses an object whose number the vehicle takes no more, by what the last report says and light allows.
-fn taken_still(
-    object: &UplinkObject,
-    file: &Path,
-    (report, believed): (&Report, &Report),
-    (has_gone, ours): (bool, ObjectNumber),
-) -> Result<()> {
-    let (kind, number) = (object.kind(), object.number());
-    let passes = |report: &Report| {
-        let next = kind
-            .uplink_index()
-            .and_then(|i| report.next.get(i).copied());
-        // What was never given out cannot be used up.
-        next.is_some_and(|next| next <= ours && number < next)
-    };
-    if !passes(report) {
-        return Ok(());
-    }
-    let doubt = match (has_gone, passes(believed)) {
-        (true, true) => None,
-        (false, _) => Some("nothing of it ever went up"),
-        (true, false) => Some("light does not allow that report"),
-    };
-    if let Some(doubt) = doubt {
-        out::message(format_args!(
-            "warning: {}: a report says that the vehicle takes {} {number} no more, but {doubt}. Somebody else speaks as the vehicle, or this ledger is older than another: it is sent all the same.",
-            file.display(),
-            kind_name(kind)
-        ));
-        return Ok(());
-    }
-    let what = format!(
-        "the vehicle does not take {} {number} any more: it is complete on board, or another took its place",
-        kind_name(kind)
-    );
-    Err(Error::new(Kind::Refused, what)
-        .file(file)
-        .field("number")
-        .hint("`lightday status` shows what became of it"))
 }
 
 /// Refuses to send nothing: what is there or on its way is likely enough to do. Says of which objects that is so.

@@ -5,6 +5,7 @@ mod show;
 
 use std::path::PathBuf;
 
+use lightday_station::tracker::Proven;
 use serde_json::{Value, json};
 
 use crate::Global;
@@ -91,7 +92,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     // What is remembered is the ledger's from here on.
     let news = if args.dry_run { news } else { News::default() };
     let times = Times::read(&mission, &ledger, &news.reports)?;
-    let alarms = news.alarms(&times, &ledger)?;
+    let alarms = news.alarms(&times, &ledger, tracker.last())?;
     let known = Known::new(&mission, &ledger);
     let digests = heard.digests();
     let digests = digests.map(|(answer, epoch)| (answer, now_s, epoch));
@@ -130,9 +131,13 @@ struct News {
 
 impl News {
     /// The alarms that stand, of the ledger and of this.
-    fn alarms(&self, times: &Times, ledger: &Ledger) -> Result<Alarms> {
+    fn alarms(&self, times: &Times, ledger: &Ledger, last: Option<&Proven>) -> Result<Alarms> {
+        let causes = Causes::read(times, ledger)?;
+        let believed = |p: &Proven| causes.believed(&p.report, p.received_s);
+        let doubted = last.map(|p| reports::doubted(&p.report, &believed(p)));
         Ok(Alarms {
-            claims: claims::claims(&Causes::read(times, ledger)?, ledger, &self.reports)?,
+            doubted: doubted.unwrap_or_default(),
+            claims: claims::claims(&causes, ledger, &self.reports)?,
             odd: answers::odd(times, ledger, &self.answers, &self.reports)?,
         })
     }
@@ -140,6 +145,8 @@ impl News {
 
 /// What stands until the next link epoch.
 struct Alarms {
+    /// Facts of the latest report that are not believed.
+    doubted: Vec<&'static str>,
     claims: Vec<Claim>,
     odd: Odd,
 }

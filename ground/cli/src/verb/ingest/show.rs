@@ -1,6 +1,6 @@
 //! What was heard, for people and machines, and what was refused.
 
-use lightday_station::facts::facts;
+use lightday_station::facts::{Fact, facts};
 use lightday_station::tracker::{Proven, TrackError, Tracker};
 use lightday_wire::Report;
 use serde_json::json;
@@ -37,6 +37,7 @@ pub(super) fn show(
     if args.json {
         return out::json(&json!({
             "alarm": tracker.alarm().map(reports::alarm_json),
+            "not_believed": alarms.doubted,
             "claims": claims::to_json(&alarms.claims),
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
@@ -72,7 +73,8 @@ pub(super) fn show(
     }
     held.iter().for_each(|held| text.push_str(&held.text()));
     dumps.iter().for_each(|dump| text.push_str(&dump.text()));
-    for fact in news {
+    let news: Vec<Fact> = news.into_iter().cloned().collect();
+    for fact in reports::marked(&news, &alarms.doubted) {
         text.push_str(&format!("  {:<18}{}\n", fact.name, fact.value));
     }
     out::result(&text)

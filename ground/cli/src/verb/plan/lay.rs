@@ -96,24 +96,25 @@ pub fn part(
     heard(planned, mission, &link)
 }
 
-/// An error if the passes do not suffice. Of what was taken back and is laid anew it is only said: it went up with less,
-/// or lost its place to what came between.
+/// An error if the passes do not suffice. Of what was taken back and is laid anew it is only to be said: it went up with
+/// less, or lost its place to what came between.
 ///
 /// # Errors
 /// [`Kind::Plan`].
-pub fn enough(plan: &Plan, between: Option<&Between>) -> Result<()> {
+pub fn enough(plan: &Plan, between: Option<&Between>) -> Result<Vec<String>> {
     let is_again = |o: &&ObjectPlan| between.is_some_and(|b| b.is_again(o.kind, o.number));
     let short = || plan.objects.iter().filter(|o| !o.enough);
-    for object in short().filter(is_again) {
-        out::message(format_args!(
-            "warning: {} {}: the passes reach {} for what is laid anew of it",
+    let again = short().filter(is_again).map(|object| {
+        format!(
+            "{} {}: the passes reach {} for what is laid anew of it",
             kind_name(object.kind),
             object.number,
             describe::probability(object.probability)
-        ));
-    }
+        )
+    });
+    let again = again.collect();
     match short().find(|o| !is_again(o)) {
-        None => Ok(()),
+        None => Ok(again),
         Some(o) => Err(Error::new(
             Kind::Plan,
             format!("the passes reach {} for {} {}; {} was asked for", describe::probability(o.probability), kind_name(o.kind), o.number, plan.target),

@@ -53,7 +53,7 @@ pub use self::trial::check;
 /// otherwise (`twin` in --json).
 ///
 /// It warns of what `lightday uplink` refuses: what a command gave up that was sent, or an abort beside what it gives up;
-/// and of what an abort gives up beside what it names (`warnings` in --json).
+/// of what an abort gives up beside what it names; and of a command whose answer no pass hears (`warnings` in --json).
 ///
 /// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
 ///
@@ -132,9 +132,10 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let between = Between::find(&mission, &args.files, global)?;
     let all = Args {
         files: between.files.clone(),
+        until_report: args.until_report || between.until_report,
         ..args.clone()
     };
-    between.tell();
+    between.tell(true);
     run_with(&all, (&between.mission, Some(&between)), global)
 }
 
@@ -157,11 +158,11 @@ fn run_with(
         mission::doubt_clock(&mission.ledger_to_read()?, global)?;
     }
     let (starts, epochs) = starts(args, (mission, between), &objects, global)?;
-    let doubts = doubts(mission, &ready, &args.files)?;
+    let mut doubts = doubts(mission, &ready, &args.files)?;
     let going = Going::all(&ready, &args.files, &epochs);
     if let Some(by_s) = args.target {
         let of = (objects.as_slice(), starts.as_slice());
-        return by_then(args, mission, of, (&going, &doubts), (by_s, global));
+        return by_then(args, mission, of, (&going, doubts), (by_s, global));
     }
     let make = if args.until_report {
         until_report
@@ -171,6 +172,7 @@ fn run_with(
     let plan = make(mission, (&objects, &starts), args.probability, global)?;
     draw(args, &plan, mission)?;
     let asked = twin(mission, &plan, &going);
+    doubts.extend(reply::doubts(&args.files, mission, &plan)?);
     sendable::tell(&doubts);
     if args.json {
         let mut value = to_json(&plan);
@@ -188,7 +190,7 @@ fn run_with(
             sending::REMEDY,
         )?);
     }
-    enough(&plan, between)?;
+    sendable::tell(&enough(&plan, between)?);
     check(&args.files, mission, &plan)?;
     if plan.frames.is_empty() {
         out::message("Nothing is to be sent: wait for the next report");
@@ -277,7 +279,7 @@ fn by_then(
     args: &Args,
     mission: &Mission,
     (objects, starts): (&[UplinkObject], &[Start]),
-    (going, doubts): (&[Going<'_>], &[String]),
+    (going, mut doubts): (&[Going<'_>], Vec<String>),
     (by_s, global): (u64, &Global),
 ) -> Result<()> {
     let now_s = global.now_s();
@@ -292,8 +294,9 @@ fn by_then(
     )?;
     if let Some(plan) = &answer.plan {
         draw(args, plan, mission)?;
+        doubts.extend(reply::doubts(&args.files, mission, plan)?);
     }
-    sendable::tell(doubts);
+    sendable::tell(&doubts);
     let asked = answer
         .plan
         .as_ref()

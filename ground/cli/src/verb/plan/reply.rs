@@ -6,7 +6,7 @@
 //! ```
 //! Asked of the command as if none of its frames got lost. A dump is sent in rounds, of which one has to be heard.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lightday_station::plan::{ObjectPlan, Plan};
 use lightday_wire::answer::ANSWER_LEN;
@@ -17,7 +17,6 @@ use lightday_wire::{Action, ObjectKind};
 use crate::error::Result;
 use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, Pass};
-use crate::out;
 use crate::time::show_instant;
 
 /// What an hour is for people: the vehicle takes seconds to answer, and clocks are not the same.
@@ -58,37 +57,35 @@ impl Reply {
     }
 }
 
-/// Warns of each command of a plan whose answer no booked pass hears.
+/// What is to be said of each command of a plan whose answer no booked pass hears.
 ///
 /// # Errors
 /// A file, or passes.csv, cannot be read.
-pub fn warn(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
+pub fn doubts(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<Vec<String>> {
+    let mut doubts = Vec::new();
+    // What was sent before is answered by now, or never will be.
+    let from_s = plan.passes.first().map_or(0, |p| p.pass.start_s);
     for file in files {
         let artifact = Artifact::load(file)?;
         let of = (artifact.kind(), artifact.number());
         let mut planned = plan.objects.iter();
         if let Some(object) = planned.find(|o| (o.kind, o.number) == of)
-            && let Some(why) = unheard(&artifact, object, mission)?
+            && let Some(why) = unheard(&artifact, object, (mission, from_s))?
         {
-            say(file, &why);
+            doubts.push(format!("{}: {why}", file.display()));
         }
     }
-    Ok(())
+    Ok(doubts)
 }
 
-/// Says so.
-pub fn say(file: &Path, why: &str) {
-    out::message(format_args!("warning: {}: {why}", file.display()));
-}
-
-/// What is to be said of a command whose answer no booked pass hears, and from which hours one would.
+/// What is to be said of a command whose answer no booked pass hears, and from which hours behind `from_s` one would.
 ///
 /// # Errors
 /// passes.csv cannot be read.
 pub fn unheard(
     artifact: &Artifact,
     object: &ObjectPlan,
-    mission: &Mission,
+    (mission, from_s): (&Mission, u64),
 ) -> Result<Option<String>> {
     let (Some(reply), Some(board_s)) = (Reply::of(artifact), object.earliest_s) else {
         return Ok(None);
@@ -108,7 +105,7 @@ pub fn unheard(
     if (0..reply.rounds).any(|round| is_heard(comes_s(round))) {
         return Ok(None);
     }
-    let sent_s = mission.light_time().leaves_by(board_s);
+    let sent_s = mission.light_time().leaves_by(board_s).max(from_s);
     let way = match hours(mission, &passes, sent_s, air_s) {
         Some((from_s, to_s)) => format!(
             "what goes up from {} to {} is answered within a pass: `uplink --at`, or wait",

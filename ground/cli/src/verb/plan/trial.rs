@@ -69,12 +69,11 @@ impl OnBoard {
 }
 
 /// Refuses a plan by which something would be activated outside its window, or on a trial whose lease ends before
-/// a Confirm can be heard; warns of a command whose answer no pass hears.
+/// a Confirm can be heard.
 ///
 /// # Errors
 /// [`Kind::Refused`]; [`Kind::Input`] if a file cannot be read.
 pub fn check(files: &[PathBuf], mission: &Mission, plan: &Plan) -> Result<()> {
-    super::reply::warn(files, mission, plan)?;
     let booked = mission.passes()?;
     for coming in coming(files, mission)? {
         // Of what waits for it, and of nothing that goes up beside.

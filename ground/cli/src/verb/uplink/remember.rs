@@ -84,6 +84,8 @@ pub struct Before<'a> {
     pub light_times: Value,
     /// What is taken back for it.
     pub cuts: &'a [Cut],
+    /// Whether it goes on until the report.
+    pub until_report: bool,
 }
 
 /// Remembers what was written, unless another uplink came between.
@@ -104,6 +106,9 @@ pub fn remember(
         "file": file, "sha256": sha256, "objects": objects, "certificate": certificate,
         "passes": before.passes, "light_times": before.light_times,
     });
+    if before.until_report {
+        what["until_report"] = json!(true);
+    }
     if !before.cuts.is_empty() {
         what["instead"] = json!(before.cuts);
     }
