@@ -163,6 +163,22 @@ fn a_command_whose_answer_no_pass_hears_is_told_with_the_hours_that_do() {
 }
 
 #[test]
+fn a_plan_by_an_instant_says_when_the_ground_knows_as_any_plan_does() {
+    let mission = mission("promises-known");
+    daily(&mission, 6, "06:00", "14:00");
+    let object = |by: &str| {
+        let plan = mission.ok(&format!("plan bundles/1.ldb --at {START} --json {by}"));
+        plan.json()["objects"][0].clone()
+    };
+    // All of it leaves in the first pass; what comes down is heard in those behind it.
+    let (any, by_then) = (object(""), object("--target 2026-12-02T13:00:00Z"));
+    for known in ["known_earliest_s", "known_p50_s", "known_p99_s", "known_s"] {
+        assert!(any[known].is_u64(), "{known}: {any}");
+        assert_eq!(any[known], by_then[known], "{known}");
+    }
+}
+
+#[test]
 fn what_would_do_is_what_can_be_booked_and_holds() {
     let mission = mission("promises-target");
     fs::write(mission.path("passes.csv"), "start,end\n").unwrap();

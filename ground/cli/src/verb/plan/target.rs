@@ -41,7 +41,12 @@ pub fn ask(
     let spinner = out::spinner("planning");
     let answered = answer(&question);
     spinner.finish_and_clear();
-    answered.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))
+    let mut answered = answered.map_err(|e| Error::new(Kind::Plan, e).hint(e.hint()))?;
+    // What is sent in time is heard of later: in all passes that are booked.
+    if let Some(plan) = &mut answered.plan {
+        plan.hear(&mission.passes()?, &link);
+    }
+    Ok(answered)
 }
 
 /// When no antenna can be had: outages, and what sends already.
