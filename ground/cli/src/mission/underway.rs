@@ -133,10 +133,17 @@ impl Underway {
             let arrives_s = self.arrives(run.ends_s);
             let (lost, pass_start_s, pass_end_s) = self.pass(run);
             let (places, pass_frames) = self.places(run, left, (pass_start_s, pass_end_s));
+            let places = self.open(run, places);
+            // What nobody can hear is not on its way.
+            let Some(last_place) = places.last().filter(|_| lost < 1.0) else {
+                continue;
+            };
+            let pass_frames = pass_frames.max(last_place.saturating_add(1));
             match in_flight.last_mut() {
                 // Of another uplink, in the same pass.
                 Some(last) if run.starts_s < last.pass_end_s => {
                     last.places.extend(places);
+                    last.pass_frames = last.pass_frames.max(pass_frames);
                     last.arrives_s = last.arrives_s.max(arrives_s);
                 }
                 _ => in_flight.push(InFlight {
@@ -213,7 +220,7 @@ impl Underway {
     /// names no more, what it said when the run was written, or else what the mission assumes; one that is still to
     /// come and is booked no more brings nothing, nor does one that an outage took.
     fn pass(&self, run: &SentRow) -> (f64, u64, u64) {
-        let place = self.passes.iter().position(|pass| is_within(run, pass));
+        let place = self.passes.iter().position(|pass| is_across(run, pass));
         if let Some(contact) = place.and_then(|at| Contact::of(&self.passes, at, &self.link)) {
             return (contact.lost, contact.start_s, contact.end_s);
         }
@@ -225,6 +232,35 @@ impl Underway {
             None => (self.link.lost_pass, run.starts_s, run.ends_s),
         }
     }
+
+    /// Those of the last frames of a run, by their places, that go up while a pass is open, at an even pace: an outage, or a
+    /// shorter row, may have come after the run. Of a run whose pass passes.csv names no more, [`Self::pass`] says it.
+    fn open(&self, run: &SentRow, places: Vec<u32>) -> Vec<u32> {
+        let across = self.passes.iter().filter(|pass| is_across(run, pass));
+        let across: Vec<&Pass> = across.collect();
+        if across.is_empty() {
+            return places;
+        }
+        let (first, count) = (
+            (run.count as usize).saturating_sub(places.len()),
+            u64::from(run.count.max(1)),
+        );
+        let for_s = run.ends_s.saturating_sub(run.starts_s);
+        let at_s = |frame: usize| run.starts_s + for_s * frame as u64 / count;
+        let is_open = |frame: usize| {
+            let mut across = across.iter();
+            across.any(|p| p.start_s <= at_s(frame) && at_s(frame + 1) <= p.end_s)
+        };
+        let frames = (first..).zip(places);
+        frames
+            .filter_map(|(frame, place)| is_open(frame).then_some(place))
+            .collect()
+    }
+}
+
+/// Whether a part of a run lies in a pass.
+fn is_across(run: &SentRow, pass: &Pass) -> bool {
+    pass.start_s < run.ends_s && run.starts_s < pass.end_s
 }
 
 fn is_within(run: &SentRow, pass: &Pass) -> bool {

@@ -31,8 +31,7 @@ fn free_of(mission: &Mission, sent: &[SentRow], now_s: u64) -> Result<Vec<Pass>>
     let mut passes = mission.passes()?;
     let from_s = now_s.saturating_add(mission.config.plan.lead_s());
     for pass in &mut passes {
-        let within =
-            |s: &&SentRow| s.went() && s.starts_s >= pass.start_s && s.starts_s < pass.end_s;
+        let within = |s: &&SentRow| s.went() && s.ends_s > pass.start_s && s.starts_s < pass.end_s;
         let busy_until_s = sent.iter().filter(within).map(|s| s.ends_s).max();
         let free_s = pass.start_s.max(from_s).max(busy_until_s.unwrap_or(0));
         *pass = pass.starting_at(free_s, mission.light_time());
