@@ -44,7 +44,7 @@ pub mod trailer;
 
 pub use flash::{FlashError, Region};
 pub use judge::{Installed, SlotFacts};
-pub use loader::{Boot, BootError, load};
+pub use loader::{Boot, BootError, RETRY_S, load};
 pub use map::{Identity, MapError, MemoryMap, SlotMap};
 pub use record::{Record, SlotRecord, Trial};
 pub use select::{Decision, Wake, select};

@@ -6,6 +6,7 @@
 //!     ^                                                         |  wrong: select again
 //!     +--- save before the jump --- deadline in the supervisor -+ --> lock --> jump
 //! ```
+//! Where nothing has its digest, nothing is written either: it can go on so for years, and is tried again as long.
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_wire::{Location, ResetCause, RevertCause, SlotId, SlotState};
@@ -26,6 +27,11 @@ use crate::trailer::{Entry, Trailer};
 const CRASHES_OF_A_TURN: u8 = CRASH_LIMIT + 1;
 /// The same of resets by software: they may be an application's own way to end a panic.
 const RESETS_OF_A_TURN: u8 = ENVIRONMENT_BUDGET + 1;
+/// Where no crash can be counted: milliseconds of elapsed time in which one slot has its turn.
+const TURN_MS: u64 = 600_000;
+
+/// Seconds that the loader rests where nothing boots, before it tries again.
+pub const RETRY_S: u64 = 30;
 
 /// What the loader jumps to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +46,9 @@ pub struct Boot {
     pub is_record_lost: bool,
 }
 
-/// Why nothing boots now. The loader resets and tries again: reads may get better.
+/// Why nothing boots now. Reads may get better: the board rests for [`RETRY_S`] without a kick, resets itself as
+/// [`ResetCause::Unknown`], and tries again, for ever. Nothing was written. A board that only waits is reset all the
+/// same: by the watchdog, or by the supervisor's deadline, which is set to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BootError {
@@ -67,9 +75,14 @@ pub fn load<F: NorFlash, S: Supervisor>(
     identity: Identity,
     supervisor: &mut S,
 ) -> Result<Boot, BootError> {
-    let boot = prepare(flash, map, identity, supervisor)?;
-    supervisor.lock();
-    Ok(boot)
+    let boot = prepare(flash, map, identity, supervisor);
+    if boot.is_ok() {
+        supervisor.lock();
+    } else {
+        let again = supervisor.elapsed().plus_s(RETRY_S);
+        supervisor.set_deadline(again, false);
+    }
+    boot
 }
 
 fn prepare<F: NorFlash, S: Supervisor>(
@@ -79,23 +92,33 @@ fn prepare<F: NorFlash, S: Supervisor>(
     supervisor: &mut S,
 ) -> Result<Boot, BootError> {
     let store = RecordStore::new(map.record);
-    let Some(stored) = store.load(flash) else {
-        supervisor.set_deadline(Elapsed::NEVER, false);
-        return golden_or_proven(flash, map, identity, None);
-    };
-    let mut record = with_floors(flash, map, &stored);
-    succession::take_up(flash, map, identity, &mut record);
-    let keys = keys::load(flash, map, record.key_set);
-    let mut facts = slot_facts(flash, map, identity, &keys);
     let wake = Wake {
         cause: supervisor.reset_cause(),
         elapsed: supervisor.elapsed(),
     };
-    let mut decision = decide(flash, map, &record, &mut facts, wake);
+    let Some(stored) = store.load(flash) else {
+        supervisor.set_deadline(Elapsed::NEVER, false);
+        return golden_or_proven(flash, map, identity, None, Turn::At(wake.elapsed));
+    };
+    let mut record = with_floors(flash, map, &stored);
+    // Before anything is written: where nothing boots, nothing is.
+    let mut choice = choose(flash, map, identity, &record, wake)?;
+    if succession::is_waiting(&record) {
+        succession::take_up(flash, map, identity, &mut record);
+        choice = choose(flash, map, identity, &record, wake)?;
+    }
+    let Choice {
+        keys,
+        mut facts,
+        mut decision,
+        mut boot,
+    } = choice;
     // Each boot skips a sequence: a commit that was cut, and reads well only later, must not tie with this.
     let sequence = stored.sequence.saturating_add(1);
     if store.save(flash, sequence, &decision.record).is_err() {
         decision = without_record(flash, map, &record, &mut facts, wake);
+        let turn = Turn::At(wake.elapsed);
+        boot = to_boot(flash, map, identity, &decision, &facts, turn)?;
     } else {
         if let Location::Slot(slot) = decision.boot {
             write_down_confirmed(flash, map, decision.record.slot(slot).state, slot, &facts);
@@ -108,14 +131,54 @@ fn prepare<F: NorFlash, S: Supervisor>(
         Deadline::CommandLoss(at) => supervisor.set_deadline(at, false),
         Deadline::None => supervisor.set_deadline(Elapsed::NEVER, false),
     }
+    Ok(boot)
+}
+
+/// What is to boot, and all that it was decided by.
+struct Choice {
+    keys: KeyRing,
+    facts: [SlotFacts; 2],
+    decision: Decision,
+    boot: Boot,
+}
+
+/// Decides what boots, and reads it. Writes nothing.
+fn choose<F: NorFlash>(
+    flash: &mut F,
+    map: &MemoryMap,
+    identity: Identity,
+    record: &Record,
+    wake: Wake,
+) -> Result<Choice, BootError> {
+    let keys = keys::load(flash, map, record.key_set);
+    let mut facts = slot_facts(flash, map, identity, &keys);
+    let decision = decide(flash, map, record, &mut facts, wake);
+    let boot = to_boot(flash, map, identity, &decision, &facts, Turn::Counted)?;
+    Ok(Choice {
+        keys,
+        facts,
+        decision,
+        boot,
+    })
+}
+
+/// What was decided on, or golden, or what runs in its stead.
+fn to_boot<F: NorFlash>(
+    flash: &mut F,
+    map: &MemoryMap,
+    identity: Identity,
+    decision: &Decision,
+    facts: &[SlotFacts; 2],
+    turn: Turn,
+) -> Result<Boot, BootError> {
     match decision.boot {
         Location::Slot(slot) => Ok(Boot {
             location: decision.boot,
             region: map.slot(slot).image,
-            installed: of(&facts, slot).installed,
+            installed: of(facts, slot).installed,
             is_record_lost: false,
         }),
-        Location::Golden => golden_or_proven(flash, map, identity, Some(&decision.record)),
+        Location::Golden => golden_or_proven(flash, map, identity, Some(&decision.record), turn),
     }
 }
 
@@ -255,6 +318,7 @@ fn golden_or_proven<F: NorFlash>(
     map: &MemoryMap,
     identity: Identity,
     record: Option<&Record>,
+    turn: Turn,
 ) -> Result<Boot, BootError> {
     let is_record_lost = record.is_none();
     if let Some(boot) = golden(flash, map, is_record_lost) {
@@ -272,7 +336,7 @@ fn golden_or_proven<F: NorFlash>(
         let facts = of(&facts, *slot);
         facts.may_be_home() && is_slot_intact(flash, map.slot(*slot), facts)
     };
-    let slot = in_golden_s_stead(&numbers, &facts)
+    let slot = in_golden_s_stead(&numbers, &facts, turn)
         .into_iter()
         .find(is_fit)
         .ok_or(BootError::NothingIntact)?;
@@ -284,17 +348,41 @@ fn golden_or_proven<F: NorFlash>(
     })
 }
 
+/// By what those in dead golden's stead take turns.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// By the crashes that the record counts.
+    Counted,
+    /// By elapsed time, where there is no record to count in, or none that can be written.
+    At(Elapsed),
+}
+
+impl Turn {
+    /// Whether it is the turn of the image that was confirmed last.
+    const fn is_of_newest(self, record: &Record) -> bool {
+        match self {
+            Self::Counted => {
+                let crashes = record.crashes / CRASHES_OF_A_TURN;
+                let resets = record.environment / RESETS_OF_A_TURN;
+                crashes.saturating_add(resets).is_multiple_of(2)
+            }
+            // The Thue-Morse sequence: of instants at equal distances it never has all in the turns of one image, so
+            // that one which crashes ever so regularly does not keep the other from running. Its turns come two in a
+            // row at the most.
+            Self::At(Elapsed(ms)) => (ms / TURN_MS).count_ones().is_multiple_of(2),
+        }
+    }
+}
+
 /// The slots in the order in which they run in dead golden's stead: the image that was confirmed last, and once it
 /// crashed too often the other one, and so in turns. One that was never confirmed comes last, however often what was
 /// confirmed crashed: no trial, lease or deadline bounds it there.
-fn in_golden_s_stead(record: &Record, facts: &[SlotFacts; 2]) -> [SlotId; 2] {
+fn in_golden_s_stead(record: &Record, facts: &[SlotFacts; 2], turn: Turn) -> [SlotId; 2] {
     let [a, b] = SlotId::ALL.map(|slot| of(facts, slot).last_confirmed_by(record.slot(slot)));
-    let turns =
-        (record.crashes / CRASHES_OF_A_TURN).saturating_add(record.environment / RESETS_OF_A_TURN);
     let is_b_first = match (a, b) {
         (Some(_), None) => false,
         (None, Some(_)) => true,
-        _ => (b > a) == turns.is_multiple_of(2),
+        _ => (b > a) == turn.is_of_newest(record),
     };
     if is_b_first {
         [SlotId::B, SlotId::A]

@@ -62,6 +62,12 @@ pub fn is_reconfirmed<F: NorFlash>(
     facts.get(home.index()).is_some_and(SlotFacts::may_be_home)
 }
 
+/// Whether a successor waits for the loader.
+#[must_use]
+pub fn is_waiting(record: &Record) -> bool {
+    record.verdict(ObjectKind::KeySet).stage == Stage::Started
+}
+
 /// Puts the successor in force that the agent kept, and says in the record what became of it. Nothing is
 /// in force before the record is saved.
 pub fn take_up<F: NorFlash>(
@@ -70,10 +76,10 @@ pub fn take_up<F: NorFlash>(
     identity: Identity,
     record: &mut Record,
 ) {
-    let Verdict { number, stage, .. } = record.verdict(ObjectKind::KeySet);
-    if stage != Stage::Started {
+    if !is_waiting(record) {
         return;
     }
+    let Verdict { number, .. } = record.verdict(ObjectKind::KeySet);
     let (stage, refusal) = match install(flash, map, identity, record, number) {
         Ok(version) => {
             record.key_set = version;

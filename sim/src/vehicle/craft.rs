@@ -7,7 +7,7 @@
 //! ```text
 //!      power on                 loader: boots                    trap, watchdog, deadline, request
 //! Off ----------> Booting ----------------------> Running ------------------------------> Booting
-//!   ^               | nothing intact: again a minute later     |
+//!   ^               | nothing intact: again after a rest      |
 //!   +---------------+------------- power cut ------------------+
 //! ```
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_agent::{Agent, Config, Now, Platform};
-use lightday_boot::{Boot, Elapsed, Supervisor, load};
+use lightday_boot::{Boot, Elapsed, RETRY_S, Supervisor, load};
 use lightday_trust::memo;
 use lightday_wire::{Digest, Location, ResetCause, SlotId, Version};
 
@@ -39,8 +39,6 @@ type FlightAgent = Agent<MAX_SYMBOLS, WORK_RAM, Vec<u8>>;
 
 /// From the reset to the jump.
 const BOOT_MS: u64 = 2000;
-/// Between two attempts of a loader that finds nothing intact.
-const RETRY_MS: u64 = 60_000;
 /// What a step of the agent takes.
 const STEP_MS: u64 = 5;
 /// How long the power stays away after a cut.
@@ -328,7 +326,7 @@ impl<const WRITE: usize, const ERASE: usize> Vehicle<WRITE, ERASE> {
             Err(_) => {
                 self.supervisor.reset(ResetCause::Unknown);
                 self.state = State::Booting {
-                    until: now.plus_ms(RETRY_MS),
+                    until: now.plus_s(RETRY_S),
                 };
                 Happening::NothingBoots
             }

@@ -2,7 +2,7 @@
 //! holes in it, and power cut at every operation of a boot.
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_boot::{Elapsed, Record, keys, load};
+use lightday_boot::{Elapsed, RETRY_S, Record, keys, load};
 use lightday_sim::vehicle::SimSupervisor;
 use lightday_wire::{Action, Location, ResetCause, RevertCause, SlotId, SlotState};
 
@@ -19,6 +19,12 @@ fn flip_image(vehicle: &mut Vehicle, slot: usize) {
 fn lose_record(vehicle: &mut Vehicle) {
     for copy in vehicle.map.record {
         vehicle.flash.factory_load(copy.start, &[0x33; 4096]);
+    }
+}
+
+fn kill_golden(vehicle: &mut Vehicle) {
+    for copy in vehicle.map.golden {
+        vehicle.flash.flip(copy.image.start + 5, 1);
     }
 }
 
@@ -63,11 +69,6 @@ fn golden_s_copies_and_their_trailers_stand_in_for_each_other() {
 /// Regression: with golden dead nothing booted, though a confirmed image was there.
 #[test]
 fn with_golden_dead_an_image_that_was_confirmed_once_boots() {
-    let kill_golden = |vehicle: &mut Vehicle| {
-        for copy in vehicle.map.golden {
-            vehicle.flash.flip(copy.image.start + 5, 1);
-        }
-    };
     let mut vehicle = vehicle();
     kill_golden(&mut vehicle);
     vehicle.forge(|record| record.home.0 = Location::Golden);
@@ -79,6 +80,102 @@ fn with_golden_dead_an_image_that_was_confirmed_once_boots() {
     // B was authorized, never confirmed: it does not run, whatever the need.
     flip_image(&mut vehicle, 0);
     assert!(vehicle.reset(ResetCause::PowerOn).is_err());
+}
+
+/// Both slots were confirmed, B after A, and golden is dead.
+fn two_confirmed() -> Vehicle {
+    let mut vehicle = vehicle().activate();
+    assert_eq!(vehicle.boots(ResetCause::Software), B);
+    let image = new_image().digest;
+    vehicle.hear(10, Action::Confirm { image });
+    assert_eq!(vehicle.boots(ResetCause::Software), B);
+    assert_eq!(vehicle.record().home.0, B);
+    kill_golden(&mut vehicle);
+    vehicle
+}
+
+/// Regression: with golden dead, and no record to count crashes in, one image ran at each boot, for ever, even if it
+/// crashed at once.
+#[test]
+fn with_golden_dead_and_no_record_to_count_in_an_image_that_crashes_gives_way() {
+    let mut lost = two_confirmed();
+    lose_record(&mut lost);
+    let mut unsaved = two_confirmed();
+    protect_record(&mut unsaved);
+    let turn_ms = 600_000;
+    for (start, is_lost) in [(&lost, true), (&unsaved, false)] {
+        for crashes in [A, B] {
+            let mut vehicle = start.clone();
+            // Whoever crashes at once does so every half minute. The turns of one image are two in a row at the most.
+            let mut boots = 0;
+            while boots <= 40 && vehicle.boots(ResetCause::Watchdog) == crashes {
+                boots += 1;
+                vehicle.now.0 += 30_000;
+            }
+            assert!(boots <= 40, "{crashes:?}");
+        }
+        for every_ms in [
+            30_000,
+            turn_ms,
+            900_000,
+            2 * turn_ms,
+            3 * turn_ms,
+            17 * turn_ms,
+        ] {
+            let mut vehicle = start.clone();
+            let mut ran = [0u32; 2];
+            for _ in 0..60 {
+                let Location::Slot(slot) = vehicle.boots(ResetCause::Fault) else {
+                    panic!("golden is dead");
+                };
+                ran[slot.index()] += 1;
+                vehicle.now.0 += every_ms;
+            }
+            assert!(ran[0] > 10 && ran[1] > 10, "{every_ms} {ran:?}");
+        }
+        let mut vehicle = start.clone();
+        let before = vehicle.flash.operations();
+        let (boot, _) = vehicle.reset(ResetCause::Watchdog).unwrap();
+        assert_eq!(boot.is_record_lost, is_lost);
+        assert!(!is_lost || vehicle.flash.operations() == before);
+    }
+    // Where one alone may run there are no turns.
+    flip_image(&mut lost, 1);
+    for _ in 0..20 {
+        assert_eq!(lost.boots(ResetCause::Watchdog), A);
+        lost.now.0 += turn_ms;
+    }
+}
+
+/// Regression: where nothing boots the record was committed at each round, and worn out by nothing but trying.
+#[test]
+fn where_nothing_boots_nothing_is_written_and_a_fault_that_passes_is_survived() {
+    let mut vehicle = vehicle();
+    assert_eq!(vehicle.boots(ResetCause::PowerOn), A);
+    let map = vehicle.map;
+    let before = (vehicle.flash.operations(), vehicle.record());
+    for _ in 0..100 {
+        let mut faulty = Faulty {
+            flash: vehicle.flash.clone(),
+            dead: map.slots[0].image.start..map.slots[0].image.end(),
+        };
+        for copy in map.golden {
+            faulty.flash.flip(copy.image.start + 5, 1);
+        }
+        let mut supervisor = SimSupervisor::new(vehicle.now, 60_000);
+        supervisor.reset(ResetCause::Unknown);
+        assert!(load(&mut faulty, &map, IDENTITY, &mut supervisor).is_err());
+        let rest = vehicle.now.plus_s(RETRY_S);
+        assert_eq!(supervisor.deadline(), Some(rest), "it rests");
+        assert!(!supervisor.is_locked());
+        for copy in map.golden {
+            faulty.flash.flip(copy.image.start + 5, 1);
+        }
+        vehicle.flash = faulty.flash;
+        vehicle.now = rest;
+    }
+    assert_eq!((vehicle.flash.operations(), vehicle.record()), before);
+    assert_eq!(vehicle.boots(ResetCause::Unknown), A);
 }
 
 #[test]

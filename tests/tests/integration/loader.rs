@@ -9,7 +9,7 @@ use crate::map::{IDENTITY, MAP};
 use crate::supervisor::External;
 
 /// Decides what boots, and copies it to `ram`, all of which is the image's. `None`: nothing is intact, and reads may get
-/// better; then wait until the watchdog bites, and boot nothing else.
+/// better; then wait for `RETRY_S` without a kick, or until the watchdog bites, reset, and boot nothing else.
 pub fn choose(flash: &mut SpiNor, guard: &mut External, ram: &mut [u8]) -> Option<Location> {
     MAP.check(flash).ok()?;
     // Behind this the record is saved, the deadline set, and what must not be written is locked.

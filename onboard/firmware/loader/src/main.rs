@@ -26,7 +26,7 @@ mod watch;
 use core::arch::asm;
 use core::panic::PanicInfo;
 
-use lightday_boot::{Boot, Supervisor as _, flash, load};
+use lightday_boot::{Boot, RETRY_S, Supervisor as _, flash, load};
 use lightday_firmware_board::map::{APPLICATION_RAM, MAP, RAM_LEN};
 use lightday_firmware_board::provision::Provision;
 use lightday_firmware_board::text::{self, Line};
@@ -35,6 +35,9 @@ use lightday_trust::digest::sha256;
 use lightday_wire::{Location, ResetCause, SlotId};
 
 use crate::machine::Machine;
+
+/// How long the loader rests before it tries again.
+const REST_TICKS: u64 = RETRY_S * clock::TICKS_A_SECOND as u64;
 
 /// Goes on behind the first instructions.
 #[unsafe(no_mangle)]
@@ -48,8 +51,8 @@ extern "C" fn boot() -> ! {
         }
         Err(why) => {
             machine::with(|machine| Line::of("loader: ").text(why).send(&mut machine.uart));
-            // Reads may get better: another try in a second.
-            for _ in 0..clock::TICKS_A_SECOND {
+            // Reads may get better. Whatever was found wanting, the next look is no sooner than this.
+            for _ in 0..REST_TICKS {
                 clock::wait();
             }
             machine::with(|machine| machine.monitor.reset(ResetCause::Unknown))
