@@ -68,6 +68,59 @@ fn a_key_set_whose_commit_flash_refuses_is_in_force_once_it_is_said_to_be() {
     assert!(unsaved > 0, "the commit was refused in some case");
 }
 
+/// Regression: an `Abort` of a key set that waits for the loader, which could not say what became of it, was `Done`, and
+/// the next boot put the key set in force.
+#[test]
+fn a_key_set_that_waits_for_the_loader_is_aborted() {
+    let mut waited = 0u32;
+    for (from, operations) in (4..9).flat_map(|from| (1..20).map(move |length| (from, length))) {
+        let mut bench = Bench::launch();
+        let next = Staff::new(2, 2);
+        let rotate = |bench: &mut Bench| {
+            let n = bench.ground.take(ObjectKind::KeySet);
+            let context = KeySetContext {
+                class: IDENTITY.class,
+                number: n,
+            };
+            let envelope = bench.ground.staff.succession(&next, context, true);
+            (n, bench.ground.small(ObjectKind::KeySet, n, &envelope))
+        };
+        let (number, object) = rotate(&mut bench);
+        let begin = bench.flash.operations();
+        bench
+            .flash
+            .fail_at(begin + from, Fault::Outage { operations });
+        bench.deliver_all(&object);
+        let told = format!("{operations} operations from {from}");
+        let waits = bench.record().verdict(ObjectKind::KeySet).stage == Stage::Started;
+        waited += u32::from(waits);
+        let kind = ObjectKind::KeySet;
+        bench.command(Action::Abort { kind, number });
+        if bench.report().command.stage != Stage::Done {
+            continue;
+        }
+        for _ in 0..3 {
+            let verdict = bench.record().verdict(kind);
+            // One that is in force stays so.
+            let version = if verdict.stage == Stage::Done { 2 } else { 1 };
+            assert_eq!(bench.record().key_set, version, "{told}");
+            if waits {
+                let failed = (Stage::Failed, Refusal::Superseded);
+                assert_eq!((verdict.stage, verdict.refusal), failed, "{told}");
+            }
+            bench.reset(ResetCause::PowerOn);
+            bench.settle();
+        }
+        if waits {
+            // The same set under the next number.
+            let (_, object) = rotate(&mut bench);
+            bench.deliver_all(&object);
+            assert_eq!(bench.record().key_set, 2, "{told}");
+        }
+    }
+    assert!(waited > 0, "it waited in some case");
+}
+
 /// Regression: an activation whose commit flash refused was tried again each minute, with an erase of two copies of the
 /// record each.
 #[test]

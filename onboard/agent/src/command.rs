@@ -291,7 +291,22 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                     .map(|()| Outcome::Done)
                     .map_err(|_| Refusal::FlashFault)
             }
+            ObjectKind::KeySet => {
+                self.abort_key_set(number);
+                Ok(Outcome::Done)
+            }
             _ => Ok(Outcome::Done),
+        }
+    }
+
+    /// A key set of this number or a lower one that still waits for the loader is put in force no more: it does what the
+    /// verdict says. One that is in force stays so.
+    fn abort_key_set(&mut self, number: ObjectNumber) {
+        let mut verdict = self.record.verdict(ObjectKind::KeySet);
+        if verdict.stage == Stage::Started && verdict.number <= number {
+            verdict.stage = Stage::Failed;
+            verdict.refusal = Refusal::Superseded;
+            self.set_verdict(ObjectKind::KeySet, verdict);
         }
     }
 
