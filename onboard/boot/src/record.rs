@@ -59,7 +59,7 @@ impl SlotRecord {
 /// A trial. Its numbers count down; nothing an application writes makes them count up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
-    /// Whether the loader booted it yet; until then the fields below but `tries_left` mean nothing.
+    /// Whether the loader booted it yet; until then the fields below but `tries_left` and `give_up` mean nothing.
     pub started: bool,
     /// Boots left.
     pub tries_left: u8,

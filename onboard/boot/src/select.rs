@@ -113,13 +113,14 @@ fn on_trial(record: &mut Record, facts: &SlotFacts, slot: SlotId, wake: Wake) ->
         return Verdict::Revert(RevertCause::TrailerInvalid);
     };
     bound(&mut record.trial, &installed.trial, wake);
+    // Before all that was heard: the command that ends a trial is itself a signed command. And before the first boot,
+    // which may not have been saved.
+    if record.trial.give_up != RevertCause::None {
+        return Verdict::Revert(record.trial.give_up);
+    }
     if !record.trial.started {
         start(record, facts, &installed.trial, wake);
         return Verdict::Boot;
-    }
-    // Before all that was heard: the command that ends a trial is itself a signed command.
-    if record.trial.give_up != RevertCause::None {
-        return Verdict::Revert(record.trial.give_up);
     }
     let floor = record.trial.command_floor;
     let is_proven = facts.heard.is_some_and(|heard| heard >= floor);

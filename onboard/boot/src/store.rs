@@ -110,7 +110,8 @@ impl RecordStore {
     /// A `sequence` of 0 says that nothing stored counts: each copy is erased before it is written.
     ///
     /// The last copy of the newest record is never erased before the new one has landed elsewhere: flash that
-    /// takes erases and no programs leaves the vehicle with the record that it had.
+    /// takes erases and no programs leaves the vehicle with the record that it had. Nor is the last of three in which
+    /// nothing is whole: reads may fail for the moment, and it may hold the record.
     ///
     /// # Errors
     /// [`FlashError`] if not one copy could be written. One that could is a commit.
@@ -129,6 +130,7 @@ impl RecordStore {
         let newest = held.into_iter().max().flatten();
         let sequence = sequence.max(newest.unwrap_or(0)).saturating_add(1);
         let holds_newest = |held: Option<u32>| held.is_some() && held == newest;
+        let mut unknown = held.into_iter().filter(Option::is_none).count();
         let mut holders = held.into_iter().filter(|held| holds_newest(*held)).count();
         let mut result = Err(FlashError::Fault);
         // A copy that alone holds the newest record is written last, when another one has landed.
@@ -137,14 +139,19 @@ impl RecordStore {
                 if holds_newest(held) != is_newest {
                     continue;
                 }
-                // Where nothing is whole an erase may have been cut off: what reads blank may not be.
-                let is_anew = is_anew || held.is_none();
-                let erasing = match (is_anew, is_newest && holders <= 1 && result.is_err()) {
-                    (true, _) => Erasing::First,
-                    (false, false) => Erasing::IfNeeded,
-                    (false, true) => Erasing::Never,
+                let is_last = match held {
+                    Some(_) => is_newest && holders <= 1,
+                    None => newest.is_none() && unknown <= 1,
+                };
+                let erasing = match held {
+                    _ if is_anew => Erasing::First,
+                    _ if is_last && result.is_err() => Erasing::Never,
+                    // An erase may have been cut off: what reads blank may not be.
+                    None => Erasing::First,
+                    Some(_) => Erasing::IfNeeded,
                 };
                 let written = write(copy, flash, sequence, bytes, erasing);
+                unknown = unknown.saturating_sub(usize::from(held.is_none()));
                 if is_newest && written.is_err() {
                     holders = holders.saturating_sub(1);
                 }

@@ -352,6 +352,58 @@ fn flash_that_erases_and_takes_no_program_keeps_the_record() {
     }
 }
 
+/// Erases and programs, and says that no read went well.
+struct Blind(Flash);
+
+impl ErrorType for Blind {
+    type Error = FlashError;
+}
+
+impl ReadNorFlash for Blind {
+    const READ_SIZE: usize = Flash::READ_SIZE;
+
+    fn read(&mut self, offset: u32, _bytes: &mut [u8]) -> Result<(), FlashError> {
+        Err(FlashError::Protected(offset))
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Blind {
+    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
+    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        self.0.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.0.write(offset, bytes)
+    }
+}
+
+/// Regression: where no copy could be read for the moment, all three were taken for copies in which nothing is whole,
+/// and erased one after the other: one commit wiped the record.
+#[test]
+fn flash_that_cannot_be_read_for_a_while_keeps_the_record() {
+    let full = 4096 / RECORD_CELL as u16;
+    for saves in [3, full, full + 1] {
+        let mut blind = Blind(saved(saves));
+        for attempt in 0..3 {
+            let kept = store().save(&mut blind, u32::from(saves), &numbered(1000));
+            assert!(kept.is_err(), "{saves} saves, attempt {attempt}");
+            let found = resets(&mut blind.0);
+            assert_eq!(found, Some(saves), "{saves} saves, attempt {attempt}");
+        }
+        let mut flash = blind.0;
+        let sequence = store().save(&mut flash, u32::from(saves), &numbered(1001));
+        assert!(sequence.is_ok_and(|sequence| sequence > u32::from(saves)));
+        assert_eq!(resets(&mut flash), Some(1001));
+    }
+}
+
 pub fn encoded(record: &Record) -> Vec<u8> {
     let mut buffer = [0; 512];
     canon::encode(record, &mut buffer).unwrap().to_vec()

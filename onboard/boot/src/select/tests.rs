@@ -332,6 +332,15 @@ fn the_agent_may_give_a_trial_up_and_the_cause_is_kept() {
         record.trial.give_up = cause;
         let decision = select(&record, &papers(), wake(ResetCause::Software, 2 * HOUR_MS));
         assert_reverted(&decision, cause);
+        // Before its first boot, too: that may not have been saved.
+        let mut unstarted = at_trial();
+        unstarted.trial.give_up = cause;
+        let decision = select(
+            &unstarted,
+            &papers(),
+            wake(ResetCause::Software, 2 * HOUR_MS),
+        );
+        assert_reverted(&decision, cause);
         // Whatever was heard: the command that gave it up may be the first one.
         record.trial.healthy = true;
         let mut facts = confirmed(papers(), 10);
