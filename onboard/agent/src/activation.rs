@@ -161,7 +161,6 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.arm_retry = self.wait_longer(now);
             return false;
         }
-        self.refused_wait_s = 0;
         self.hold = Refusal::None;
         self.refresh_facts(flash);
         self.activation_retry = now.elapsed;
@@ -169,7 +168,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     /// When a commit that flash refused is tried again.
-    fn wait_longer(&mut self, now: Now) -> Elapsed {
+    pub(crate) fn wait_longer(&mut self, now: Now) -> Elapsed {
         let wait_s = self.refused_wait_s.saturating_mul(2);
         self.refused_wait_s = wait_s.clamp(RETRY_S, MAX_RETRY_S);
         now.elapsed.plus_s(self.refused_wait_s)

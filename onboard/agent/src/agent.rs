@@ -97,7 +97,9 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) arm_due: bool,
     /// When an arming that flash refused is tried again.
     pub(crate) arm_retry: Elapsed,
-    /// Seconds that an arming or an activation waits whose commit flash refused; 0 where none was.
+    /// When a step of the installation that waits is taken again.
+    pub(crate) install_retry: Elapsed,
+    /// Seconds that an installation, an arming or an activation waits whose commit flash refused; 0 where none was.
     pub(crate) refused_wait_s: u64,
     /// The record changed on its own and is to be committed.
     pub(crate) commit_due: bool,
@@ -182,6 +184,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             // A reset may have come between an image's verification and its arming.
             arm_due: !is_lost,
             arm_retry: Elapsed::NEVER,
+            install_retry: Elapsed::NEVER,
             refused_wait_s: 0,
             commit_due: false,
             region_digest: None,
@@ -398,6 +401,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             .min(self.room_due)
             .min(self.report_due)
             .min(self.arm_retry)
+            .min(self.install_due())
             .min(self.activation_due())
             .min(self.dump.as_ref().map_or(Elapsed::NEVER, Dump::due))
     }
@@ -424,6 +428,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn commit<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
         let store = RecordStore::new(self.config.map.record);
         self.sequence = store.save(flash, self.sequence, &self.record)?;
+        self.refused_wait_s = 0;
         Ok(())
     }
 
@@ -453,6 +458,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.judge_due = false;
         self.reception = Reception::Unjudged;
         self.install = Install::Idle;
+        self.install_retry = Elapsed::NEVER;
         self.symbol = None;
     }
 

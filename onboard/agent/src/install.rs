@@ -9,7 +9,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::trailer::Entry;
-use lightday_boot::{Region, SlotFacts, SlotRecord, flash};
+use lightday_boot::{Elapsed, Region, SlotFacts, SlotRecord, flash};
 use lightday_fec::{Progress, Solver};
 use lightday_wire::{Location, MAX_ENVELOPE_LEN, Refusal, SlotState};
 
@@ -68,12 +68,14 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     /// All symbols are there.
     pub(crate) fn begin_install(&mut self) {
         self.install = Install::Recheck;
+        self.install_retry = Elapsed::NEVER;
         self.staging.rescan();
     }
 
     /// One step.
     pub(crate) fn install_step<F: NorFlash>(&mut self, now: Now, flash: &mut F) {
         let state = core::mem::replace(&mut self.install, Install::Idle);
+        self.install_retry = Elapsed::NEVER;
         if state.touches_slot() && !self.may_patch() {
             // Something was armed meanwhile: the bundle stages only, and is taken up again.
             return;
@@ -86,7 +88,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             Install::Solve(solver) => self.solve(flash, solver),
             Install::Payload(hashing) => self.payload(flash, hashing),
             Install::Base(hashing) => self.base(flash, hashing),
-            Install::Begin => self.begin_patch(flash),
+            Install::Begin => self.begin_patch(now, flash),
             Install::EraseTrailer(at) => self.erase_trailer(flash, at),
             Install::EraseImage(at) => self.erase_image(flash, at),
             Install::Patch { decoder, written } => self.patch(flash, decoder, written),
@@ -119,8 +121,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.record.patch_attempts >= MAX_ATTEMPTS {
             return Err(Refusal::AttemptsExhausted);
         }
-        self.record.patch_attempts = self.record.patch_attempts.saturating_add(1);
-        self.commit(flash).map_err(|_| Refusal::FlashFault)?;
+        let attempts = self.record.patch_attempts;
+        self.record.patch_attempts = attempts.saturating_add(1);
+        if self.commit(flash).is_err() {
+            self.record.patch_attempts = attempts;
+            return Ok(self.wait_to_install(now, Install::Recheck));
+        }
         self.report_due = now.elapsed;
         Ok(Install::EraseBlock(0))
     }
@@ -300,7 +306,13 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    fn begin_patch<F: NorFlash>(&mut self, flash: &mut F) -> Result<Install, Refusal> {
+    /// A step whose commit flash refused comes again: no attempt is used up where nothing but the record failed.
+    pub(crate) fn wait_to_install(&mut self, now: Now, step: Install) -> Install {
+        self.install_retry = self.wait_longer(now);
+        step
+    }
+
+    fn begin_patch<F: NorFlash>(&mut self, now: Now, flash: &mut F) -> Result<Install, Refusal> {
         let admitted = self.admitted()?;
         let (target, number) = (admitted.target, admitted.number);
         let (image, counter) = (admitted.manifest.image, admitted.manifest.security_counter);
@@ -316,7 +328,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(flash).is_err() {
             // Nothing was touched: what is in the slot may be the way back.
             *self.record.slot_mut(target) = before;
-            return Err(Refusal::FlashFault);
+            return Ok(self.wait_to_install(now, Install::Begin));
         }
         if let Some(facts) = self.facts.get_mut(target.index()) {
             *facts = SlotFacts::default();

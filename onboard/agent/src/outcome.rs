@@ -37,7 +37,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.set_verdict(ObjectKind::Bundle, verdict);
         if self.commit(flash).is_err() {
             self.record = before;
-            return Err(Refusal::FlashFault);
+            return Ok(self.wait_to_install(now, Install::End));
         }
         self.unproven = 0;
         self.staging.forget();

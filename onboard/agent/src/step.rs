@@ -3,7 +3,7 @@
 //! never kept waiting by what it aborts.
 
 use embedded_storage::nor_flash::NorFlash;
-use lightday_boot::Supervisor;
+use lightday_boot::{Elapsed, Supervisor};
 use lightday_wire::report::Verdict;
 use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage};
 
@@ -29,7 +29,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             || self.staging.is_closing()
             || self.region_digest.is_some()
             || self.dump.as_ref().is_some_and(Dump::is_unread)
-            || self.is_installing()
+            || self.install_due() == Elapsed(0)
     }
 
     pub(crate) fn step<F: NorFlash, S: Supervisor, A: Application>(
@@ -63,7 +63,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.look_at_room(platform.flash);
         } else if now.elapsed >= self.activation_due() {
             self.try_activation(now, platform);
-        } else if self.is_installing() {
+        } else if now.elapsed >= self.install_due() {
             self.install_step(now, platform.flash);
         } else if self.region_digest.is_some() {
             self.digest_step(platform.flash);
@@ -241,8 +241,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         len
     }
 
-    /// Whether solving, checking or patching has a step to do.
-    fn is_installing(&self) -> bool {
-        !matches!(self.install, Install::Idle)
+    /// When solving, checking or patching has a step to do: at once, unless flash refused a commit.
+    pub(crate) fn install_due(&self) -> Elapsed {
+        match (&self.install, self.install_retry) {
+            (Install::Idle, _) => Elapsed::NEVER,
+            (_, Elapsed::NEVER) => Elapsed(0),
+            (_, retry) => retry,
+        }
     }
 }

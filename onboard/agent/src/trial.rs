@@ -53,8 +53,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
         if health == Health::Healthy && !trial.healthy {
             trial.healthy = true;
-            let _ = self.commit(platform.flash);
             self.report_due = now.elapsed;
+            if self.commit(platform.flash).is_err() {
+                // The loader would not know, and a reset would cost a try: it is said again at the next look.
+                self.record.trial.healthy = false;
+            }
         }
         if self.may_self_confirm(slot) {
             // The loader finds the same proof, and confirms.

@@ -4,7 +4,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::cells::{CRC, RECORD_CELL};
-use lightday_boot::store::RecordStore;
+use lightday_boot::store::{RecordStore, Stored};
 use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, Supervisor, loader};
 use lightday_wire::{Location, canon};
 
@@ -37,10 +37,11 @@ pub(crate) fn read_record<F: NorFlash>(flash: &mut F, map: &MemoryMap) -> (Recor
 }
 
 impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
-    /// Reads the three copies. Where they are not in step, or not what was committed last, the record is
+    /// Reads the three copies. Where they are not in step, or not what RAM holds, the record is
     /// committed as any other time: from what RAM holds, under a sequence above all that is stored. A vehicle
     /// that lost its record has nothing to write: it asks for a reset where there is one after all. So does one that was to
-    /// try an image, and does not run it: the loader tries it, or ends the trial.
+    /// try an image, and does not run it: the loader tries it, or ends the trial. And one that runs something else than
+    /// home, once the record takes a commit.
     pub(crate) fn look_at_record<F: NorFlash, S: Supervisor>(
         &mut self,
         now: Now,
@@ -61,7 +62,16 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             self.reset(supervisor);
             return;
         }
-        let is_whole = stored.is_some_and(|s| s.in_step && s.sequence == self.sequence);
+        // A crash of home that could not be counted ended in golden, which the record does not name.
+        if self.running != self.home() && self.record.trial_slot().is_none() {
+            if self.commit(flash).is_ok() {
+                self.reset(supervisor);
+            }
+            return;
+        }
+        // Nor what RAM knows and flash refused to take down when it was said.
+        let is_same = |s: &Stored| s.sequence == self.sequence && s.record == self.record;
+        let is_whole = stored.is_some_and(|s| s.in_step && is_same(&s));
         if !is_whole {
             // Where not one copy takes it, tomorrow's look tries again.
             let _ = self.commit(flash);
@@ -122,6 +132,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         self.symbol = None;
         self.commit_due = false;
         self.install = Install::Idle;
+        self.install_retry = Elapsed::NEVER;
         self.staging.reload();
         self.take_effect(now, flash);
         self.record_due = now.elapsed.plus_s(LOOK_S);
