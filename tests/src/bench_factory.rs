@@ -23,6 +23,9 @@ pub const IDENTITY: Identity = Identity {
     class: ClassId(3),
     component: ComponentId(1),
 };
+/// Bytes that are looked at together; a multiple of every granule.
+const PAGE: usize = 4096;
+
 /// Bytes that look like an image.
 #[must_use]
 pub fn image(seed: u8, len: usize) -> Vec<u8> {
@@ -138,20 +141,34 @@ fn protect_golden<const WRITE: usize, const ERASE: usize>(
     }
 }
 
-/// A flash that holds these bytes, granule by granule: what is erased stays free to be programmed.
 pub(crate) fn flown_flash<const WRITE: usize, const ERASE: usize>(
     layout: &Layout,
     bytes: &[u8],
 ) -> SimFlash<WRITE, ERASE> {
     assert_eq!(bytes.len(), layout.blocks * ERASE, "the whole flash");
-    let mut flash = SimFlash::new(layout.blocks);
-    for (place, granule) in bytes.chunks(WRITE).enumerate() {
-        if granule.iter().any(|byte| *byte != 0xff) {
-            let at = u32::try_from(place * WRITE).expect("small");
-            flash.factory_load(at, granule);
+    let mut flash = flown(bytes);
+    protect_golden(&mut flash, &layout.map);
+    flash
+}
+
+/// A flash that holds these bytes, granule by granule: what is erased stays free to be programmed.
+///
+/// # Panics
+/// If it is longer than 4 GiB.
+#[must_use]
+pub fn flown<const WRITE: usize, const ERASE: usize>(bytes: &[u8]) -> SimFlash<WRITE, ERASE> {
+    let mut flash = SimFlash::new(bytes.len() / ERASE);
+    // Most of a flash is erased, and passed over by the page.
+    let erased = [0xff; PAGE];
+    let pages = bytes.chunks(PAGE).enumerate();
+    for (page, bytes) in pages.filter(|(_, page)| *page != &erased[..page.len()]) {
+        for (place, granule) in bytes.chunks(WRITE).enumerate() {
+            if granule.iter().any(|byte| *byte != 0xff) {
+                let at = u32::try_from(page * PAGE + place * WRITE).expect("32 bit");
+                flash.factory_load(at, granule);
+            }
         }
     }
-    protect_golden(&mut flash, &layout.map);
     flash.clear_counters();
     flash
 }

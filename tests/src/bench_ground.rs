@@ -1,5 +1,6 @@
 //! The ground of the bench: numbers, bundles, authorizations and commands as a test wants them, sound or not.
 
+use lightday_boot::Identity;
 use lightday_station::object::UplinkObject;
 use lightday_trust::digest::sha256;
 use lightday_wire::manifest::FORMAT;
@@ -26,8 +27,14 @@ pub struct Ground {
     pub staff: Staff,
     /// The link epoch that frames are sent under.
     pub epoch: u8,
+    /// The vehicle that they speak to.
+    pub identity: Identity,
+    /// Where its images are loaded to.
+    pub load_address: u64,
     /// What the symbols of a bundle are a multiple of, in bytes.
     pub granule: u16,
+    /// Bytes of the longest symbol.
+    pub symbol_len_max: u16,
     /// The numbers that the next objects get, in the order of [`ObjectKind::UPLINK`].
     pub next: [u32; 4],
 }
@@ -92,7 +99,10 @@ impl Ground {
         Self {
             staff,
             epoch: 0,
+            identity: IDENTITY,
+            load_address: 0,
             granule: 8,
+            symbol_len_max: SYMBOL_LEN_MAX,
             next: [1; 4],
         }
     }
@@ -135,12 +145,14 @@ impl Ground {
     ) -> Built {
         let image = describe(bytes, major);
         let mut manifest = launch_manifest(image);
+        manifest.component = self.identity.component;
+        manifest.load_address = self.load_address;
         manifest.base = base.map(|base| base.digest.prefix());
         change(&mut manifest);
         let target = if manifest.class_bound {
-            Target::Class(IDENTITY.class)
+            Target::Class(self.identity.class)
         } else {
-            Target::Vehicle(IDENTITY.vehicle)
+            Target::Vehicle(self.identity.vehicle)
         };
         let context = ManifestContext {
             target,
@@ -168,7 +180,7 @@ impl Ground {
             ObjectKind::Bundle,
             number,
             &object,
-            SYMBOL_LEN_MAX.max(self.granule),
+            self.symbol_len_max.max(self.granule),
             self.granule,
         )
         .expect("fits");
@@ -190,7 +202,7 @@ impl Ground {
     #[must_use]
     pub fn command_numbered(&self, number: ObjectNumber, action: Action) -> UplinkObject {
         let context = CommandContext {
-            vehicle: IDENTITY.vehicle,
+            vehicle: self.identity.vehicle,
             number,
         };
         let envelope = self.staff.envelope(context, Command { action });
@@ -220,7 +232,7 @@ impl Ground {
     ) -> UplinkObject {
         let number = self.take(ObjectKind::Authorization);
         let context = AuthorizationContext {
-            vehicle: IDENTITY.vehicle,
+            vehicle: self.identity.vehicle,
             number,
         };
         let authorization = Authorization {

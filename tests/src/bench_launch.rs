@@ -4,14 +4,15 @@
 
 use lightday_agent::{Config, Health};
 use lightday_boot::Elapsed;
+use lightday_sim::flash::SimFlash;
 use lightday_sim::vehicle::{Layout, LayoutSizes, SimSupervisor};
 use lightday_trust::{LinkKey, LinkKeys};
 use lightday_wire::TagLen;
 
-use crate::bench_factory::{IDENTITY, factory, first_image, flown_flash};
+use crate::bench_factory::{IDENTITY, factory, first_image, flown_flash, image};
 use crate::bench_ground::Ground;
 use crate::bench_staff::Staff;
-use crate::bench_vehicle::{BEACON_S, BenchApplication, BenchOf, COMMAND_LOSS_S};
+use crate::bench_vehicle::{BEACON_S, BenchApplication, BenchOf, COMMAND_LOSS_S, EPOCH_S};
 
 /// What the supervisor's watchdog waits for.
 const WATCHDOG_MS: u64 = 60_000;
@@ -105,16 +106,44 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
             None => factory(&layout, &ground.staff, &outfit.first),
             Some(bytes) => flown_flash(&layout, bytes),
         };
+        let mut bench = Self::with(flash, config, ground, elapsed);
+        bench.decoder_ram = outfit.decoder_ram;
+        bench
+    }
+
+    /// Any vehicle, switched off: one that was not launched on the bench, of another map, other keys and other people.
+    /// `flash` is all that it has, from its first byte on, in whole erase blocks.
+    ///
+    /// # Panics
+    /// If `flash` is not a whole number of erase blocks.
+    #[must_use]
+    pub fn of_another(config: Config, ground: Ground, flash: &[u8], elapsed: Elapsed) -> Self {
+        let layout = Layout {
+            map: config.map,
+            blocks: flash.len() / ERASE,
+        };
+        let flash = flown_flash(&layout, flash);
+        Self::with(flash, config, ground, elapsed)
+    }
+
+    fn with(
+        flash: SimFlash<WRITE, ERASE>,
+        config: Config,
+        ground: Ground,
+        elapsed: Elapsed,
+    ) -> Self {
         Self {
             flash,
             config,
-            decoder_ram: outfit.decoder_ram,
+            decoder_ram: 0,
             supervisor: SimSupervisor::new(elapsed, WATCHDOG_MS),
             application: BenchApplication {
                 health: Health::Healthy,
                 may_activate: true,
             },
             knows_time: true,
+            epoch_s: EPOCH_S,
+            image,
             ground,
             reports: Vec::new(),
             answers: Vec::new(),

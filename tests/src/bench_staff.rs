@@ -74,6 +74,12 @@ impl Staff {
         Self { keys, set }
     }
 
+    /// Those whose keys these are, under the key set that names them.
+    #[must_use]
+    pub const fn of(keys: Vec<SigningKey>, set: KeySet) -> Self {
+        Self { keys, set }
+    }
+
     /// The key set.
     #[must_use]
     pub const fn key_set(&self) -> &KeySet {

@@ -84,6 +84,10 @@ pub struct BenchOf<const WRITE: usize, const ERASE: usize> {
     pub application: BenchApplication,
     /// Whether onboard time is known.
     pub knows_time: bool,
+    /// Onboard time in seconds where the supervisor's counter is 0.
+    pub epoch_s: u64,
+    /// What the images are that it is sent, by seed and length.
+    pub image: fn(u8, usize) -> Vec<u8>,
     /// The people on the ground, and what they number.
     pub ground: Ground,
     /// Every report so far.
@@ -139,14 +143,14 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
     pub fn now(&self) -> Now {
         Now {
             elapsed: Elapsed(self.now_ms),
-            time_s: self.knows_time.then_some(EPOCH_S + self.now_ms / 1000),
+            time_s: self.knows_time.then_some(self.time_s()),
         }
     }
 
     /// Onboard time in seconds, whether it is known or not.
     #[must_use]
     pub const fn time_s(&self) -> u64 {
-        EPOCH_S + self.now_ms / 1000
+        self.epoch_s + self.now_ms / 1000
     }
 
     /// What the flash was asked to write so far: programs, erases.
@@ -163,7 +167,8 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         self.now_ms += 2000;
         self.supervisor.advance(Elapsed(self.now_ms));
         let map = self.config.map;
-        let boot = lightday_boot::load(&mut self.flash, &map, IDENTITY, &mut self.supervisor);
+        let identity = self.config.identity;
+        let boot = lightday_boot::load(&mut self.flash, &map, identity, &mut self.supervisor);
         if self.supervisor.is_locked() {
             let locked = map.locked().map(|region| region.start..region.end());
             self.flash.lock(locked);
@@ -234,7 +239,8 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
 
     fn take_packet(&mut self, packet: &[u8], epoch: Epoch) {
         let keys = &self.config.link_keys;
-        let key = keys.frame_key(IDENTITY.vehicle, Direction::Down, epoch);
+        let vehicle = self.config.identity.vehicle;
+        let key = keys.frame_key(vehicle, Direction::Down, epoch);
         if let Ok(frame) = answer::parse(packet) {
             let body = key.open_report(&frame).expect("the tag verifies");
             self.answers.push(canon::decode(body).expect("an answer"));
@@ -324,7 +330,7 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
         let epoch = Epoch::new(epoch).expect("0 to 15");
         self.config
             .link_keys
-            .frame_key(IDENTITY.vehicle, Direction::Up, epoch)
+            .frame_key(self.config.identity.vehicle, Direction::Up, epoch)
     }
 
     /// A symbol that is not of the object, under a sound MAC of this epoch: what a holder of the link key can send.
@@ -387,7 +393,8 @@ impl<const WRITE: usize, const ERASE: usize> BenchOf<WRITE, ERASE> {
 
     /// A new image in the other slot: delivered, verified, not authorized.
     pub fn stage(&mut self, seed: u8, major: u8) -> Built {
-        let built = self.ground.bundle(&image(seed, 3000), major);
+        let bytes = (self.image)(seed, 3000);
+        let built = self.ground.bundle(&bytes, major);
         self.deliver_all(&built.object);
         built
     }

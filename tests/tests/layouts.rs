@@ -19,6 +19,8 @@ mod later_rest;
 mod lives;
 #[path = "layouts/receptions.rs"]
 mod receptions;
+#[path = "layouts/setting.rs"]
+mod setting;
 #[path = "layouts/states.rs"]
 mod states;
 #[path = "layouts/told.rs"]

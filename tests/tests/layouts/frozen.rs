@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use lightday_agent::Health;
 use lightday_boot::floors::{self, Floor};
 use lightday_boot::{Elapsed, Record, keys, loader};
-use lightday_tests::bench_vehicle::{Bench, IDENTITY};
 use lightday_wire::{Location, Report, ResetCause, canon};
+
+use crate::setting::{Bench, in_flight};
 use serde_json::{Value, json};
 
 /// The states lie in one window, so that what they share is kept once.
@@ -50,7 +51,7 @@ impl Proven {
     fn of(bench: &Bench) -> [Self; 2] {
         let (map, flash) = (bench.map(), &mut bench.flash.peeking());
         let keys = keys::load(flash, map, bench.record().key_set);
-        let facts = loader::slot_facts(flash, map, IDENTITY, &keys);
+        let facts = loader::slot_facts(flash, map, bench.config.identity, &keys);
         facts.map(|facts| Self {
             may: [
                 facts.may_be_tried(),
@@ -119,7 +120,7 @@ impl State {
 
     /// A vehicle that knows nothing but this flash, switched on, and at rest.
     pub fn take_up(&self) -> Bench {
-        let mut bench = Bench::in_flight(&self.flash, self.elapsed);
+        let mut bench = in_flight(&self.flash, self.elapsed);
         bench.knows_time = self.knows_time;
         bench.application.may_activate = self.may_activate;
         bench.application.health = self.health;

@@ -2,7 +2,7 @@
 //! is read as far as this release knows it, or not believed at all.
 
 use lightday_boot::Record;
-use lightday_boot::cells::{CRC, CellLog, HEADER_LEN, RECORD_CELL};
+use lightday_boot::cells::{CellLog, HEADER_LEN, RECORD_CELL};
 use lightday_boot::store::RecordStore;
 use lightday_tests::bench_ground::{Built, number};
 use lightday_tests::bench_vehicle::{Bench, image};
@@ -11,6 +11,8 @@ use lightday_wire::{
     Action, Location, ObjectKind, Refusal, ResetCause, RevertCause, SlotId, SlotState, Stage,
     TagLen, canon,
 };
+
+use crate::ways::later_form;
 
 /// Bytes of the record of this release (docs/SPEC.md).
 const LEN: usize = 312;
@@ -221,22 +223,6 @@ fn behind_a_commit_that_cannot_be_read_the_one_before_it_counts() {
             assert_eq!(later.record(), same.record(), "{told}");
         }
     }
-}
-
-/// Makes a whole cell one of a later form, whole by its own checksum; a blank one stays blank.
-pub fn later_form(bench: &mut Bench, cell: u32) {
-    let bytes = bench.flash.peek(cell..cell + RECORD_CELL).unwrap();
-    if bytes[..2] != *b"LD" {
-        return;
-    }
-    let mut head = bytes[..12].to_vec();
-    head[3] = 2;
-    let len = usize::from(u16::from_be_bytes([head[8], head[9]]));
-    let mut digest = CRC.digest();
-    digest.update(&head);
-    digest.update(&bytes[HEADER_LEN..HEADER_LEN + len]);
-    head.extend(digest.finalize().to_be_bytes());
-    bench.flash.factory_load(cell, &head);
 }
 
 #[test]

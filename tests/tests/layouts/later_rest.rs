@@ -10,7 +10,7 @@ use lightday_wire::{
     RevertCause, SlotId, SlotState, Stage, Target,
 };
 
-use crate::later_record::later_form;
+use crate::ways::later_form;
 
 const A: Location = Location::Slot(SlotId::A);
 const B: Location = Location::Slot(SlotId::B);

@@ -6,11 +6,11 @@ use lightday_boot::trailer::{Entry, Trailer};
 use lightday_sim::flash::CutForm;
 use lightday_tests::bench_ground::{LEASE_S, number};
 use lightday_tests::bench_staff::Staff;
-use lightday_tests::bench_vehicle::{Bench, COMMAND_LOSS_S, first_image, image};
+use lightday_tests::bench_vehicle::COMMAND_LOSS_S;
 use lightday_trust::digest::sha256;
 use lightday_wire::{Action, Epoch, ObjectKind, ResetCause, RevertCause, SlotId, SlotState};
 
-use crate::states::Life;
+use crate::setting::{Life, first_image, image, launch};
 use crate::ways::{
     armed, barred, bundle, command_until_reset, commit_cut, given_up, hear, in_epoch, load_and_go,
     lose_record, on_trial, over_b, patching, rearm, reset_by, resync, rotated, successor,
@@ -21,7 +21,7 @@ const B: SlotId = SlotId::B;
 
 /// All of them.
 pub const ALL: &[(&str, Life)] = &[
-    ("launched", Bench::launch),
+    ("launched", launch),
     ("reset by nobody knows what", || {
         reset_by(ResetCause::Unknown)
     }),
@@ -33,7 +33,7 @@ pub const ALL: &[(&str, Life)] = &[
     ("reset by the deadline", || reset_by(ResetCause::Deadline)),
     ("reset by a fault", || reset_by(ResetCause::Fault)),
     ("crashed three times at home", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         (0..3).for_each(|_| bench.reset(ResetCause::Watchdog));
         bench
     }),
@@ -45,7 +45,7 @@ pub const ALL: &[(&str, Life)] = &[
         patching(CutForm::Partial(6), 2)
     }),
     ("patching for the seventh time", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.ground.bundle(&image(2, 3000), 2);
         hear(&mut bench, &built.object);
         for attempt in 1..=7 {
@@ -57,12 +57,12 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("verified", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.stage(2, 2);
         bench
     }),
     ("armed, held by command", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.command(Action::Hold { held: true });
         bench.try_out(2, 2);
         bench
@@ -75,13 +75,13 @@ pub const ALL: &[(&str, Life)] = &[
     }),
     ("armed, the interlock holds", || armed(true, false, None)),
     ("armed by its manifest, held", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.command(Action::Hold { held: true });
         bundle(&mut bench, 2, load_and_go);
         bench
     }),
     ("armed, its papers not in the trailer yet", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         let authorization = bench.ground.authorization(&built);
         hear(&mut bench, &authorization);
@@ -109,7 +109,7 @@ pub const ALL: &[(&str, Life)] = &[
         })
     }),
     ("failed in A", || {
-        over_b(|bench| drop(bundle(bench, 3, |m| m.image.size = 2999)))
+        over_b(|bench| drop(bundle(bench, 3, |m| m.image.size -= 1)))
     }),
     (
         "resynchronised, what was not confirmed in A forgotten",
@@ -122,14 +122,14 @@ pub const ALL: &[(&str, Life)] = &[
         },
     ),
     ("an authorization waits for its bundle", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.ground.bundle(&image(2, 3000), 2);
         let authorization = bench.ground.authorization(&built);
         bench.deliver_all(&authorization);
         bench
     }),
     ("two authorizations wait", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         for seed in [2, 3] {
             let built = bench.ground.bundle(&image(seed, 3000), seed);
             let authorization = bench.ground.authorization(&built);
@@ -138,7 +138,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("a trial that no boot has started", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         let authorization = bench.ground.authorization(&built);
         hear(&mut bench, &authorization);
@@ -147,7 +147,7 @@ pub const ALL: &[(&str, Life)] = &[
     }),
     ("on trial", || on_trial(|_| ())),
     ("on trial, not healthy yet", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         bench.application.health = Health::Starting;
         let authorization = bench.ground.authorization(&built);
@@ -204,7 +204,7 @@ pub const ALL: &[(&str, Life)] = &[
         })
     }),
     ("reverted: not healthy in time", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         bench.application.health = Health::Starting;
         let authorization = bench.ground.authorization(&built);
@@ -234,19 +234,19 @@ pub const ALL: &[(&str, Life)] = &[
         on_trial(|bench| bench.command(Action::BootGolden))
     }),
     ("reverted: crash loop", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         (0..4).for_each(|_| bench.reset(ResetCause::Fault));
         bench
     }),
     ("both crashed, golden runs", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         (0..8).for_each(|_| bench.reset(ResetCause::Fault));
         bench
     }),
     ("no command for too long, golden runs", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.command(Action::ReportRequest);
         bench.wait_s(COMMAND_LOSS_S + 10);
         bench
@@ -263,18 +263,18 @@ pub const ALL: &[(&str, Life)] = &[
     ("four images barred", || barred(4)),
     ("five images reverted, the oldest bar fallen", || barred(5)),
     ("confirmed in B", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         bench
     }),
     ("confirmed in B, then in A", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         bench.update(3, 3);
         bench
     }),
     ("confirmed itself", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bundle(&mut bench, 2, |m| m.trial.self_confirm = true);
         let authorization = bench.ground.authorization(&built);
         bench.deliver_all(&authorization);
@@ -283,7 +283,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("security counter 5", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bundle(&mut bench, 2, |m| m.security_counter = 5);
         let authorization = bench.ground.authorization(&built);
         bench.deliver_all(&authorization);
@@ -292,34 +292,34 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("golden by command", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         bench.command(Action::BootGolden);
         bench
     }),
     ("a rollback that no loader has seen", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         let image = sha256(&first_image());
         command_until_reset(&mut bench, Action::Rollback { image });
         bench
     }),
     ("on trial by rollback", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         let image = sha256(&first_image());
         bench.command(Action::Rollback { image });
         bench
     }),
     ("failed by an abort", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         let (kind, number) = (ObjectKind::Bundle, built.number);
         bench.command(Action::Abort { kind, number });
         bench
     }),
     ("a trailer that is full", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         let trailer = Trailer::new(bench.map().slot(B).trailer);
         while trailer.free(&mut bench.flash) > 0 {
@@ -332,7 +332,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("a key set that no loader has seen", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let object = successor(&mut bench, &Staff::new(2, 2));
         hear(&mut bench, &object);
         until(&mut bench, |b| b.supervisor.is_reset_requested());
@@ -341,7 +341,7 @@ pub const ALL: &[(&str, Life)] = &[
     ("key set 2", || rotated(2)),
     ("key set 3", || rotated(3)),
     ("an epoch that no loader has seen", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.ground.epoch = 1;
         let epoch = Epoch::new(1).unwrap();
         command_until_reset(&mut bench, Action::EpochSwitch { epoch });
@@ -351,20 +351,20 @@ pub const ALL: &[(&str, Life)] = &[
     ("epoch 7", || in_epoch(7)),
     ("the last epoch", || in_epoch(15)),
     ("the record lost", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         lose_record(&mut bench);
         bench
     }),
     ("resynchronised", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         lose_record(&mut bench);
         resync(&mut bench);
         bench
     }),
     ("one copy of the record wiped", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         let copy = bench.map().record[0];
         bench.flash.erase(copy.start, copy.end()).unwrap();
@@ -377,7 +377,7 @@ pub const ALL: &[(&str, Life)] = &[
         commit_cut(1)
     }),
     ("golden dead, a slot in its stead", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         for copy in bench.map().golden {
             bench.corrupt(copy.image.start + 5);

@@ -2,11 +2,14 @@
 
 use lightday_sim::flash::{CutForm, Fault};
 use lightday_tests::bench_ground::Built;
-use lightday_tests::bench_vehicle::{Bench, describe, first_image, image};
+use lightday_tests::bench_vehicle::describe;
 use lightday_wire::{Action, Epoch, ObjectKind, SlotId, SlotState};
 
-use crate::states::Life;
+use crate::setting::{Bench, ERASE, Life, first_image, image, launch};
 use crate::ways::{authorize, hear, on_trial, until};
+
+/// Bytes of a naming cell.
+const NAME_CELL: u32 = 256;
 
 /// All of them.
 pub const ALL: &[(&str, Life)] = &[
@@ -36,7 +39,7 @@ pub const ALL: &[(&str, Life)] = &[
         },
     ),
     ("received: a delta to what runs, in part", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let base = describe(&first_image(), 1);
         let built = bench
             .ground
@@ -45,7 +48,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("whole: it waits for its base", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let base = describe(&image(7, 100), 2);
         let built = bench
             .ground
@@ -54,7 +57,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("whole: it waits while another image is armed", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.command(Action::Hold { held: true });
         bench.try_out(2, 2);
         bench.stage(3, 3);
@@ -70,7 +73,7 @@ pub const ALL: &[(&str, Life)] = &[
         })
     }),
     ("whole: it is solved", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.ground.bundle(&image(2, 3000), 2);
         bench.deliver(&built.object, 1..built.object.k());
         let parity = built.object.k();
@@ -84,7 +87,7 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("written into its slot, and not said so yet", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.ground.bundle(&image(2, 3000), 2);
         hear(&mut bench, &built.object);
         until(&mut bench, |b| b.state(SlotId::B) == SlotState::Patching);
@@ -111,18 +114,19 @@ pub const ALL: &[(&str, Life)] = &[
         bench
     }),
     ("the second object, over what the first one left", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         let built = bench.ground.bundle(&image(3, 2000), 3);
         bench.deliver(&built.object, 3..8);
         bench
     }),
     ("the block of names full, and begun anew", || {
-        let mut bench = Bench::launch();
-        for n in 0..20 {
+        let mut bench = launch();
+        let names = ERASE / NAME_CELL;
+        for n in 0..names + 4 {
             let built = bench.ground.bundle(&image(2, 3000), 2);
             bench.deliver(&built.object, 0..2);
-            if n < 19 {
+            if n < names + 3 {
                 let (kind, number) = (ObjectKind::Bundle, built.number);
                 bench.command(Action::Abort { kind, number });
             }
@@ -132,7 +136,7 @@ pub const ALL: &[(&str, Life)] = &[
     ("a symbol that power tore", || cut(5, CutForm::Partial(3))),
     ("a name that power tore", || cut(0, CutForm::Partial(9))),
     ("an erase of the log that power cut off", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let old = bench.stage(2, 2);
         authorize(&mut bench, &old, None);
         let image_ = old.image.digest;
@@ -150,7 +154,7 @@ pub const ALL: &[(&str, Life)] = &[
 
 /// A bundle of which these symbols arrived.
 fn received(symbols: std::ops::Range<u16>) -> (Bench, Built) {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let built = bench.ground.bundle(&image(2, 3000), 2);
     bench.deliver(&built.object, symbols);
     (bench, built)
@@ -167,7 +171,7 @@ fn deliver_while_powered(bench: &mut Bench, built: &Built) {
 
 /// Power is cut at an operation of a reception.
 fn cut(operation: u64, form: CutForm) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let built = bench.ground.bundle(&image(2, 3000), 2);
     let at = bench.flash.operations() + operation;
     bench.flash.cut_at(at, form);
@@ -177,9 +181,9 @@ fn cut(operation: u64, form: CutForm) -> Bench {
 
 /// A block of the log takes no erase and no program; the second object since finds it so.
 fn dead(block: u32) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.update(2, 2);
-    let address = bench.map().staging.start + block * 4096;
+    let address = bench.map().staging.start + block * ERASE;
     let now = bench.flash.operations();
     bench.flash.fail_at(now, Fault::DeadBlock { address });
     let built = bench.ground.bundle(&image(3, 9000), 3);

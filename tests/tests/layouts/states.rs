@@ -5,16 +5,12 @@
 //! never again once the first release was made.
 
 use lightday_agent::Health;
-use lightday_tests::bench_staff::Staff;
-use lightday_tests::bench_vehicle::{Bench, image};
 use lightday_wire::report::flags;
 use lightday_wire::{Action, Epoch, Location, ObjectKind, Refusal, SlotState, Stage};
 
 use crate::frozen::{Said, State, read, write};
+use crate::setting::{Bench, Life, image, staff};
 use crate::{lives, receptions, told};
-
-/// What brings a vehicle to a state, from its launch on.
-pub type Life = fn() -> Bench;
 
 /// Every state with its name.
 fn all() -> Vec<(&'static str, Life)> {
@@ -26,8 +22,7 @@ fn catch_up(bench: &mut Bench) {
     let record = bench.record().clone();
     bench.ground.next = record.next.map(|number| number.get());
     bench.ground.epoch = record.epoch.get();
-    let seed = u8::try_from(record.key_set).unwrap();
-    bench.ground.staff = Staff::new(seed, record.key_set);
+    bench.ground.staff = staff(record.key_set);
 }
 
 /// What is seen at rest; then, if the vehicle can be commanded, behind `BootGolden`.

@@ -1,16 +1,17 @@
 //! What the record says of the latest object of each kind: every refusal that it can hold, each from the launch on.
 
+use lightday_boot::cells::PENDING_CELL;
 use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, nobody, number};
 use lightday_tests::bench_staff::Staff;
-use lightday_tests::bench_vehicle::{Bench, describe, first_image, image};
+use lightday_tests::bench_vehicle::describe;
 use lightday_trust::digest::sha256;
 use lightday_wire::{
     Action, CodecId, ComponentId, Digest, Epoch, Manifest, ObjectKind, Refusal, Region, ResetCause,
     SlotId, SlotState, Stage,
 };
 
-use crate::states::Life;
+use crate::setting::{Bench, Life, PENDING, SLOT, first_image, image, launch};
 use crate::ways::{authorize, bundle, hear, load_and_go, on_trial, successor, until};
 
 const B: SlotId = SlotId::B;
@@ -27,7 +28,7 @@ pub const ALL: &[(&str, Life)] = &[
         refused(|m| m.payload.ram = 1, Refusal::RamTooSmall)
     }),
     ("refused: image too large", || {
-        refused(|m| m.image.size = 16_385, Refusal::ImageTooLarge)
+        refused(|m| m.image.size = SLOT + 1, Refusal::ImageTooLarge)
     }),
     ("refused: place", || {
         refused(|m| m.component = ComponentId(2), Refusal::WrongPlace)
@@ -45,7 +46,7 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("refused: security counter", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bundle(&mut bench, 2, |m| m.security_counter = 1);
         authorize(&mut bench, &built, None);
         let image = built.image.digest;
@@ -54,7 +55,7 @@ pub const ALL: &[(&str, Life)] = &[
         bundle_is(bench, Stage::Refused, Refusal::SecurityCounter)
     }),
     ("refused: load-and-go, barred", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bundle(&mut bench, 2, load_and_go);
         (0..3).for_each(|_| bench.reset(ResetCause::Fault));
         bench.settle();
@@ -62,22 +63,22 @@ pub const ALL: &[(&str, Life)] = &[
         bundle_is(bench, Stage::Refused, Refusal::Barred)
     }),
     ("failed: digest of the image", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bundle(&mut bench, 2, |m| m.image.digest = nobody());
         bundle_is(bench, Stage::Failed, Refusal::ImageDigest)
     }),
     ("failed: patch", || {
-        let mut bench = Bench::launch();
-        bundle(&mut bench, 2, |m| m.image.size = 2999);
+        let mut bench = launch();
+        bundle(&mut bench, 2, |m| m.image.size -= 1);
         bundle_is(bench, Stage::Failed, Refusal::PatchBroken)
     }),
     ("failed: digest of the payload", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bundle(&mut bench, 2, |m| m.payload.digest = nobody());
         bundle_is(bench, Stage::Failed, Refusal::PayloadDigest)
     }),
     ("failed: base", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let base = describe(&first_image(), 1);
         let built = bench
             .ground
@@ -90,7 +91,7 @@ pub const ALL: &[(&str, Life)] = &[
         mended(bench, at)
     }),
     ("failed: attempts", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.ground.bundle(&image(2, 3000), 2);
         hear(&mut bench, &built.object);
         for attempt in 1..=8 {
@@ -103,7 +104,7 @@ pub const ALL: &[(&str, Life)] = &[
         bundle_is(bench, Stage::Failed, Refusal::AttemptsExhausted)
     }),
     ("authorization of no image", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let mut built = bench.stage(2, 2);
         built.image.digest = Digest([3; 32]);
         authorize(&mut bench, &built, None);
@@ -115,9 +116,11 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("authorization while those that wait are all wanted", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let first = bench.ground.bundle(&image(2, 3000), 2);
-        (0..20).for_each(|_| authorize(&mut bench, &first, None));
+        // More than there are cells, and as many as wait in RAM.
+        let more = PENDING / PENDING_CELL + 12;
+        (0..more).for_each(|_| authorize(&mut bench, &first, None));
         told(
             bench,
             ObjectKind::Authorization,
@@ -137,7 +140,7 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("authorization that expired", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.application.may_activate = false;
         let built = bench.stage(2, 2);
         let until = bench.time_s() + 100;
@@ -163,7 +166,7 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("authorization without a cell for its papers", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let built = bench.stage(2, 2);
         fill(&mut bench, B, 1);
         authorize(&mut bench, &built, None);
@@ -178,7 +181,7 @@ pub const ALL: &[(&str, Life)] = &[
         commanded(Action::Confirm { image: nobody() }, Refusal::UnknownImage)
     }),
     ("Confirm in golden", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.command(Action::BootGolden);
         bench.command(Action::Confirm {
             image: sha256(&first_image()),
@@ -198,7 +201,7 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("rollback without a cell for its Confirm", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         bench.update(2, 2);
         fill(&mut bench, SlotId::A, 1);
         let image = sha256(&first_image());
@@ -224,7 +227,7 @@ pub const ALL: &[(&str, Life)] = &[
         commanded(Action::SetTime { time_s: 5 }, Refusal::NotSupported)
     }),
     ("a resynchronisation that nobody needs", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         let epoch = Epoch::FIRST;
         bench.command(Action::Resync {
             epoch,
@@ -238,7 +241,7 @@ pub const ALL: &[(&str, Life)] = &[
         )
     }),
     ("key set before home is confirmed anew", || {
-        let mut bench = Bench::launch();
+        let mut bench = launch();
         for version in [2, 3] {
             let next = Staff::new(u8::try_from(version).unwrap(), version);
             let object = successor(&mut bench, &next);
@@ -260,7 +263,7 @@ pub const ALL: &[(&str, Life)] = &[
 
 /// A bundle that release signed and policy refuses.
 fn refused(change: fn(&mut Manifest), why: Refusal) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bundle(&mut bench, 2, change);
     bundle_is(bench, Stage::Refused, why)
 }
@@ -270,7 +273,7 @@ fn bundle_is(bench: Bench, stage: Stage, why: Refusal) -> Bench {
 }
 
 fn commanded(action: Action, why: Refusal) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.command(action);
     told(bench, ObjectKind::Command, Stage::Refused, why)
 }
@@ -289,7 +292,7 @@ fn mended(mut bench: Bench, at: u32) -> Bench {
 }
 
 fn waits_for_its_window() -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let built: Built = bench.stage(2, 2);
     authorize(&mut bench, &built, Some((3600, 7200)));
     bench

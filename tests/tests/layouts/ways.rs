@@ -2,11 +2,11 @@
 
 use embedded_storage::nor_flash::NorFlash as _;
 use lightday_agent::Health;
+use lightday_boot::cells::{CRC, HEADER_LEN, RECORD_CELL};
 use lightday_sim::flash::CutForm;
 use lightday_station::object::UplinkObject;
 use lightday_tests::bench_ground::{Built, number};
 use lightday_tests::bench_staff::Staff;
-use lightday_tests::bench_vehicle::{Bench, IDENTITY, first_image, image};
 use lightday_trust::digest::sha256;
 use lightday_trust::keyset::KeySetContext;
 use lightday_wire::{
@@ -14,13 +14,15 @@ use lightday_wire::{
     SlotState, Stage, TagLen, Window,
 };
 
+use crate::setting::{Bench, first_image, image, launch};
+
 const B: SlotId = SlotId::B;
 /// Steps in which anything that a test waits for has happened.
 const STEPS: u32 = 20_000;
 
 /// A vehicle that was reset once.
 pub fn reset_by(cause: ResetCause) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.reset(cause);
     bench
 }
@@ -52,7 +54,7 @@ pub fn command_until_reset(bench: &mut Bench, action: Action) {
 
 /// Cut off in the midst of writing its slot, so many operations behind its beginning.
 pub fn patching(form: CutForm, operations: u64) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let built = bench.ground.bundle(&image(2, 3000), 2);
     hear(&mut bench, &built.object);
     until(&mut bench, |b| b.state(B) == SlotState::Patching);
@@ -90,7 +92,7 @@ pub fn authorize(bench: &mut Bench, built: &Built, window: Option<(u64, u64)>) {
 }
 
 pub fn armed(knows_time: bool, may_activate: bool, window: Option<(u64, u64)>) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.knows_time = knows_time;
     bench.application.may_activate = may_activate;
     let built = bench.stage(2, 2);
@@ -100,7 +102,7 @@ pub fn armed(knows_time: bool, may_activate: bool, window: Option<(u64, u64)>) -
 
 /// Image 2 is on trial in B; then something happens.
 pub fn on_trial(then: impl FnOnce(&mut Bench)) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.try_out(2, 2);
     assert_eq!(bench.state(B), SlotState::Trial);
     then(&mut bench);
@@ -109,7 +111,7 @@ pub fn on_trial(then: impl FnOnce(&mut Bench)) -> Bench {
 
 /// The agent has given the trial up and said so in the record; the loader has not seen it yet.
 pub fn given_up(cause: RevertCause) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let built = bench.stage(2, 2);
     bench.application.health = Health::Starting;
     let authorization = bench.ground.authorization(&built);
@@ -137,7 +139,7 @@ pub fn rearm(bench: &mut Bench) {
 }
 
 pub fn barred(count: u8) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     for seed in 0..count {
         bench.try_out(20 + seed, 20 + seed);
         (0..3).for_each(|_| bench.reset(ResetCause::Fault));
@@ -150,14 +152,14 @@ pub fn barred(count: u8) -> Bench {
 /// The key set of `next`, as it goes up.
 pub fn successor(bench: &mut Bench, next: &Staff) -> UplinkObject {
     let number = bench.ground.take(ObjectKind::KeySet);
-    let class = IDENTITY.class;
+    let class = bench.config.identity.class;
     let context = KeySetContext { class, number };
     let envelope = bench.ground.staff.succession(next, context, true);
     bench.ground.small(ObjectKind::KeySet, number, &envelope)
 }
 
 pub fn rotated(version: u16) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     for version in 2..=version {
         let next = Staff::new(u8::try_from(version).unwrap(), version);
         let object = successor(&mut bench, &next);
@@ -179,7 +181,7 @@ pub fn switch_epoch(bench: &mut Bench, epoch: u8) {
 }
 
 pub fn in_epoch(epoch: u8) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     switch_epoch(&mut bench, epoch);
     bench
 }
@@ -201,7 +203,7 @@ pub fn resync(bench: &mut Bench) {
 
 /// Image 2 is home in B, and A is the inactive slot; then something happens.
 pub fn over_b(then: impl FnOnce(&mut Bench)) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     bench.update(2, 2);
     then(&mut bench);
     bench
@@ -209,11 +211,27 @@ pub fn over_b(then: impl FnOnce(&mut Bench)) -> Bench {
 
 /// A Hold whose commit power cut off in one of the three copies.
 pub fn commit_cut(copy: u64) -> Bench {
-    let mut bench = Bench::launch();
+    let mut bench = launch();
     let object = bench.ground.command(Action::Hold { held: true });
     hear(&mut bench, &object);
     let at = bench.flash.operations() + copy;
     bench.flash.cut_at(at, CutForm::Partial(copy + 1));
     until(&mut bench, |b| !b.flash.is_powered());
     bench
+}
+
+/// Makes a whole cell one of a later form, whole by its own checksum; a blank one stays blank.
+pub fn later_form(bench: &mut Bench, cell: u32) {
+    let bytes = bench.flash.peek(cell..cell + RECORD_CELL).unwrap();
+    if bytes[..2] != *b"LD" {
+        return;
+    }
+    let mut head = bytes[..12].to_vec();
+    head[3] = 2;
+    let len = usize::from(u16::from_be_bytes([head[8], head[9]]));
+    let mut digest = CRC.digest();
+    digest.update(&head);
+    digest.update(&bytes[HEADER_LEN..HEADER_LEN + len]);
+    head.extend(digest.finalize().to_be_bytes());
+    bench.flash.factory_load(cell, &head);
 }
