@@ -171,6 +171,38 @@ fn passes_have_their_own_chance_to_be_lost_and_their_own_light_time() {
 }
 
 #[test]
+fn what_is_on_the_air_takes_as_long_as_the_passes_rates_say() {
+    let mission = mission("plan-rates", "");
+    let heading = "start,end,station,rate_bps,lost\n";
+    let day = |day: u8, rate: &str| {
+        format!("2026-12-0{day}T06:00:00Z,2026-12-0{day}T14:00:00Z,A,{rate}\n")
+    };
+    let line = format!("plan bundles/1.ldb --at {START}");
+    let air = |rows: &str| {
+        passes(&mission, &format!("{heading}{rows}"));
+        let out = mission.ok(&line).out;
+        let sum = out.lines().find(|line| line.contains("= on the air"));
+        (sum.unwrap().to_owned(), out)
+    };
+    let (sum, out) = air(&format!("{}{}", day(1, ""), day(2, "")));
+    let bytes: f64 = sum.split_whitespace().nth(4).unwrap().parse().unwrap();
+    assert!(out.contains("h of antenna at 100 bit/s"), "{out}");
+    let seconds = format!("{:.1} s", bytes * 8.0 / 100.0);
+    assert!(sum.ends_with(&seconds), "{seconds}: {sum}");
+    let (sum, out) = air(&format!("{}{}", day(1, "10"), day(2, "10")));
+    assert!(out.contains("h of antenna at 10 bit/s"), "{out}");
+    let minutes = format!("{:.1} min", bytes * 8.0 / 10.0 / 60.0);
+    assert!(sum.ends_with(&minutes), "{minutes}: {sum}");
+    let (_, out) = air(&format!("{}{}", day(1, "10,0.01"), day(2, "")));
+    assert!(out.contains("h of antenna at 10 to 100 bit/s"), "{out}");
+    mission.fails(
+        &format!("uplink bundles/1.ldb --at {START} --out nowhere/1.frames --dry-run"),
+        8,
+        "there is no such directory",
+    );
+}
+
+#[test]
 fn nothing_is_planned_in_an_outage() {
     let mission = mission("plan-outage", "");
     let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use lightday_station::keys::role_name;
-use lightday_station::profile::codec_name;
+use lightday_station::plan::Plan;
+use lightday_station::profile::{Link, codec_name};
 use lightday_trust::KeySet;
 use lightday_wire::{Action, Activation, Location, ObjectKind, Region, Role, SlotChoice};
 use serde_json::{Value, json};
@@ -209,6 +210,16 @@ pub fn range(first: u32, n: u32, what: &str) -> String {
     match n {
         0 | 1 => format!("{what} {first}"),
         _ => format!("{what}s {first} to {}", first.saturating_add(n - 1)),
+    }
+}
+
+/// At which rates a plan sends: that of each pass, or the link's.
+pub fn rates(plan: &Plan, link: &Link) -> String {
+    let used = plan.passes.iter().filter(|p| p.frames > 0);
+    let rates = used.map(|p| p.pass.rate_bps.unwrap_or(link.rate_up_bps));
+    match (rates.clone().min(), rates.max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most} bit/s"),
+        (least, _) => format!("{} bit/s", least.unwrap_or(link.rate_up_bps)),
     }
 }
 

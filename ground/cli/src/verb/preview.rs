@@ -225,12 +225,12 @@ fn costs(plan: &Plan, object: &UplinkObject, mission: &Mission) -> Vec<(&'static
         (
             "to send",
             format!(
-                "{} of {} B, of which any {} will do; {} B, {air} on the air at {} bit/s",
+                "{} of {} B, of which any {} will do; {} B, {air} on the air at {}",
                 describe::count(planned.frames.into(), "frame"),
                 object.frame_len(link.tag_len),
                 planned.k,
                 plan.bytes.total(),
-                link.rate_up_bps
+                describe::rates(plan, link)
             ),
         ),
         (

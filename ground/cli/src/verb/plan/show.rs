@@ -50,9 +50,10 @@ pub fn to_json(plan: &Plan) -> Value {
 
 /// Shows a plan.
 pub fn show(plan: &Plan, mission: &Mission) -> Result<()> {
-    let link = &mission.profile.link;
     let mut bytes = Table::headed(["bytes", "", "air time"]);
     let b = &plan.bytes;
+    // Each byte takes its share: the passes that it goes up in may have rates of their own.
+    let byte_s = plan.antenna_h() * 3600.0 / b.total().max(1) as f64;
     let rows = [
         ("payload", b.payload),
         ("envelope", b.envelope),
@@ -67,7 +68,7 @@ pub fn show(plan: &Plan, mission: &Mission) -> Result<()> {
         bytes.row([
             name.to_owned(),
             n.to_string(),
-            show_duration(n as f64 * 8.0 / f64::from(link.rate_up_bps)),
+            show_duration(n as f64 * byte_s),
         ]);
     }
     let mut objects = Table::headed([
@@ -103,11 +104,11 @@ pub fn show(plan: &Plan, mission: &Mission) -> Result<()> {
     }
     let begin_s = plan.passes.first().map_or(0, |p| p.pass.start_s);
     out::result(&format!(
-        "{objects}\n{}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {} bit/s, light time {} one way\n",
+        "{objects}\n{}\n{bytes}\n{passes}\n{}, {:.2} h of antenna at {}, light time {} one way\n",
         milestones(plan),
         describe::count(plan.frames.len() as u64, "frame"),
         plan.antenna_h(),
-        link.rate_up_bps,
+        describe::rates(plan, &mission.profile.link),
         show_duration(mission.light_time().at(begin_s) as f64),
     ))
 }

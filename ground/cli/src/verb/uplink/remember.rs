@@ -24,7 +24,7 @@ pub fn run_json(run: &SentRow) -> Value {
 /// The files to write: the frames, and the schedule beside them.
 ///
 /// # Errors
-/// A name is taken, or is one for both.
+/// A name is taken, is one for both, or lies in no directory.
 pub fn names(
     out: Option<&Path>,
     mission: &Mission,
@@ -42,7 +42,7 @@ pub fn names(
     }
     // A name of our own choice was free a moment ago; if another uplink took it since, the step says so.
     if out.is_some() {
-        crate::atomic::refuse_existing(&path)?;
+        crate::atomic::refuse_unplaceable(&path)?;
         crate::atomic::refuse_existing(&schedule)?;
         if had(mission, sent, &path) {
             return Err(
