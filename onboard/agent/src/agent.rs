@@ -103,6 +103,8 @@ pub struct Agent<const N: usize, const W: usize, R = [u8; 0]> {
     pub(crate) refused_wait_s: u64,
     /// The record changed on its own and is to be committed.
     pub(crate) commit_due: bool,
+    /// When to look at what became of a command that a reset was to carry out.
+    pub(crate) settle_due: Elapsed,
     pub(crate) region_digest: Option<RegionDigest>,
     pub(crate) answer: Option<Answer>,
     /// The latest dump, until all of its rounds are sent.
@@ -187,6 +189,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             install_retry: Elapsed::NEVER,
             refused_wait_s: 0,
             commit_due: false,
+            settle_due: Elapsed::NEVER,
             region_digest: None,
             answer: None,
             dump: None,
@@ -208,6 +211,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             record_sum: 0,
         };
         agent.refresh_facts(platform.flash);
+        if agent.is_unsettled() {
+            agent.settle_due = now.elapsed;
+        }
         if !agent.has_deadline() {
             let until = now.elapsed.plus_s(agent.config.command_loss_s);
             platform.supervisor.set_deadline(until, false);
@@ -402,6 +408,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             .min(self.report_due)
             .min(self.arm_retry)
             .min(self.install_due())
+            .min(self.settle_due)
             .min(self.activation_due())
             .min(self.dump.as_ref().map_or(Elapsed::NEVER, Dump::due))
     }

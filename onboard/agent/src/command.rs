@@ -178,13 +178,25 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     ) -> Result<Outcome, Refusal> {
         match action {
             Action::Confirm { image } => self.confirm(platform.flash, object, image),
-            Action::Abort { kind, number } => self.abort(platform.flash, kind, number),
+            Action::Abort { kind, number } => {
+                let outcome = self.abort(platform.flash, kind, number)?;
+                if matches!(outcome, Outcome::Reset)
+                    && !self.is_kept_on_trial(platform.flash, object)
+                {
+                    self.keep_started(platform.flash, object.number, bytes(object));
+                }
+                Ok(outcome)
+            }
             Action::Rollback { image } => self.rollback(platform.flash, object, image),
             Action::BootGolden => {
                 // The record has room for one verdict: those before it are given up by being forgotten. If
                 // that fails, golden boots all the same.
                 let _ = self.forget_pending(platform.flash);
-                Ok(self.boot_golden())
+                let outcome = self.boot_golden();
+                if matches!(outcome, Outcome::Reset) {
+                    self.keep_started(platform.flash, object.number, bytes(object));
+                }
+                Ok(outcome)
             }
             Action::ReportRequest => Ok(Outcome::Done),
             Action::RegionDigest {
@@ -249,6 +261,12 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         let trailer = self.trailer(slot);
         trailer.for_each(flash, |entry| is_kept |= entry == commanded(object));
         is_kept
+    }
+
+    /// Whether it lies in the trailer of the image on trial, as the first that was heard there.
+    fn is_kept_on_trial<F: NorFlash>(&self, flash: &mut F, object: &SmallObject) -> bool {
+        let slot = self.trial_slot();
+        slot.is_some_and(|slot| self.is_kept(flash, slot, object))
     }
 
     /// Appends a command to a slot's trailer, if it is not there yet.

@@ -8,8 +8,8 @@ use lightday_boot::trailer::{Entry, Trailer};
 use lightday_boot::{FlashError, Region, SlotFacts, loader};
 use lightday_trust::Verified;
 use lightday_wire::{
-    Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectKind, ObjectNumber,
-    Refusal, SlotId, SlotState, Stage, Verdict,
+    Action, Authorization, AuthorizationContext, Envelope, MAX_ENVELOPE_LEN, ObjectKind,
+    ObjectNumber, Refusal, SlotId, SlotState, Stage, Verdict,
 };
 
 use crate::agent::Agent;
@@ -21,6 +21,8 @@ pub(crate) type EnvelopeBytes = Vec<u8, MAX_ENVELOPE_LEN>;
 const PENDING_KIND: u8 = 0x30;
 /// Says that an authorization of this number has failed: it arms nothing any more.
 const SPENT_KIND: u8 = 0x32;
+/// A command that waits for a reset, and lies in no trailer.
+const STARTED_KIND: u8 = 0x33;
 
 /// An authorization that was verified, and its bytes.
 #[derive(Clone, Debug)]
@@ -197,7 +199,40 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         }
     }
 
-    /// Forgets the authorizations that are kept.
+    /// Keeps a command until the reset that carries it out has come, for the verdict on it. Best effort: without it
+    /// the verdict stays `Started`. A full log is erased only if nothing in it is wanted any more.
+    pub(crate) fn keep_started<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        number: ObjectNumber,
+        envelope: &[u8],
+    ) {
+        let log = self.pending_log();
+        let kept = log.append(flash, STARTED_KIND, number.get(), envelope);
+        if kept == Err(CellError::Full)
+            && !self.is_pending_wanted(flash)
+            && log.erase(flash).is_ok()
+        {
+            let _ = log.append(flash, STARTED_KIND, number.get(), envelope);
+        }
+    }
+
+    /// What a command of this number that is kept asked for.
+    pub(crate) fn find_started<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        number: ObjectNumber,
+    ) -> Option<Action> {
+        let mut action = None;
+        self.pending_log().for_each(flash, |kind, sequence, data| {
+            if kind == STARTED_KIND && sequence == number.get() {
+                action = action.or_else(|| self.verify_command(number, data));
+            }
+        });
+        action
+    }
+
+    /// Forgets the documents that are kept.
     pub(crate) fn forget_pending<F: NorFlash>(&self, flash: &mut F) -> Result<(), FlashError> {
         self.pending_log().erase(flash)
     }

@@ -50,6 +50,7 @@ mod outcome;
 mod patch;
 mod platform;
 mod report;
+mod settle;
 mod small;
 mod staging;
 mod step;

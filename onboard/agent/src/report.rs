@@ -28,7 +28,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             return None;
         }
         // What is still to be committed is not so yet.
-        if now.elapsed < self.report_due || self.staging.is_scanning() || self.commit_due {
+        let is_unsaid = self.commit_due || now.elapsed >= self.settle_due;
+        if now.elapsed < self.report_due || self.staging.is_scanning() || is_unsaid {
             return self.poll_dump(now, out);
         }
         if self.is_upset() {

@@ -1,5 +1,5 @@
 //! Whose turn it is: one step of the first thing that is due. An arming that is begun ends first, and what came of it is
-//! committed; commands come before symbols, symbols before the long work of solving and patching, so that an abort is
+//! committed; what a reset was to carry out is settled next; commands come before symbols, symbols before the long work of solving and patching, so that an abort is
 //! never kept waiting by what it aborts.
 
 use embedded_storage::nor_flash::NorFlash;
@@ -45,6 +45,9 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             if self.commit(platform.flash).is_ok() {
                 self.spend_failed(platform.flash);
             }
+        } else if now.elapsed >= self.settle_due {
+            // The record has room for the verdict on one command.
+            self.settle(now, platform.flash);
         } else if let Some(object) = self.inbox.take() {
             self.execute(now, platform, &object);
         } else if self.staging.is_scanning() {

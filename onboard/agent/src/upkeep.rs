@@ -131,6 +131,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         // It may belong to an object that flash does not name yet.
         self.symbol = None;
         self.commit_due = false;
+        self.settle_due = now.elapsed;
         self.install = Install::Idle;
         self.install_retry = Elapsed::NEVER;
         self.staging.reload();

@@ -242,8 +242,8 @@ fn every_kind_of_paper_is_in_a_frozen_state() {
         .iter()
         .flat_map(|(kinds, ..)| kinds.clone())
         .collect();
-    // An authorization, a key set, and that an authorization has failed.
-    assert_eq!(kinds, BTreeSet::from([0x30, 0x31, 0x32]));
+    // An authorization, a key set, that an authorization has failed, and a command that waits for a reset.
+    assert_eq!(kinds, BTreeSet::from([0x30, 0x31, 0x32, 0x33]));
     assert!(
         pending.iter().any(|(_, blank, _)| *blank == 0),
         "one is full"
