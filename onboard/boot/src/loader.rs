@@ -76,13 +76,13 @@ pub fn load<F: NorFlash, S: Supervisor>(
     supervisor: &mut S,
 ) -> Result<Boot, BootError> {
     let boot = prepare(flash, map, identity, supervisor);
-    if boot.is_ok() {
-        supervisor.lock();
-    } else {
+    if boot.is_err() {
         let again = supervisor.elapsed().plus_s(RETRY_S);
         supervisor.set_deadline(again, false);
     }
-    boot
+    let boot = boot?;
+    supervisor.lock();
+    Ok(boot)
 }
 
 fn prepare<F: NorFlash, S: Supervisor>(
