@@ -6,9 +6,12 @@ use std::ops::Range;
 use lightday_agent::Health;
 use lightday_sim::flash::Fault;
 use lightday_tests::bench_ground::Built;
-use lightday_tests::bench_vehicle::{Bench, image};
+use lightday_tests::bench_vehicle::{Bench, first_image, image};
+use lightday_trust::digest::sha256;
+use lightday_wire::report::flags;
 use lightday_wire::{
-    Action, Location, ObjectKind, ResetCause, RevertCause, SlotId, SlotState, Stage, TagLen,
+    Action, Location, ObjectKind, Refusal, ResetCause, RevertCause, SlotId, SlotState, Stage,
+    TagLen,
 };
 
 const A: Location = Location::Slot(SlotId::A);
@@ -202,4 +205,63 @@ fn what_ram_alone_knows_is_committed_within_a_day() {
     let before = bench.writes();
     bench.wait_s(3 * DAY_S);
     assert_eq!(bench.writes(), before);
+}
+
+/// Golden is home, and runs since the first boot of a rollback to A could not be saved; B is armed, and held.
+fn armed_beside_a_trial() -> Option<Bench> {
+    let mut bench = Bench::launch();
+    bench.command(Action::BootGolden);
+    let built = bench.stage(2, 2);
+    let rollback = bench.ground.command(Action::Rollback {
+        image: sha256(&first_image()),
+    });
+    let last = rollback.k() - 1;
+    bench.deliver(&rollback, 0..last);
+    // Behind its papers and its commit.
+    let from = bench.flash.operations() + 4;
+    let outage = Fault::Outage { operations: 20 };
+    bench.flash.fail_at(from, outage);
+    bench.deliver(&rollback, [last]);
+    let is_met = bench.running() == Location::Golden && bench.state(SlotId::A) == SlotState::Trial;
+    bench.application.may_activate = false;
+    // The fault may last for a while yet.
+    while bench.state(SlotId::B) == SlotState::Verified {
+        let authorization = bench.ground.authorization(&built);
+        bench.deliver_all(&authorization);
+    }
+    is_met.then_some(bench)
+}
+
+/// Regression: what was armed beside a trial whose first boot could not be saved was activated where golden is home: a
+/// record with two trials, which nobody reads. The one before it counted; and where the commit had erased the copies,
+/// there was none, and the record was lost.
+#[test]
+fn nothing_is_activated_beside_a_trial_that_could_not_be_saved() {
+    for commits in 0..8 {
+        let mut bench = armed_beside_a_trial().expect("the first boot could not be saved");
+        for _ in 0..commits {
+            bench.command(Action::ReportRequest);
+        }
+        bench.application.may_activate = true;
+        let boots = bench.boots.len();
+        bench.wait_s(120);
+        let lost = bench.report().flags & flags::RECORD_LOST;
+        assert_eq!(lost, 0, "{commits} commits");
+        assert_eq!(bench.boots.len(), boots, "{commits} commits");
+        assert_eq!(bench.report().hold, Refusal::SlotBusy);
+        // The trial comes first, and the other image waits for its end.
+        bench.wait_s(DAY_S);
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::A)),
+            (A, SlotState::Trial)
+        );
+        bench.command(Action::Confirm {
+            image: sha256(&first_image()),
+        });
+        bench.wait_s(120);
+        assert_eq!(
+            (bench.running(), bench.state(SlotId::B)),
+            (B, SlotState::Trial)
+        );
+    }
 }

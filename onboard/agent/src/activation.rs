@@ -248,7 +248,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.record.held || !application.may_activate() {
             return Err(Refusal::Interlock);
         }
-        if self.running != self.home() {
+        // Golden may run beside a trial whose first boot could not be saved: a second one would spoil the record.
+        if self.running != self.home() || self.record.trial_slot().is_some() {
             return Err(Refusal::SlotBusy);
         }
         Ok(())

@@ -207,8 +207,10 @@ pub const BUGS: [Bug; 22] = [
         name: "a copy of the record whose erase was cut off is written",
         edits: &[Edit {
             file: "onboard/boot/src/store.rs",
-            line: "let is_anew = is_anew || held.is_none();",
-            instead: "let is_anew = is_anew || (!BUG && held.is_none());",
+            line: "None => Erasing::First,
+                    Some(_) => Erasing::IfNeeded,",
+            instead: "None if !BUG => Erasing::First,
+                    _ => Erasing::IfNeeded,",
         }],
         scene: &["resync", "8x2048"],
     },
