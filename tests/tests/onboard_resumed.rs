@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use lightday_agent::Health;
+use lightday_boot::Region;
 use lightday_sim::flash::Fault;
 use lightday_tests::bench_ground::Built;
 use lightday_tests::bench_vehicle::{Bench, first_image, image};
@@ -264,4 +265,37 @@ fn nothing_is_activated_beside_a_trial_that_could_not_be_saved() {
             (B, SlotState::Trial)
         );
     }
+}
+
+/// Regression: an agent that could read no key set at its start, or whose keys an upset changed, refused every command
+/// until the command-loss timer ran out.
+#[test]
+fn keys_that_could_not_be_read_at_the_start_are_found_within_a_day() {
+    let mut bench = Bench::launch();
+    let regions = [bench.map().key_sets, bench.map().launch_keys()].concat();
+    let read = |bench: &Bench| {
+        let bytes = |region: &Region| bench.flash.peek(region.start..region.end());
+        let all = regions
+            .iter()
+            .map(|region| bytes(region).map(<[u8]>::to_vec));
+        all.collect::<Option<Vec<_>>>().expect("they lie in flash")
+    };
+    let whole = read(&bench);
+    for (region, bytes) in regions.iter().zip(&whole) {
+        bench
+            .flash
+            .factory_load(region.start, &vec![0x5a; bytes.len()]);
+    }
+    bench.reset(ResetCause::PowerOn);
+    bench.settle();
+    for (region, bytes) in regions.iter().zip(&whole) {
+        bench.flash.factory_load(region.start, bytes);
+    }
+    bench.command(Action::ReportRequest);
+    assert_eq!(bench.report().command.refusal, Refusal::UnknownKey);
+    let boots = bench.boots.len();
+    bench.wait_s(DAY_S + 60);
+    bench.command(Action::ReportRequest);
+    assert_eq!(bench.report().command.stage, Stage::Done);
+    assert_eq!(bench.boots.len(), boots, "without a reset");
 }

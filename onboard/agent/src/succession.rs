@@ -31,6 +31,11 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn rekey(&mut self) {
         // Each dump goes down under one key: two packets that say the same would pass for two answers.
         self.dump = None;
+        self.derive_frame_keys();
+    }
+
+    /// The keys of frames and reports, of the epoch in force.
+    pub(crate) fn derive_frame_keys(&mut self) {
         let (vehicle, epoch) = (self.config.identity.vehicle, self.record.epoch);
         self.uplink = self
             .config

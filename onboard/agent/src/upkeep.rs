@@ -4,8 +4,9 @@
 
 use embedded_storage::nor_flash::NorFlash;
 use lightday_boot::cells::{CRC, RECORD_CELL};
+use lightday_boot::floors::{self, Floor};
 use lightday_boot::store::{RecordStore, Stored};
-use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, Supervisor, loader};
+use lightday_boot::{Elapsed, MemoryMap, Record, SlotRecord, Supervisor, keys, loader};
 use lightday_wire::{Location, canon};
 
 use crate::agent::Agent;
@@ -50,6 +51,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     ) {
         self.record_due = now.elapsed.plus_s(look_s(self.is_lost));
         let stored = RecordStore::new(self.config.map.record).load(flash);
+        self.look_at_keys(flash, stored.as_ref().map_or(0, |s| s.record.key_set));
         if self.is_lost {
             if stored.is_some() {
                 self.reset(supervisor);
@@ -76,6 +78,23 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
             // Where not one copy takes it, tomorrow's look tries again.
             let _ = self.commit(flash);
         }
+    }
+
+    /// Reads the keys again, of which no CRC is held in RAM: they could not be read at the start, or an upset changed them,
+    /// and nothing would be heard until a reset. What cannot be read now changes nothing.
+    fn look_at_keys<F: NorFlash>(&mut self, flash: &mut F, stored: u16) {
+        let map = &self.config.map;
+        let floor = floors::proven(flash, map.floors, Floor::KeySet);
+        let floor = u16::try_from(floor).unwrap_or(u16::MAX);
+        let known = self.record.key_set;
+        let version = keys::in_force(flash, map, known.max(stored), floor);
+        let ring = keys::load(flash, map, version);
+        if version >= known && ring.current.is_some() && ring != self.keys {
+            self.record.key_set = version;
+            self.keys = ring;
+            self.refresh_facts(flash);
+        }
+        self.derive_frame_keys();
     }
 
     /// Notes that blocks of the staging log that failed cost a frame: in a day they are tried anew. The ground hears of
