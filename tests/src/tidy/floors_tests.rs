@@ -57,6 +57,17 @@ fn imports_downward_pass() {
 }
 
 #[test]
+fn of_the_firmware_the_tests_alone_import_the_board() {
+    let import = |name, what: &str| {
+        let extra = format!("[dependencies]\n{what}.workspace = true\n");
+        violations(name, &extra)
+    };
+    assert_eq!(import("lightday-tests", "lightday-firmware-board"), 0);
+    assert_eq!(import("lightday-tests", "lightday-firmware-factory"), 1);
+    assert_eq!(import("lightday-sim", "lightday-firmware-board"), 1);
+}
+
+#[test]
 fn imports_upward_and_of_siblings_fail() {
     assert_eq!(
         violations(

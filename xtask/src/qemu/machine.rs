@@ -55,6 +55,14 @@ impl Machine {
     /// # Errors
     /// QEMU does not start; what it said.
     pub fn start(dir: &Path) -> Result<Self, Failure> {
+        Self::start_at(dir, None)
+    }
+
+    /// The same with its clock set to an instant, a date and a time in UTC; `None`: the host's.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_at(dir: &Path, clock: Option<&str>) -> Result<Self, Failure> {
         let socket = dir.join("uart.sock");
         let _ = fs::remove_file(&socket);
         let log = fs::File::create(dir.join("qemu.log"))
@@ -69,6 +77,9 @@ impl Machine {
             "-M", "virt", "-m", "32M", "-bios", "none", "-display", "none", "-monitor", "none",
         ]);
         command.args(["-serial", "unix:uart.sock,server=on,wait=off"]);
+        if let Some(clock) = clock {
+            command.args(["-rtc", &format!("base={clock}")]);
+        }
         for bank in 0..2 {
             command.arg("-drive");
             command.arg(format!(

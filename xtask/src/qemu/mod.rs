@@ -11,6 +11,7 @@ mod cuts;
 mod frozen;
 pub mod ground;
 mod machine;
+mod states;
 mod story;
 
 use std::fs;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Of the acts, fly those of frozen releases only, and cut no power.
     #[arg(long, conflicts_with_all = ["cuts_only", "cuts"])]
     pub frozen_only: bool,
+    /// Of these, fly only the one in which a frozen release takes every state up.
+    #[arg(long, conflicts_with_all = ["cuts_only", "cuts", "frozen_only"])]
+    pub states_only: bool,
 }
 
 impl Options {
@@ -53,6 +57,7 @@ impl Options {
         jobs: 2,
         cuts_only: false,
         frozen_only: false,
+        states_only: false,
     };
 
     /// The command that runs the same.
@@ -72,6 +77,9 @@ impl Options {
         }
         if self.frozen_only {
             line.push_str(" --frozen-only");
+        }
+        if self.states_only {
+            line.push_str(" --states-only");
         }
         line
     }
@@ -94,10 +102,14 @@ pub fn run(options: Options) -> Result<Outcome, Failure> {
         ))
     };
     let mut acts = 0;
-    if !options.cuts_only {
+    if !options.cuts_only && !options.states_only {
         acts = all_acts(&lightday, &dir, options).map_err(kept)?;
     }
-    let cuts = if options.frozen_only { 0 } else { options.cuts };
+    if !options.cuts_only {
+        acts += states::run(&dir, acts + 1, options.jobs).map_err(kept)?;
+    }
+    let is_part = options.frozen_only || options.states_only;
+    let cuts = if is_part { 0 } else { options.cuts };
     let tally = cuts::run(&lightday, &dir, Options { cuts, ..options }).map_err(kept)?;
     let _ = fs::remove_dir_all(&dir);
     let seconds = begun.elapsed().as_secs();
