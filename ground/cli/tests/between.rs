@@ -370,3 +370,32 @@ fn nothing_leaves_before_it_can_be_at_the_antenna() {
     mission.edit("mission.toml", "[plan]\n", "[plan]\nlead = \"31d\"\n");
     mission.fails(line, 3, "field `plan.lead`");
 }
+
+#[test]
+fn what_comes_between_amid_a_pass_begins_when_the_frame_on_the_air_is_over() {
+    let mission = mission("between-amid");
+    mission.edit("mission.toml", "lead = \"10min\"\n", "");
+    for n in 1..=2 {
+        mission.ok("command report-request");
+        mission.ok(&format!(
+            "sign documents/cmd-{n}.ldd --key keys/flight-dan.key"
+        ));
+    }
+    // Frames of the command lie eight frames apart.
+    let both = "documents/cmd-1.ldd bundles/1.ldb --best-effort";
+    mission.ok(&format!("uplink {both} --at {START}"));
+    let up = frames(&mission, "uplink/1.frames");
+    let from_ms = 1_796_104_920_000;
+    let last = up.iter().rposition(|(_, ms, _)| *ms < from_ms).unwrap();
+    assert!(up[last].0.starts_with("bundle"), "{}", up[last].0);
+    let next = &up[last + 1];
+    mission.ok("uplink --between documents/cmd-2.ldd --at 2026-12-01T06:02:00Z --best-effort");
+    let first = frames(&mission, "uplink/2.frames")[0].clone();
+    assert_eq!(first.0, "command 2 0");
+    assert!(
+        (next.1..next.1 + 2000).contains(&first.1),
+        "{} behind {}",
+        first.1,
+        next.1
+    );
+}

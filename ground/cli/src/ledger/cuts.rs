@@ -35,6 +35,10 @@ pub struct Piece {
     pub epoch: u8,
     /// Planned instant of the first of them, Unix seconds; what came before it is over then.
     pub starts_s: u64,
+    /// When the frame of the run that comes before them is over, Unix seconds, where that is sooner than they begin: those of
+    /// other objects lie between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_s: Option<u64>,
     /// Planned instant at which the last of them is over, Unix seconds; what comes behind it begins then.
     pub ends_s: u64,
 }
@@ -49,6 +53,7 @@ impl Piece {
             count: run.count,
             epoch: run.epoch,
             starts_s: run.starts_s,
+            before_s: None,
             ends_s: run.ends_s,
         }
     }
@@ -238,7 +243,7 @@ fn without(row: SentRow, pieces: &[Piece], at_s: u64) -> Vec<SentRow> {
         parts.push(part(
             row.first..range.start,
             row.starts_s,
-            piece.starts_s + 1,
+            piece.before_s.unwrap_or(piece.starts_s + 1),
         ));
     }
     let gone = part(range.clone(), piece.starts_s, piece.ends_s);

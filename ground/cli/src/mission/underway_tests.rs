@@ -34,9 +34,13 @@ struct Case {
     /// The ledger: what was written for the uplink, and not taken back.
     sent: Vec<SentRow>,
     last: Option<Proven>,
+    /// When each frame of the last plan begins, in Unix milliseconds.
+    planned: Vec<(Name, u32, u64)>,
     /// When each symbol arrived on board, in Unix seconds.
     arrived: Vec<(Name, u32, u64)>,
     sequence: u32,
+    /// How often something came between amid a pass.
+    amid: u32,
 }
 
 impl Case {
@@ -62,8 +66,10 @@ impl Case {
             queue: Vec::new(),
             sent: Vec::new(),
             last: None,
+            planned: Vec::new(),
             arrived: Vec::new(),
             sequence: 0,
+            amid: 0,
         }
     }
 
@@ -76,9 +82,32 @@ impl Case {
         self.queue.push(object);
     }
 
+    /// What was to go up from now on is taken back, amid a run as well.
+    fn take_back(&mut self, now_s: u64) {
+        self.sent.retain(|run| run.starts_s < now_s);
+        for run in &mut self.sent {
+            let name = (run.kind, run.number);
+            let is_later = |(n, index, start_ms): &&(Name, u32, u64)| {
+                *n == name
+                    && (run.first..run.first + run.count).contains(index)
+                    && start_ms / 1000 >= now_s
+            };
+            let Some((_, index, _)) = self.planned.iter().find(is_later) else {
+                continue;
+            };
+            run.count = index - run.first;
+            run.places.truncate(run.count as usize);
+            // It is over when the next frame of the plan begins, of whichever object.
+            let is_last = |f: &&(Name, u32, u64)| f.0 == name && f.1 + 1 == *index;
+            let last_ms = self.planned.iter().find(is_last).map(|f| f.2);
+            let next = self.planned.iter().find(|f| Some(f.2) > last_ms);
+            run.ends_s = next.map_or(run.ends_s, |f| f.2.div_ceil(1000));
+        }
+    }
+
     /// The command line: what was to go up later is taken back, and all that is not over is laid anew.
     fn lay(&mut self, now_s: u64) -> (Vec<Name>, Plan) {
-        self.sent.retain(|run| run.starts_s < now_s);
+        self.take_back(now_s);
         let underway = Underway {
             sent: self.sent.clone(),
             last: self.last,
@@ -100,14 +129,22 @@ impl Case {
             .iter()
             .map(|o| underway.start(o, Epoch::default()))
             .collect();
-        let free: Vec<Pass> = self
-            .passes
-            .iter()
-            .filter(|p| p.start_s >= now_s)
-            .cloned()
-            .collect();
+        let light = self.link.light_time(&self.passes);
+        let left = self.passes.iter().filter_map(|pass| {
+            let of = self.sent.iter().filter(|run| is_within(run, pass));
+            let busy_s = of.map(|run| run.ends_s).max().unwrap_or(0);
+            let pass = pass.starting_at(pass.start_s.max(now_s).max(busy_s), &light);
+            (pass.start_s < pass.end_s).then_some(pass)
+        });
+        let free: Vec<Pass> = left.collect();
         let plan = plan_from(&objects, &starts, &free, &self.link, TARGET).unwrap();
         self.sent.extend(runs(&plan, &objects, &self.link));
+        let frames = plan.frames.iter().map(|frame| {
+            let object = &objects[usize::from(frame.object)];
+            let name = (object.kind(), object.number());
+            (name, u32::from(frame.index), frame.start_ms)
+        });
+        self.planned = frames.collect();
         (names, plan)
     }
 
@@ -140,9 +177,25 @@ impl Case {
         let light = self.link.light_time(&self.passes);
         let mut theirs = Symbols::new();
         let mut now_ms = pass.start_s * 1000;
+        // Amid some passes a command comes between, when the antenna begins another frame. The session goes on with its turns
+        // then, and a file begins with turns of its own: the same frames lie otherwise to a burst of loss.
+        let is_random = matches!(self.link.loss, Loss::Random { .. });
+        let mut between_ms = match is_random && self.rng.chance(300_000) {
+            true => (pass.start_s + self.rng.between(1, pass.end_s - pass.start_s)) * 1000,
+            false => u64::MAX,
+        };
         while let Some(at_ms) = self.session.poll_timeout(now_ms) {
             if at_ms >= pass.end_s * 1000 {
                 break;
+            }
+            if at_ms >= between_ms {
+                between_ms = u64::MAX;
+                let now_s = at_ms / 1000;
+                self.push(ObjectKind::Command, 250, now_s);
+                self.both_lay(now_s, seed);
+                self.amid += 1;
+                now_ms = at_ms;
+                continue;
             }
             let frame = self
                 .session
@@ -327,7 +380,7 @@ fn nothing(sequence: u32) -> Report {
 
 #[test]
 fn the_session_and_the_ledger_send_the_same_symbols() {
-    let (mut reports, mut resent, mut done) = (0, 0, 0);
+    let (mut reports, mut resent, mut done, mut amid) = (0, 0, 0, 0);
     for seed in 0..150 {
         let mut case = Case::new(seed);
         let bundle = case.rng.between(500, 15_000) as usize;
@@ -367,12 +420,13 @@ fn the_session_and_the_ledger_send_the_same_symbols() {
             }
         }
         assert!(case.is_fresh(), "seed {seed}");
+        amid += case.amid;
         let of = case.session.progress();
         done += of.filter(|p| p.outcome == Outcome::Received).count();
     }
     // None of it holds for want of cases.
     assert!(
-        reports > 300 && resent > 30 && done > 100,
-        "{reports} {resent} {done}"
+        reports > 300 && resent > 30 && done > 100 && amid > 25,
+        "{reports} {resent} {done} {amid}"
     );
 }

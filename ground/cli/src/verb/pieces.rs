@@ -112,9 +112,14 @@ impl Schedule {
         let behind = planned
             .iter()
             .find(|(.., index, _)| *index == first + count);
+        // What is next in the file begins when that frame is over.
+        let last_ms = planned.iter().rfind(|frame| frame.2 < *first).map(|f| f.3);
+        let next = |last_ms: u64| self.0.iter().map(|f| f.3).find(|ms| *ms > last_ms);
+        let over_ms = last_ms.and_then(next).unwrap_or(*starts_ms);
         Ok(Some(Piece {
             first: *first,
             count,
+            before_s: Some(over_ms.div_ceil(1000)).filter(|s| *s <= starts_ms / 1000),
             starts_s: starts_ms / 1000,
             ends_s: behind.map_or(run.ends_s, |(.., ms)| ms / 1000),
             ..Piece::of(run)

@@ -362,6 +362,7 @@ fn seen(mission: &Mission, sent: &SentRow, last: Option<&Proven>, now_s: u64) ->
         _ if now_s < arrives_s => "no: still on its way",
         Some(proven) if proven.left_s().0 >= arrives_s => "yes",
         Some(proven) if proven.sent_s >= arrives_s => "perhaps: not by the vehicle's clock",
+        None => "no: nothing heard yet",
         _ => "no: later than the report",
     }
 }
