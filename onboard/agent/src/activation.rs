@@ -33,8 +33,8 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                 self.arm_due = self.arm(now, flash, slot, before);
                 return;
             }
-            if let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
-                && may_be_armed(state)
+            if may_be_armed(state)
+                && let Some(authorized) = self.find_pending(flash, self.record.slot(slot).bundle)
                 && authorized.document.image == self.record.slot(slot).image
             {
                 self.arm_due = self.arm_by(now, flash, slot, &authorized);

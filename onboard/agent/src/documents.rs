@@ -125,7 +125,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     }
 
     fn pending_log(&self) -> CellLog {
-        CellLog::new(self.config.map.pending, PENDING_CELL)
+        CellLog::of_documents(self.config.map.pending, PENDING_CELL)
     }
 
     /// Keeps an authorization until its image is verified. The newest one counts. A full log is erased only
@@ -155,22 +155,29 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
     pub(crate) fn is_pending_wanted<F: NorFlash>(&self, flash: &mut F) -> bool {
         let on_board = SlotId::ALL.into_iter().any(|slot| {
             let entry = self.record.slot(slot);
+            if !may_be_armed(entry.state) {
+                return false;
+            }
             let authorized = self.find_pending(flash, entry.bundle);
             let authorized = authorized.filter(|a| a.document.image == entry.image);
             let stored = self.newest_in_trailer(flash, slot);
-            may_be_armed(entry.state)
-                && authorized.is_some_and(|a| self.is_usable(a.number, stored))
+            authorized.is_some_and(|a| self.is_usable(a.number, stored))
         });
+        if on_board {
+            return true;
+        }
         let next = self.record.next_number(ObjectKind::Bundle);
         let mut is_expected = false;
         self.pending_log().for_each(flash, |kind, sequence, data| {
+            // One will do: each costs its signatures.
+            if is_expected || kind != PENDING_KIND {
+                return;
+            }
             let number = ObjectNumber::new(sequence).unwrap_or_default();
-            is_expected |= kind == PENDING_KIND
-                && self
-                    .verify_authorization(number, data)
-                    .is_some_and(|document| document.bundle >= next);
+            let document = self.verify_authorization(number, data);
+            is_expected = document.is_some_and(|document| document.bundle >= next);
         });
-        on_board || is_expected
+        is_expected
     }
 
     /// Whether an authorization may still arm: it is newer than the newest in the slot's trailer. One that is

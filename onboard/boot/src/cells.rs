@@ -30,6 +30,9 @@ pub const RECORD_CELL: u32 = 512;
 pub const DOCUMENT_CELL: u32 = 512;
 /// Bytes of a cell that holds a signed document that waits: authorizations and key sets.
 pub const PENDING_CELL: u32 = 1024;
+/// Cells that a log of signed documents uses at the most, whatever its region has room for: each costs its signatures
+/// whenever the log is read, in one step of the agent, and whoever writes flash could fill it.
+pub const MAX_DOCUMENTS: u32 = 16;
 /// Bytes of a cell that holds a key set.
 pub const KEY_SET_CELL: u32 = 1024;
 
@@ -82,20 +85,36 @@ pub type CellBuffer = [u8; MAX_CELL];
 pub struct CellLog {
     region: Region,
     cell_len: u32,
+    most: u32,
 }
 
 impl CellLog {
     /// The log of cells of `cell_len` bytes (at most [`MAX_CELL`]) in `region`.
     #[must_use]
     pub const fn new(region: Region, cell_len: u32) -> Self {
-        Self { region, cell_len }
+        Self {
+            region,
+            cell_len,
+            most: u32::MAX,
+        }
+    }
+
+    /// The log of signed documents in `region`: of its cells, the first [`MAX_DOCUMENTS`].
+    #[must_use]
+    pub const fn of_documents(region: Region, cell_len: u32) -> Self {
+        Self {
+            region,
+            cell_len,
+            most: MAX_DOCUMENTS,
+        }
     }
 
     /// How many cells there are.
     #[must_use]
     pub const fn cells(&self) -> u32 {
         match self.region.len.checked_div(self.cell_len) {
-            Some(cells) => cells,
+            Some(cells) if cells < self.most => cells,
+            Some(_) => self.most,
             None => 0,
         }
     }

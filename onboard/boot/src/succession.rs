@@ -24,7 +24,7 @@ use crate::record::Record;
 const KIND: u8 = 0x31;
 
 const fn log(map: &MemoryMap) -> CellLog {
-    CellLog::new(map.pending, PENDING_CELL)
+    CellLog::of_documents(map.pending, PENDING_CELL)
 }
 
 /// Keeps the envelope of a successor for the loader; `number` is the object's. Nothing is erased: other

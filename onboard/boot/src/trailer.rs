@@ -60,7 +60,7 @@ impl Trailer {
     /// The trailer in a region.
     #[must_use]
     pub const fn new(region: Region) -> Self {
-        Self(CellLog::new(region, DOCUMENT_CELL))
+        Self(CellLog::of_documents(region, DOCUMENT_CELL))
     }
 
     /// Calls `each` with every whole entry, oldest first.

@@ -1,6 +1,8 @@
 //! Cells and trailers: what is torn is passed over, what is whole is never touched again.
 
-use lightday_boot::cells::{Cell, CellError, CellLog, DOCUMENT_CELL, HEADER_LEN, MAX_CELL};
+use lightday_boot::cells::{
+    Cell, CellError, CellLog, DOCUMENT_CELL, HEADER_LEN, MAX_CELL, MAX_DOCUMENTS,
+};
 use lightday_boot::judge;
 use lightday_boot::keys;
 use lightday_boot::trailer::Trailer;
@@ -54,6 +56,32 @@ fn a_log_fills_refuses_and_is_erased() {
     LOG.append(&mut flash, 1, 0, &vec![7; longest]).unwrap();
     let too_long = LOG.append(&mut flash, 1, 0, &vec![7; longest + 1]);
     assert_eq!(too_long, Err(CellError::TooLong));
+}
+
+/// Regression: where an erase block is large, hundreds of signed documents fitted into a log. To verify them all took
+/// longer than the watchdog waits, at each boot of each image, golden too; whoever writes flash could see to that.
+#[test]
+fn of_a_log_of_documents_no_more_cells_are_used_than_can_be_verified_in_a_step() {
+    let region = Region {
+        start: 0,
+        len: 64 * DOCUMENT_CELL,
+    };
+    let (mut flash, log) = (Flash::new(16), CellLog::of_documents(region, DOCUMENT_CELL));
+    // A vandal writes everywhere.
+    let all = CellLog::new(region, DOCUMENT_CELL);
+    for n in 0..64 {
+        all.append(&mut flash, 1, n, b"papers").unwrap();
+    }
+    let mut read = 0;
+    log.for_each(&mut flash, |_, _, _| read += 1);
+    assert_eq!((read, log.cells()), (MAX_DOCUMENTS, MAX_DOCUMENTS));
+    assert_eq!(log.append(&mut flash, 1, 64, b"x"), Err(CellError::Full));
+    // All of the region is erased for the next ones.
+    log.erase(&mut flash).unwrap();
+    assert_eq!(
+        (log.free(&mut flash), all.free(&mut flash)),
+        (MAX_DOCUMENTS, 64)
+    );
 }
 
 #[test]

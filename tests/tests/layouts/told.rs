@@ -1,6 +1,6 @@
 //! What the record says of the latest object of each kind: every refusal that it can hold, each from the launch on.
 
-use lightday_boot::cells::PENDING_CELL;
+use lightday_boot::cells::{MAX_DOCUMENTS, PENDING_CELL};
 use lightday_boot::trailer::{Entry, Trailer};
 use lightday_tests::bench_ground::{Built, nobody, number};
 use lightday_tests::bench_staff::Staff;
@@ -119,7 +119,7 @@ pub const ALL: &[(&str, Life)] = &[
         let mut bench = launch();
         let first = bench.ground.bundle(&image(2, 3000), 2);
         // More than there are cells, and as many as wait in RAM.
-        let more = PENDING / PENDING_CELL + 12;
+        let more = MAX_DOCUMENTS.min(PENDING / PENDING_CELL) + 12;
         (0..more).for_each(|_| authorize(&mut bench, &first, None));
         told(
             bench,

@@ -41,8 +41,6 @@ struct States {
     /// The file names, without their ending.
     names: Vec<String>,
     distinct: u64,
-    /// Lives that were not lived, each with the reason.
-    left_out: Vec<String>,
 }
 
 /// Has each frozen release take every state up, counted from act `first` on; gives the number of acts.
@@ -66,9 +64,6 @@ pub fn run(dir: &Path, first: usize, jobs: u32) -> Result<usize, Failure> {
             "    {count} lives lived, {distinct} flashes that differ ({} s)",
             begun.elapsed().as_secs()
         );
-        for life in &states.left_out {
-            println!("    left out: {life}");
-        }
         let flown = fly_all(&states, jobs);
         flown.map_err(|failure| Failure(format!("act {act}: {failure}")))?;
         println!("    in {} s", begun.elapsed().as_secs());
@@ -116,7 +111,6 @@ fn make(program: &Path, dir: &Path, frozen: &Frozen, jobs: u32) -> Result<States
         dir,
         names: made.map(Value::to_string).collect(),
         distinct: said["distinct"].as_u64().unwrap_or_default(),
-        left_out: words(&said["left_out"]),
     })
 }
 

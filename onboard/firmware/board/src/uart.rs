@@ -15,7 +15,7 @@ const EIGHT_BITS: u8 = 0x03;
 const FIFO_ON: u8 = 0x01;
 const RECEIVED: u8 = 0x01;
 const MAY_SEND: u8 = 0x20;
-/// How often the transmitter is asked before a byte is given up: a peer that never reads must not stop us.
+/// How often the transmitter is asked before a packet is given up: a peer that never reads must not stop us.
 const PATIENCE: u32 = 200_000;
 
 /// The UART, for whoever has it: the loader until its jump, then the application.
@@ -43,25 +43,27 @@ impl Uart {
         unsafe { (mmio::read_u8(LINE_STATUS) & RECEIVED != 0).then(|| mmio::read_u8(DATA)) }
     }
 
-    /// Sends a packet, byte by byte.
+    /// Sends a packet, byte by byte, as far as they are taken.
     pub fn send(&mut self, channel: Channel, payload: &[u8]) {
         let mut line = [0u8; serial::encoded_len(MAX_SENT)];
         let payload = payload.get(..MAX_SENT).unwrap_or(payload);
         let len = serial::encode(channel, payload, &mut line).unwrap_or(0);
-        for byte in line.iter().take(len) {
-            self.send_byte(*byte);
-        }
+        // Whoever does not take one byte takes none of those behind it: each would cost as long a wait.
+        let _ = line.iter().take(len).all(|byte| self.send_byte(*byte));
     }
 
-    fn send_byte(&mut self, byte: u8) {
+    /// Returns whether it was taken.
+    fn send_byte(&mut self, byte: u8) -> bool {
         for _ in 0..PATIENCE {
             // SAFETY: registers of the UART, which is ours.
             unsafe {
                 if mmio::read_u8(LINE_STATUS) & MAY_SEND != 0 {
-                    return mmio::write_u8(DATA, byte);
+                    mmio::write_u8(DATA, byte);
+                    return true;
                 }
             }
         }
+        false
     }
 
     /// Whether its scratch register keeps what is written to it.

@@ -54,6 +54,8 @@ const DECODER_RAM: usize = 64 << 10;
 /// Steps of the agent behind a frame, so that the next frame finds it done: an erase and a program at most, and what
 /// a verdict takes.
 const STEPS_A_FRAME: usize = 4;
+/// Bytes that are heard before the watchdog is kicked again: a flood must not keep from it. Longer than a frame.
+const BYTES_A_TURN: usize = 4096;
 /// Looks at the UART without a byte before the application sleeps until the next tick.
 const IDLE_LOOKS: u32 = 2000;
 
@@ -113,7 +115,8 @@ fn fly(
     loop {
         platform.supervisor.kick();
         let mut is_busy = false;
-        while let Some(byte) = uart.receive() {
+        for _ in 0..BYTES_A_TURN {
+            let Some(byte) = uart.receive() else { break };
             idle = 0;
             let heard = receiver.push(byte);
             let Some((Channel::Packet, frame)) = heard.filter(|_| !cfg!(feature = "deaf")) else {
@@ -121,6 +124,7 @@ fn fly(
             };
             agent.handle_frame(now(), frame);
             for _ in 0..STEPS_A_FRAME {
+                platform.supervisor.kick();
                 step(&mut agent, platform);
             }
             is_busy = true;
