@@ -105,11 +105,11 @@ fn a_disk_without_room_leaves_nothing_half_written() {
 #[test]
 fn a_clock_before_the_last_decision_is_doubted() {
     let mission = Mission::with_bundle("clock-back");
-    mission.ok("command report-request --at 2126-11-30T00:00:00Z");
+    mission.ok("command report-request --at 2036-11-30T00:00:00Z");
     let now = mission.run("plan bundles/1.ldb");
     assert!(
         now.err
-            .contains("before the last decision of the ledger (2126-11-30T00:00:00Z)"),
+            .contains("before the last decision of the ledger (2036-11-30T00:00:00Z)"),
         "{}",
         now.err
     );
@@ -117,4 +117,51 @@ fn a_clock_before_the_last_decision_is_doubted() {
     // Whoever names the instant means it.
     let named = mission.ok(&format!("plan bundles/1.ldb --at {START}"));
     assert!(!named.err.contains("last decision"), "{}", named.err);
+}
+
+#[test]
+fn no_verb_builds_on_a_ledger_that_was_changed_without_a_decision() {
+    let mission = Mission::with_bundle("ledger-laundered");
+    mission.ok("command report-request");
+    fs::write(mission.path("1.bin"), report(&mission, 1, |_| ())).unwrap();
+    let whole = fs::read(mission.path("ledger.sqlite")).unwrap();
+    // Past the triggers, which are put back: a number that would be given out again, a signature that is gone, the
+    // last decision itself, and a chain that is cut short.
+    for (trigger, sql) in [
+        ("numbers_rise", "UPDATE numbers SET next = 1 WHERE kind = 3"),
+        ("signatures_last", "DELETE FROM signatures"),
+        (
+            "decisions_stay",
+            "UPDATE decisions SET who = 'eve' WHERE seq = (SELECT seq FROM head)",
+        ),
+        (
+            "decisions_last",
+            "DELETE FROM decisions WHERE seq = (SELECT seq FROM head)",
+        ),
+    ] {
+        fs::write(mission.path("ledger.sqlite"), &whole).unwrap();
+        let other = rusqlite::Connection::open(mission.path("ledger.sqlite")).unwrap();
+        let made = "SELECT sql FROM sqlite_schema WHERE name = ?1";
+        let made: String = other.query_row(made, [trigger], |r| r.get(0)).unwrap();
+        other
+            .execute_batch(&format!("DROP TRIGGER {trigger}; {sql}; {made};"))
+            .unwrap();
+        drop(other);
+        let files = state(&mission);
+        for line in [
+            "command hold",
+            "ingest 1.bin",
+            "keygen successor",
+            "build old.bin --version 1.2.0 --full",
+        ] {
+            let said = mission.fails(line, 7, "ledger.sqlite");
+            assert!(said.contains("restore ledger.sqlite"), "{said}");
+        }
+        mission.fails("ledger verify", 7, "ledger.sqlite");
+        assert_eq!(state(&mission), files, "{trigger}");
+    }
+    // A backup is whole in itself.
+    fs::write(mission.path("ledger.sqlite"), &whole).unwrap();
+    mission.ok("ledger verify");
+    mission.ok("ingest 1.bin");
 }

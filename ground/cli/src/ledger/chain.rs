@@ -1,8 +1,10 @@
 //! The hash chain of decisions.
 
+use std::path::Path;
+
 use lightday_trust::Digester;
 use lightday_wire::Digest;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 
 use super::{Actor, Ledger, state};
@@ -72,6 +74,34 @@ fn head(connection: &Connection) -> rusqlite::Result<(i64, [u8; 32])> {
     connection.query_row("SELECT seq, digest FROM head", [], |r| {
         Ok((r.get(0)?, r.get(1)?))
     })
+}
+
+/// Says what is wrong with the end of the chain or with the facts, if they are not what the last decision left behind: a
+/// step that is built on them would vouch for them. Decisions before the last one are not read: [`Ledger::verify`] does.
+pub(super) fn unlike_last(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT seq, at_s, who, verb, what, state, prev, digest FROM decisions ORDER BY seq DESC LIMIT 1";
+    let last = connection.query_row(sql, [], Decision::read).optional()?;
+    let end = last.as_ref().map_or((0, [0; 32]), |d| (d.seq, d.digest));
+    if end != head(connection)? {
+        return Ok(Some(format!(
+            "the chain was cut off behind decision {}",
+            end.0
+        )));
+    }
+    if let Some(last) = last.as_ref().filter(|d| d.digest != d.compute()) {
+        let Decision { seq, verb, .. } = last;
+        return Ok(Some(format!(
+            "decision {seq} (`{verb}`) was changed after it was made"
+        )));
+    }
+    state::changed(connection, last.map(|d| d.state))
+}
+
+/// A ledger that does not hold.
+pub(super) fn broken(path: &Path, what: String) -> Error {
+    Error::new(Kind::Ledger, what).file(path).hint(
+        "keep this file as evidence, restore ledger.sqlite from its backup, and compare the two",
+    )
 }
 
 /// Appends a decision within a transaction.
@@ -175,8 +205,20 @@ impl Ledger {
     }
 
     pub(super) fn broken(&self, what: String) -> Error {
-        Error::new(Kind::Ledger, what)
-            .file(&self.path)
-            .hint("keep this file as evidence, restore ledger.sqlite from its backup, and compare the two")
+        broken(&self.path, what)
+    }
+
+    /// When the last decision was taken, in Unix seconds; none before the first.
+    ///
+    /// # Errors
+    /// [`Kind::Ledger`].
+    pub fn last_decision_s(&self) -> Result<Option<u64>> {
+        let sql = "SELECT at_s FROM decisions ORDER BY seq DESC LIMIT 1";
+        let at_s: Option<i64> = self
+            .connection
+            .query_row(sql, [], |r| r.get(0))
+            .optional()
+            .map_err(self.wrap())?;
+        Ok(at_s.map(|at_s| u64::try_from(at_s).unwrap_or(0)))
     }
 }

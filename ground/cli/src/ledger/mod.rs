@@ -166,10 +166,10 @@ impl Ledger {
     }
 
     /// Runs one step: `work` adds facts and returns its value with what was decided, in JSON. All or
-    /// nothing is kept.
+    /// nothing is kept. The facts are held against the last decision first.
     ///
     /// # Errors
-    /// Those of `work`, and [`Kind::Ledger`].
+    /// Those of `work`, and [`Kind::Ledger`], also where a fact was changed without a decision.
     pub fn step<T>(
         &mut self,
         actor: &Actor,
@@ -183,6 +183,10 @@ impl Ledger {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(wrap)?;
+        // Whoever changed a row past the triggers must not have the next decision vouch for it.
+        if let Some(what) = chain::unlike_last(&transaction).map_err(wrap)? {
+            return Err(chain::broken(path, what));
+        }
         let step = Step {
             transaction,
             path,
