@@ -209,25 +209,160 @@ fn what_light_allows_raises_no_alarm() {
 }
 
 #[test]
-fn a_report_that_was_taken_in_under_a_wrong_instant_ends_its_alarm_as_the_alarm_says() {
+fn an_alarm_of_earliness_alone_ends_once_a_later_report_says_the_same() {
     let mission = Mission::with_bundle("early-at");
     mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
     hear(&mission, 9, "2026-12-01T06:02:00Z", done);
-    // A later one says the same, and is believed; what the first one said stays as it was taken in.
-    let at = "2026-12-04T00:00:00Z";
-    let heard = hear(&mission, 10, at, done);
-    assert_eq!(heard["not_believed"], json!([]), "{heard}");
-    assert_eq!(heard["claims"][0]["next_report"], 9, "{heard}");
+    let shown = mission.ok("status --at 2026-12-01T07:00:00Z").out;
+    assert!(shown.starts_with("ALARM: report 9 claims"), "{shown}");
+    assert!(shown.contains("--redate --at INSTANT"), "{shown}");
+    // One that says less, or that light does not allow either, ends nothing; nor does one that contradicts it.
+    let failed = |r: &mut Report| {
+        done(r);
+        r.bundle = verdict(1, Stage::Failed);
+    };
+    for (sequence, at, change) in [
+        (10, "2026-12-02T00:00:00Z", done as fn(&mut Report)),
+        (11, "2026-12-04T00:00:00Z", |_| {}),
+        (12, "2026-12-04T00:00:00Z", failed),
+    ] {
+        let heard = hear(&mission, sequence, at, change);
+        let claim = &heard["claims"][0];
+        assert!(claim["verdict_report"].is_number(), "{sequence}: {heard}");
+    }
+    let at = "2026-12-04T00:10:00Z";
+    let heard = hear(&mission, 13, at, done);
+    assert_eq!(heard["claims"], json!([]), "{heard}");
+    let ended: Vec<_> = [9, 10].iter().map(|n| json!(n)).collect();
+    let caught_up = status(&mission, at)["caught_up"].clone();
+    let reports: Vec<_> = caught_up
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["report"].clone())
+        .collect();
+    assert_eq!(reports, ended, "{caught_up}");
+    // Whoever holds the link key may have guessed it: so it is told, as a note.
     let shown = mission.ok(&format!("status --at {at}")).out;
-    let says = "lightday ingest FILE --accept-numbers SEQUENCE ends this alarm";
-    assert!(shown.contains(says), "{shown}");
-    mission.ok(&format!("ingest 9.bin --accept-numbers 9 --at {at}"));
+    assert!(
+        shown.starts_with("note: report 9, taken in 2026-12-01T06:02:00Z"),
+        "{shown}"
+    );
+    assert!(!shown.contains("ALARM: report 9"), "{shown}");
+}
+
+#[test]
+fn a_number_that_was_never_sent_from_here_ends_by_no_later_report() {
+    let mission = Mission::with_bundle("early-unsent-claim");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    for sequence in [9, 10] {
+        let heard = hear(&mission, sequence, "2026-12-04T00:00:00Z", carried_out);
+        assert_eq!(heard["claims"][0]["next_why"], "not sent", "{heard}");
+        assert_eq!(heard["caught_up"], json!([]), "{heard}");
+    }
+}
+
+#[test]
+fn an_instant_that_was_wrong_is_mended_by_taking_the_file_in_again() {
+    let mission = Mission::with_bundle("early-redate");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    hear(&mission, 9, "2026-12-01T06:02:00Z", done);
+    let at = "2026-12-04T00:00:00Z";
+    // Taken in again without a word nothing changes: a recording must not quieten an alarm.
+    let again = mission.ok(&format!("ingest 9.bin --json --at {at}")).json();
+    assert_eq!(
+        (&again["duplicates"], &again["claims"][0]["next"]),
+        (&json!(1), &json!(2))
+    );
+    mission.fails("ingest 9.bin --redate", 2, "no instant is named");
+    let dry = mission
+        .ok(&format!("ingest 9.bin --redate --dry-run --json --at {at}"))
+        .json();
+    assert_eq!(dry["redated"], json!([9]));
+    assert_eq!(status(&mission, at)["claims"][0]["next"], 2);
+    let said = mission.ok(&format!("ingest 9.bin --redate --at {at}")).out;
+    assert!(
+        said.contains("report 9: taken in 2026-12-04T00:00:00Z, not 2026-12-01T06:02:00Z"),
+        "{said}"
+    );
     let shown = status(&mission, at);
-    assert_eq!(shown["claims"], json!([]), "{shown}");
+    assert_eq!(
+        (&shown["claims"], &shown["caught_up"]),
+        (&json!([]), &json!([])),
+        "{shown}"
+    );
+    assert_eq!(shown["heard_at_s"], 1_796_342_400);
     assert_eq!(
         became(&mission, "bundle", at),
         ("[1,7] completion: success".into(), true)
     );
+    let none = mission.ok(&format!("ingest 9.bin --redate --at {at}")).err;
+    assert!(none.contains("none is dated anew"), "{none}");
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn an_instant_in_the_future_is_warned_of_never_believed_and_mended() {
+    let mission = Mission::with_bundle("early-year");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    let idle = |r: &mut Report| r.time_s = 1_796_040_000;
+    fs::write(mission.path("r.bin"), report(&mission, 9, idle)).unwrap();
+    // A slip in the year.
+    let said = mission.ok("ingest r.bin --at 2027-12-01T12:00:00Z").err;
+    assert!(
+        said.contains("left at 2026-11-30T12:00:00Z by the onboard clock, 365.1 d before"),
+        "{said}"
+    );
+    // At the right instant all frames of the first passes are on their way, and the report is a light time old.
+    let at = "2026-12-01T13:00:00Z";
+    let ran = mission.ok(&format!("status --json --at {at}"));
+    assert_eq!(ran.json()["age_s"], 22 * 3600, "{}", ran.out);
+    assert!(
+        ran.err
+            .contains("stands in the ledger as taken in 2027-12-01T12:00:00Z"),
+        "{}",
+        ran.err
+    );
+    let in_flight = |mission: &Mission| {
+        let plan = mission.ok(&format!("plan bundles/1.ldb --json --at {at}"));
+        plan.json()["objects"][0]["in_flight"].clone()
+    };
+    let found = in_flight(&mission);
+    assert!(found.as_u64().unwrap() > 0, "{found}");
+    let said = mission.ok("ingest r.bin --redate --at 2026-12-01T12:00:00Z");
+    assert!(said.out.contains("1 known already"), "{}", said.out);
+    let ran = mission.ok(&format!("status --json --at {at}"));
+    assert_eq!(ran.json()["age_s"], 23 * 3600);
+    assert!(!ran.err.contains("stands in the ledger"), "{}", ran.err);
+    assert_eq!(in_flight(&mission), found);
+    mission.ok("ledger verify");
+}
+
+#[test]
+fn an_instant_decades_ahead_is_refused_before_anything_is_written() {
+    let mission = Mission::with_bundle("early-far");
+    mission.states_twin();
+    let before = mission.ok("ledger log").out;
+    let files = mission.files();
+    for line in [
+        "status",
+        "command hold",
+        "plan bundles/1.ldb",
+        "keygen flight eve",
+    ] {
+        let line = format!("{line} --at 9999-12-31T23:59:59Z");
+        let said = mission.fails(&line, 2, "field `--at`");
+        assert!(said.contains("more than 20 years beyond"), "{said}");
+        assert!(said.contains("hint: check the year"), "{said}");
+    }
+    assert_eq!(
+        (mission.ok("ledger log").out, mission.files()),
+        (before, files)
+    );
+    // What may be meant is not.
+    mission.ok("status --at 2045-01-01T00:00:00Z");
+    mission.edit("mission.toml", "beacon = \"6h\"", "beacon = \"1s\"");
+    mission.fails("status", 3, "must be from 1 min to 136 years");
 }
 
 #[test]

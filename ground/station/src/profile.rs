@@ -60,6 +60,8 @@ beacon_s = 21600            # seconds between two reports where nothing happens
 
 /// Seconds between two reports where nothing happens, where nobody states them.
 pub const BEACON_S: u64 = 6 * 3600;
+/// The shortest beacon, in seconds: years of a vehicle's life are lived through, report by report, within seconds.
+pub const SHORTEST_BEACON_S: u64 = 60;
 
 const fn beacon() -> u64 {
     BEACON_S
@@ -308,11 +310,11 @@ impl Profile {
         )?;
         must(link.rate_up_bps > 0, "link.rate_up_bps", "be above 0")?;
         must(link.rate_down_bps > 0, "link.rate_down_bps", "be above 0")?;
-        let beacon = 1..=u64::from(u32::MAX);
+        let beacon = SHORTEST_BEACON_S..=u64::from(u32::MAX);
         must(
             beacon.contains(&link.beacon_s),
             "link.beacon",
-            "be from 1 s to 136 years",
+            "be from 1 min to 136 years",
         )?;
         must(
             link.symbol_len_max >= self.granule() && link.symbol_len_max <= longest,

@@ -3,6 +3,7 @@
 use lightday_wire::{ObjectKind, ObjectNumber, Role};
 use rusqlite::{OptionalExtension as _, Row, params};
 
+use super::redated::frame_digest;
 use super::{Ledger, Step};
 use crate::error::Result;
 
@@ -309,17 +310,24 @@ impl Ledger {
         )
     }
 
-    /// All reports in the order in which they were taken in.
+    /// All reports in the order in which they were taken in, each with the instant that was said of it last.
     ///
     /// # Errors
     /// [`Kind::Ledger`](crate::error::Kind::Ledger).
     pub fn reports(&self) -> Result<Vec<ReportRow>> {
+        let redated = self.redated()?;
         let sql = "SELECT received_s, sequence, frame, bundle, authorization, command, key_set FROM reports ORDER BY id";
         self.rows(sql, |r| {
+            let frame: Vec<u8> = r.get(2)?;
+            let said_s = match redated.is_empty() {
+                true => None,
+                false => redated.get(&frame_digest(&frame)).copied(),
+            };
+            let received_s = said_s.map_or_else(|| column(r, 0, unsigned), Ok)?;
             Ok(ReportRow {
-                received_s: column(r, 0, unsigned)?,
+                received_s,
                 sequence: r.get(1)?,
-                frame: r.get(2)?,
+                frame,
                 behind_sent: [
                     column(r, 3, number)?,
                     column(r, 4, number)?,

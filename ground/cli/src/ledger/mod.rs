@@ -17,6 +17,7 @@ mod files;
 mod light;
 mod numbers;
 mod places;
+mod redated;
 mod sent;
 mod state;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use facts::{AnswerRow, BundleRow, ObjectRow, ReportRow, SignatureRow};
 pub use files::{LinkPrints, Unnamed};
 pub use light::LightRow;
 pub use places::shortened as places_shortened;
+pub use redated::Redated;
 pub use sent::{SentRow, UplinkRow};
 
 /// The version of the schema that this program writes.

@@ -3,17 +3,24 @@
 //! An honest vehicle shows no such number, unless this ledger is an old backup. Whoever stole the link key
 //! shows any: a number that was raised to it could never be lowered again, and no object that follows would
 //! be heard. So a claim changes nothing, and whatever is made or sent after it does not make it true: it
-//! stands until people accept it, or until the vehicle is heard under the next link epoch.
+//! stands until people accept it, or until the vehicle is heard under the next link epoch. What only came too early
+//! ends by itself once a later report says the same and light allows it.
 
 use lightday_wire::report::ReportFrame;
-use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, canon};
+use lightday_wire::{Action, Epoch, ObjectKind, ObjectNumber, Report, Verdict, canon};
 use serde_json::{Value, json};
+
+mod early;
 
 use crate::error::Result;
 use crate::ledger::{Ledger, ReportRow};
 
 use super::artifact::{Artifact, kind_name};
 use super::causes::{Causes, Early, effects};
+pub use early::{CaughtUp, caught_up, caught_up_json, caught_up_text};
+
+/// Numbers above ours that people may take over: what a vehicle whose next is still ours hears of those behind it.
+pub const MOST_ACCEPTED: u32 = (1 << 16) - 1;
 
 /// A number, and who says it. Of two claims the one of the higher number is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,14 +120,19 @@ pub fn action_of(command: ObjectNumber, ledger: &Ledger) -> Option<Action> {
 }
 
 /// The claims of all reports of the latest link epoch, of each kind the highest: of those that the ledger has,
-/// and of those that were `heard` just now.
+/// and of those that were `heard` just now. Without those of earliness alone that a later report caught up with.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn claims(causes: &Causes, ledger: &Ledger, heard: &[ReportRow]) -> Result<Vec<Claim>> {
+    let rows = latest_epoch(ledger, heard)?;
     let mut claims: Vec<Claim> = Vec::new();
-    for row in latest_epoch(ledger, heard)? {
-        for claim in of_row(&row, causes) {
+    for row in &rows {
+        for mut claim in of_row(row, causes) {
+            early::end(&mut claim, row, &rows, causes);
+            if claim.next.is_none() && claim.verdict.is_none() {
+                continue;
+            }
             match claims.iter_mut().find(|c| c.kind == claim.kind) {
                 Some(known) => {
                     known.next = known.next.max(claim.next);
@@ -152,25 +164,32 @@ pub fn epoch(rows: &[ReportRow]) -> Option<Epoch> {
     epochs.filter_map(|f| f.ok().map(|f| f.epoch)).max()
 }
 
+fn report_of(row: &ReportRow) -> Option<Report> {
+    let frame = ReportFrame::parse(&row.frame).ok()?;
+    canon::decode(frame.body).ok()
+}
+
+/// The verdict of a report on an object of a kind; none of key sets.
+const fn verdict_of(report: &Report, kind: ObjectKind) -> Option<Verdict> {
+    match kind {
+        ObjectKind::Bundle => Some(report.bundle),
+        ObjectKind::Authorization => Some(report.authorization),
+        ObjectKind::Command => Some(report.command),
+        _ => None,
+    }
+}
+
 /// The claims of one report that nobody accepted yet. It proved itself when it was taken in.
 #[must_use]
 pub fn of_row(row: &ReportRow, causes: &Causes) -> Vec<Claim> {
-    let report: Option<Report> = ReportFrame::parse(&row.frame)
-        .ok()
-        .and_then(|frame| canon::decode(frame.body).ok());
-    let Some(report) = report else {
+    let Some(report) = report_of(row) else {
         return Vec::new();
     };
     let mut claims = Vec::new();
     let numbers = report.next.into_iter().zip(row.behind_sent);
     let numbers = numbers.zip(causes.accepted());
     for (kind, ((next, sent), accepted)) in ObjectKind::UPLINK.into_iter().zip(numbers) {
-        let verdict = match kind {
-            ObjectKind::Bundle => Some(report.bundle),
-            ObjectKind::Authorization => Some(report.authorization),
-            ObjectKind::Command => Some(report.command),
-            _ => None,
-        };
+        let verdict = verdict_of(&report, kind);
         let said = |number, early| Said {
             number,
             report: row.sequence,
@@ -243,7 +262,7 @@ pub fn text(claims: &[Claim]) -> String {
         let said = claims.iter().flat_map(|claim| [claim.next, claim.verdict]);
         if said.flatten().any(|said| said.early.is_some()) {
             text.push_str(
-                "  Or a clock, --at, or the light time of mission.toml or passes.csv is wrong, or the frames went up before their plan: then mend that. A light time that is mended counts at once. The instant of a report stays as it was taken in: what later reports say is believed, and once one says the same, lightday ingest FILE --accept-numbers SEQUENCE ends this alarm.\n",
+                "  Or a clock, --at, or the light time of mission.toml or passes.csv is wrong, or the frames went up before their plan: then mend that. A light time that is mended counts at once. The instant of a report is mended by lightday ingest FILE --redate --at INSTANT; and a later report that light allows and that says the same ends this alarm.\n",
             );
         }
         text.push('\n');

@@ -365,10 +365,10 @@ mod tests {
 
     #[test]
     fn a_vehicle_that_reports_without_end_is_none() {
-        let text = TEMPLATE.replacen("\nbeacon = \"6h\"", "\nbeacon = \"0s\"", 1);
+        let text = TEMPLATE.replacen("\nbeacon = \"6h\"", "\nbeacon = \"59s\"", 1);
         let error = read(&text).unwrap_err().to_string();
         assert!(
-            error.contains("field `link.beacon`: must be from 1 s"),
+            error.contains("field `link.beacon`: must be from 1 min"),
             "{error}"
         );
     }

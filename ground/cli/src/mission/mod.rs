@@ -19,6 +19,7 @@ pub mod epochs;
 pub mod evidence;
 pub mod forecast;
 pub mod images;
+pub mod instants;
 pub mod keys;
 pub mod packets;
 pub mod passes;
@@ -99,6 +100,8 @@ impl Mission {
         }
         let text = atomic::read_text(&path)?;
         let (config, profile) = config::parse(&path, &text)?;
+        let launched_s = config.twin.as_ref().map(|twin| twin.launched_s);
+        instants::refuse_far(&dir, launched_s, global)?;
         let path = dir.join("passes.csv");
         // Whoever plans is told that there is none.
         let booked = match path.try_exists() {
@@ -212,11 +215,13 @@ impl Mission {
     }
 }
 
-/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it.
+/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it. And
+/// of reports that are said to have come later than that.
 ///
 /// # Errors
 /// [`Kind::Ledger`].
 pub fn doubt_clock(ledger: &Ledger, global: &Global) -> Result<()> {
+    instants::doubt_reports(ledger, global.now_s())?;
     if global.at.is_some() {
         return Ok(());
     }

@@ -35,6 +35,18 @@ pub fn tracker(mission: &Mission, ledger: &Ledger, keys: &HeldKeys) -> Result<Tr
     Ok(tracker)
 }
 
+/// The latest report that proved itself. Where the ledger has it as taken in after now, it came by now at the latest: so
+/// it left a light time before now, and shows nothing that is sent later.
+#[must_use]
+pub fn last(tracker: &Tracker, mission: &Mission) -> Option<Proven> {
+    let now_s = mission.now_s;
+    let latest_s = now_s.saturating_sub(mission.light_time().at(now_s));
+    tracker.last().map(|proven| Proven {
+        sent_s: proven.sent_s.min(latest_s),
+        ..*proven
+    })
+}
+
 /// A contradiction in words, to be said before all else.
 #[must_use]
 pub fn contradiction_text(tracker: &Tracker) -> String {

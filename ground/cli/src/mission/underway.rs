@@ -53,7 +53,7 @@ impl Underway {
             true => (None, None),
             false => {
                 let tracker = reports::tracker(mission, ledger, &mission.held_link_keys()?)?;
-                (tracker.last().copied(), tracker.alarm().copied())
+                (reports::last(&tracker, mission), tracker.alarm().copied())
             }
         };
         let (sent, passes) = (ledger.sent()?, mission.passes()?);

@@ -16,7 +16,7 @@ use crate::mission::strange::Stranger;
 use crate::mission::times::Times;
 use crate::mission::twin::{self, Agreement, Expected};
 use crate::mission::verdicts::{self, Became};
-use crate::mission::{Mission, answers, claims, dumps, reports};
+use crate::mission::{Mission, answers, claims, dumps, instants, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
 use crate::verb::describe;
@@ -45,14 +45,16 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let ledger = mission.ledger_to_read()?;
     let now_s = global.now_s();
+    instants::doubt_reports(&ledger, now_s)?;
     let tracker = match ledger.reports()?.is_empty() {
         true => Tracker::new(mission.profile.vehicle, mission.light_time().clone()),
         false => reports::tracker(&mission, &ledger, &mission.held_link_keys()?)?,
     };
-    let (last, alarm) = (tracker.last().copied(), tracker.alarm().copied());
+    let (last, alarm) = (reports::last(&tracker, &mission), tracker.alarm().copied());
     let times = Times::read(&mission, &ledger, &[])?;
     let causes = Causes::read(&times, &ledger)?;
     let claims = claims::claims(&causes, &ledger, &[])?;
+    let caught_up = claims::caught_up(&causes, &ledger, &[])?;
     let became_of = verdicts::all(&causes, &ledger)?;
     let odd = answers::odd(&times, &ledger, &[], &[])?;
     let proven = last.map(|p| facts(&p.report)).unwrap_or_default();
@@ -72,6 +74,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         value["alarm"] = json!(alarm.as_ref().map(reports::alarm_json));
         value["not_believed"] = json!(doubted);
         value["claims"] = claims::to_json(&claims);
+        value["caught_up"] = claims::caught_up_json(&caught_up);
         value["strangers"] = json!(odd.strange_commands());
         value["strange"] = json!(
             odd.strangers
@@ -93,6 +96,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     text.push_str(&reports::contradiction_text(&tracker));
     text.push_str(&claims::text(&claims));
     text.push_str(&answers::text(&odd));
+    text.push_str(&claims::caught_up_text(&caught_up));
     text.push_str(&heading(&mission, last.as_ref(), now_s));
     text.push_str(&columns(
         &reports::marked(&proven, &doubted),

@@ -6,11 +6,12 @@ use lightday_wire::Report;
 use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
+use crate::ledger::Redated;
 use crate::mission::regions::Held;
 use crate::mission::strange::Stranger;
 use crate::mission::{answers, claims, dumps, reports};
 use crate::out;
-use crate::time::show_instant;
+use crate::time::{DAY_S, show_duration, show_instant};
 use crate::verb::describe;
 
 use super::heard::{Heard, Refused};
@@ -18,7 +19,7 @@ use super::{Alarms, Args};
 
 pub(super) fn show(
     args: &Args,
-    heard: &Heard,
+    (heard, redated): (&Heard, &[Redated]),
     before: Option<Report>,
     (tracker, alarms): (&Tracker, &Alarms),
     (held, dumps): (&[Held], &[dumps::Held]),
@@ -39,6 +40,8 @@ pub(super) fn show(
             "alarm": tracker.alarm().map(reports::alarm_json),
             "not_believed": alarms.doubted,
             "claims": claims::to_json(&alarms.claims),
+            "caught_up": claims::caught_up_json(&alarms.caught_up),
+            "redated": redated.iter().map(|r| r.report).collect::<Vec<_>>(),
             "contradiction": reports::contradiction_json(tracker),
             "reports": sequences, "older": heard.older.iter().map(|(s, _)| s).collect::<Vec<_>>(),
             "answers": held.iter().map(Held::to_json).collect::<Vec<_>>(),
@@ -54,6 +57,7 @@ pub(super) fn show(
     text += &reports::contradiction_text(tracker);
     text += &claims::text(&alarms.claims);
     text += &answers::text(&alarms.odd);
+    text += &claims::caught_up_text(&alarms.caught_up);
     text += &format!(
         "{}, {} older than another, {} known already, {}{}\n",
         describe::count(sequences.len() as u64, "new report"),
@@ -69,6 +73,14 @@ pub(super) fn show(
         text += &format!(
             "  {} of link epochs that were left, up to {last}: whoever stole their keys may have made them. Not kept\n",
             describe::count(heard.left_epochs.len() as u64, "packet")
+        );
+    }
+    for one in redated {
+        text += &format!(
+            "  report {}: taken in {}, not {}\n",
+            one.report,
+            show_instant(one.received_s),
+            show_instant(one.was_s)
         );
     }
     held.iter().for_each(|held| text.push_str(&held.text()));
@@ -91,6 +103,26 @@ pub(super) fn doubt_onboard_clock(heard: &Heard) {
             proven.report.sequence,
             show_instant(proven.report.time_s.into()),
             show_instant(proven.received_s)
+        ));
+    }
+    doubt_late(heard);
+}
+
+/// Warns where the onboard clock says that even the latest new report is much older than light makes it: whatever went up
+/// meanwhile counts as heard by the vehicle.
+fn doubt_late(heard: &Heard) {
+    let proven = heard.proven.iter().map(|(proven, _)| proven);
+    let Some(latest) = proven.max_by_key(|p| p.report.time_s) else {
+        return;
+    };
+    let late_s = latest.clock_ahead_s().map_or(0, |ahead_s| -ahead_s);
+    if late_s > 0 && late_s.unsigned_abs() > DAY_S {
+        out::message(format_args!(
+            "warning: report {} left at {} by the onboard clock, {} before a report that comes at {}: it was taken in late, or the year or day of --at or of this computer's clock is wrong, or the clock on board is slow. What went up since counts as heard on board. If the instant is wrong, mend it: lightday ingest FILE --redate --at INSTANT",
+            latest.report.sequence,
+            show_instant(latest.report.time_s.into()),
+            show_duration(late_s as f64),
+            show_instant(latest.received_s)
         ));
     }
 }
