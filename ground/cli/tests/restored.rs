@@ -110,3 +110,78 @@ fn past_reports_raise_no_number_of_a_ledger_that_lost_them_and_hide_nothing() {
         mission.ok("ledger verify");
     }
 }
+
+#[test]
+fn a_restored_ledger_skips_the_numbers_whose_files_lie_there() {
+    let mission = Mission::with_bundle("restored-skip");
+    let whole = fs::read(mission.path("ledger.sqlite")).unwrap();
+    mission.ok("command report-request");
+    mission.ok("command report-request");
+    mission.ok("build new.bin --version 1.2.0 --full");
+    mission.ok("keygen successor");
+    fs::write(mission.path("ledger.sqlite"), &whole).unwrap();
+    for name in ["cmd-7 (copy).ldd", "cmd-07.ldd", "cmd-x.ldd", "notes.txt"] {
+        fs::write(mission.path(&format!("documents/{name}")), name).unwrap();
+    }
+    let files = mission.files();
+    for line in ["command hold", "build new.bin --version 1.2.0 --full"] {
+        let said = mission.fails(line, 7, "this ledger never gave its number out");
+        assert!(said.contains("`lightday ledger skip`"), "{said}");
+    }
+    let dry = mission.ok("ledger skip --dry-run").out;
+    assert!(dry.contains("next command would be 3, not 1"), "{dry}");
+    assert_eq!(next_command(&mission), 1);
+    let skipped = mission.ok("ledger skip --json").json();
+    let kept = &skipped["skipped"];
+    let all: Vec<_> = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["file"].clone())
+        .collect();
+    let names = [
+        "bundles/2.ldb",
+        "documents/cmd-1.ldd",
+        "documents/cmd-2.ldd",
+        "documents/keyset-1.ldd",
+    ];
+    assert_eq!(all, names);
+    let sha256 = lightday_trust::digest::sha256(&fs::read(mission.path(names[0])).unwrap());
+    assert_eq!(kept[0]["sha256"], sha256.to_string());
+    assert_eq!(skipped["next_numbers"]["command"], 3);
+    assert_eq!(mission.files(), files, "the files stay");
+    let log = mission.ok("ledger log --json").json();
+    let last = log["decisions"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["verb"], "ledger skip");
+    assert!(last["what"].as_str().unwrap().contains(names[3]), "{last}");
+    // All goes on, under numbers that nothing had.
+    mission.ok("command hold");
+    mission.ok("build new.bin --version 1.2.0 --full");
+    mission.ok("keygen successor");
+    for file in [
+        "documents/cmd-3.ldd",
+        "bundles/3.ldb",
+        "documents/keyset-2.ldd",
+    ] {
+        assert!(mission.path(file).is_file(), "{file}");
+    }
+    let none = mission.ok("ledger skip").out;
+    assert!(none.starts_with("No file lies here"), "{none}");
+    mission.ok("ledger verify");
+    // It makes nothing true that a report claims of them.
+    let bytes = report(&mission, 1, |r| r.next[2] = number(3));
+    fs::write(mission.path("1.bin"), bytes).unwrap();
+    let said = mission.ok("ingest 1.bin").out;
+    assert!(said.starts_with("ALARM"), "{said}");
+}
+
+#[test]
+fn a_number_that_no_mission_reached_is_not_skipped_to() {
+    let mission = Mission::with_bundle("restored-far");
+    let far = mission.path("documents/cmd-16000000.ldd");
+    fs::write(&far, b"x").unwrap();
+    mission.fails("ledger skip", 5, "more than 65535 above 1");
+    assert_eq!(next_command(&mission), 1);
+    fs::remove_file(&far).unwrap();
+    mission.ok("command hold");
+}

@@ -32,12 +32,8 @@ pub struct Draft {
 impl Draft {
     /// Where it is written to.
     pub fn path(&self, mission: &Mission) -> PathBuf {
-        let prefix = match self.kind {
-            ObjectKind::Authorization => "auth",
-            ObjectKind::KeySet => "keyset",
-            _ => "cmd",
-        };
-        mission.path(format!("documents/{prefix}-{}.ldd", self.number))
+        let prefix = prefix(self.kind);
+        mission.path(format!("documents/{prefix}{}.ldd", self.number))
     }
 
     /// Takes the number, remembers the document and writes its file.
@@ -69,6 +65,16 @@ impl Draft {
             Ok(((), self.says.clone()))
         })?;
         recover::name_kept(pending, &self.bytes)
+    }
+}
+
+/// What the name of a document's file begins with; its number follows.
+#[must_use]
+pub const fn prefix(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Authorization => "auth-",
+        ObjectKind::KeySet => "keyset-",
+        _ => "cmd-",
     }
 }
 

@@ -119,7 +119,7 @@ pub fn refuse_second(path: &Path) -> Result<()> {
     }
     Err(Error::new(Kind::Ledger, "is there already, and this ledger never gave its number out")
         .file(path)
-        .hint("the ledger is older than the file: put the newest backup back, or take in the newest report and skip what was used with `lightday ingest FILE --accept-numbers REPORT`. Do not move the file away: its number may be used up on board"))
+        .hint("the ledger is older than the file: put the newest backup back, or skip all numbers whose files lie here with `lightday ledger skip`, and those that a report shows with `lightday ingest FILE --accept-numbers REPORT`. Do not move the file away: its number may be used up on board"))
 }
 
 /// Names a new file whose bytes the ledger keeps.

@@ -8,12 +8,14 @@ use crate::ledger::Chain;
 use crate::mission::Mission;
 use crate::out::{self, Table};
 use crate::time;
+use crate::verb::skip;
 
-/// Show the ledger's decisions, or verify their hash chain.
+/// Show the ledger's decisions, verify their hash chain, or skip numbers that an older backup does not know.
 ///
 /// Examples:
 ///   lightday ledger log
 ///   lightday ledger verify
+///   lightday ledger skip --dry-run
 ///   lightday ledger verify --head 5f0c...   (the head that you noted elsewhere)
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -48,6 +50,24 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Skip the numbers whose files lie here though this ledger never gave them out: it is an older backup, and the later
+    /// one is lost.
+    ///
+    /// No number ever means two things: what was drafted or built under these may have gone up. The files stay where they
+    /// are, and what they stood for is made anew. It is one decision; numbers are never lowered again.
+    ///
+    /// Examples:
+    ///   lightday ledger skip --dry-run
+    ///   lightday ledger skip
+    #[command(verbatim_doc_comment)]
+    Skip {
+        /// Say what would be skipped, and remember nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the verb.
@@ -55,6 +75,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     match &args.what {
         What::Log { json } => log(&mission, *json),
+        What::Skip { dry_run, json } => skip::run(&mission, global, (*dry_run, *json)),
         What::Verify { head, json } => verify(&mission, head.as_deref(), *json),
     }
 }

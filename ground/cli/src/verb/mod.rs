@@ -31,6 +31,7 @@ mod rehearse;
 mod sendable;
 mod sending;
 mod sign;
+mod skip;
 mod status;
 mod study;
 mod successor;
