@@ -139,20 +139,19 @@ fn what_the_twin_would_not_take_is_warned_of_before_it_is_sent() {
     assert_ne!(verdict["stage"], "done");
     let said = mission.ok(&uplink).err;
     assert!(said.contains("unknown base"), "{said}");
-    // An image that is longer than a slot of the vehicle in flight is refused by its envelope.
-    mission.edit(
-        "mission.toml",
-        "slot_size = \"16KiB\"",
-        "slot_size = \"32KiB\"",
+    // It waits for that, for ever.
+    assert_eq!(verdict["in_vain"], true, "{twin}");
+    assert!(verdict["on_board_s"].is_null(), "{twin}");
+    assert!(verdict["verdict_s"].is_u64(), "{twin}");
+    assert!(
+        said.contains("by the twin bundle 2 would not be done")
+            && said.contains("no image on board is its base")
+            && !said.contains("on board at"),
+        "{said}"
     );
-    fs::write(mission.path("long.bin"), [9; 20_000]).unwrap();
-    mission.ok("build long.bin --version 1.3.0 --full");
+    // An image that may only go to the slot that runs is refused by its envelope.
+    mission.ok("build new.bin --version 1.3.0 --full --slot a");
     mission.ok("sign bundles/3.ldb --key keys/release-bob.key");
-    mission.edit(
-        "mission.toml",
-        "slot_size = \"32KiB\"",
-        "slot_size = \"16KiB\"",
-    );
     let uplink = format!("uplink bundles/3.ldb --at {START} --best-effort --dry-run");
     let twin = mission.ok(&format!("{uplink} --json")).json()["twin"].clone();
     let verdict = &twin["verdicts"][0];

@@ -38,6 +38,12 @@ pub fn text(verdict: Verdict) -> String {
     }
 }
 
+/// Whether a stage is the last one of an object, unless it is sent again.
+#[must_use]
+pub const fn is_over(stage: Stage) -> bool {
+    matches!(stage, Stage::Refused | Stage::Failed | Stage::Done)
+}
+
 /// Whether a verdict says more of its object than another one: stages follow each other, and end.
 #[must_use]
 pub const fn is_further(stage: Stage, than: Stage) -> bool {

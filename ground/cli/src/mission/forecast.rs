@@ -13,6 +13,7 @@ use lightday_sim::twin::Twin;
 use lightday_station::known::surely_known_by;
 use lightday_station::link_keys::HeldKeys;
 use lightday_station::object::UplinkObject;
+use lightday_station::stages;
 use lightday_station::tracker::Tracker;
 use lightday_wire::report::Verdict;
 use lightday_wire::{Epoch, ObjectKind, ObjectNumber, Refusal, Report, Stage};
@@ -193,6 +194,9 @@ fn watch<const W: usize, const E: usize>(
             };
             now_ms = now_ms.saturating_add(step_ms);
         }
+        // What arrives next may open the reception anew, and its verdict is gone.
+        let before_ms = next_ms.saturating_sub(1).max(*at_ms);
+        look(twin, calendar, before_ms, outcomes);
     }
     look(twin, calendar, end_ms, outcomes);
 }
@@ -213,6 +217,12 @@ fn look<const W: usize, const E: usize>(
             kind => agent.verdict(kind),
         };
         if verdict.number != outcome.number || verdict == outcome.verdict {
+            continue;
+        }
+        // What comes behind a verdict opens the reception anew, and takes nothing back.
+        let is_new_reception =
+            verdict.stage == Stage::Receiving && verdict.refusal == Refusal::None;
+        if is_new_reception && stages::is_over(outcome.verdict.stage) {
             continue;
         }
         outcome.verdict = verdict;

@@ -6,7 +6,7 @@ use lightday_station::facts::facts;
 use lightday_station::{keys, stages};
 use lightday_trust::digest::sha256;
 use lightday_wire::dump::Part;
-use lightday_wire::{ObjectKind, ObjectNumber, Stage};
+use lightday_wire::{ObjectKind, ObjectNumber, Refusal, Stage};
 use serde_json::{Value, json};
 
 use crate::ledger::Ledger;
@@ -68,6 +68,14 @@ impl Asked {
         }
     }
 
+    /// Whether that is so of any of them.
+    pub fn is_any_in_vain(&self) -> bool {
+        match self {
+            Self::Expects(forecast) => forecast.outcomes.iter().any(is_in_vain),
+            _ => false,
+        }
+    }
+
     /// Says it in lines; `remedy` is what to do about what the twin would not do.
     pub fn tell(&self, remedy: &str) {
         match self {
@@ -99,19 +107,41 @@ pub fn line(name: &str, value: &str) {
 fn verdict(outcome: &Outcome) -> String {
     match (outcome.verdict.stage, outcome.is_whole) {
         (Stage::Idle, true) => "no verdict: it does not hear this, or takes it for old".to_owned(),
-        (Stage::Idle | Stage::Receiving, false) => {
+        (Stage::Idle | Stage::Receiving, false) if !says_why(outcome) => {
             "none yet: what goes up does not complete it".to_owned()
         }
         _ => stages::text(outcome.verdict),
     }
 }
 
-/// Whether what goes up of it leads nowhere.
-const fn is_in_vain(outcome: &Outcome) -> bool {
+fn says_why(outcome: &Outcome) -> bool {
+    outcome.verdict.refusal != Refusal::None
+}
+
+/// Whether what goes up of it leads nowhere: it is refused, fails, waits for what does not come, or is whole and goes no
+/// further.
+fn is_in_vain(outcome: &Outcome) -> bool {
     match outcome.verdict.stage {
-        Stage::Idle => outcome.is_whole,
+        Stage::Idle | Stage::Receiving => outcome.is_whole || says_why(outcome),
         Stage::Refused | Stage::Failed => true,
-        _ => false,
+        Stage::Accepted => outcome.kind == ObjectKind::Bundle && says_why(outcome),
+        Stage::Started | Stage::Done => false,
+    }
+}
+
+/// What may be behind a verdict, where its words alone do not lead to it.
+const fn cause(outcome: &Outcome) -> Option<&'static str> {
+    match (outcome.kind, outcome.verdict.refusal) {
+        (ObjectKind::Bundle, Refusal::SignatureBad) => Some(
+            "the signatures cover the version and the size of the base too: build it anew with the `--base-version` that the image on board has, or mend [twin] of mission.toml, if that is wrong",
+        ),
+        (ObjectKind::Bundle, Refusal::UnknownBase) => Some(
+            "no image on board is its base: build it on one that is, or with --full, or send what brings the base first",
+        ),
+        (ObjectKind::Bundle, Refusal::SlotBusy) => {
+            Some("the slot that it needs is taken: it waits until the trial there has ended")
+        }
+        _ => None,
     }
 }
 
@@ -133,8 +163,13 @@ fn tell(forecast: &Forecast, remedy: &str) {
                 || "for sure in no booked pass".to_owned(),
                 |s| format!("by {}", show_instant(s)),
             );
+            let what = if is_in_vain(outcome) {
+                "said"
+            } else {
+                "on board"
+            };
             text.push_str(&format!(
-                "; on board at {}, known here {known}",
+                "; {what} at {}, known here {known}",
                 show_instant(at_s)
             ));
         } else if !matches!(outcome.verdict.stage, Stage::Idle | Stage::Receiving) {
@@ -144,8 +179,9 @@ fn tell(forecast: &Forecast, remedy: &str) {
         heading = "";
     }
     for outcome in forecast.outcomes.iter().filter(|o| is_in_vain(o)) {
+        let cause = cause(outcome).map_or_else(String::new, |cause| format!(" ({cause})"));
         out::message(format_args!(
-            "warning: by the twin {} would not be done: {remedy}",
+            "warning: by the twin {} would not be done: {remedy}{cause}",
             name(outcome)
         ));
     }
@@ -222,7 +258,8 @@ fn to_json(forecast: &Forecast) -> Value {
             "kind": kind_name(o.kind), "number": o.number.get(), "whole": o.is_whole,
             "stage": lightday_station::facts::words(&o.verdict.stage),
             "reason": lightday_station::facts::words(&o.verdict.refusal),
-            "verdict": verdict(o), "in_vain": is_in_vain(o), "on_board_s": o.at_s, "known_s": o.known_s,
+            "verdict": verdict(o), "in_vain": is_in_vain(o), "verdict_s": o.at_s,
+            "on_board_s": o.at_s.filter(|_| !is_in_vain(o)), "known_s": o.known_s,
         })
     });
     let changes = changes(forecast);

@@ -196,6 +196,10 @@ fn run_with(
         out::message("Nothing is to be sent: wait for the next report");
         return Ok(());
     }
+    if asked.as_ref().is_some_and(Asked::is_any_in_vain) {
+        out::message("Next: mend what the warnings name, and plan again");
+        return Ok(());
+    }
     out::message(format_args!(
         "Next: lightday uplink {}",
         next(args, between)

@@ -1,0 +1,111 @@
+//! What cannot end well is said by plan and uplink: before anything goes up, and not only by what the vehicle says last.
+
+mod common;
+
+use std::fs;
+
+use common::{Mission, START};
+
+/// What plan and uplink say of some files: neither writes anything.
+fn both(mission: &Mission, files: &str) -> [String; 2] {
+    [
+        mission.ok(&format!("plan {files} --at {START}")).err,
+        mission
+            .ok(&format!("uplink {files} --at {START} --dry-run"))
+            .err,
+    ]
+}
+
+/// The signatures cover the whole base. The verdict falls by the first frames, and those behind it open the reception
+/// anew: what the vehicle says last is that it receives.
+#[test]
+fn a_bundle_for_a_base_of_another_version_is_warned_of() {
+    let mission = Mission::new("no-way-version");
+    // Enough symbols that some are behind the envelope.
+    let old = fs::read(mission.path("old.bin")).unwrap();
+    let mut state = 1u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    });
+    let new = [old[..6000].to_vec(), noise.take(1500).collect()].concat();
+    fs::write(mission.path("new.bin"), new).unwrap();
+    mission.ok("build new.bin --version 1.1.0 --base old.bin --base-version 1.0.1");
+    mission.ok("sign bundles/1.ldb --key keys/release-bob.key");
+    mission.states_twin();
+    for said in both(&mission, "bundles/1.ldb") {
+        assert!(
+            said.contains(", signature bad; said at 2026-12-02T04:00:"),
+            "{said}"
+        );
+        assert!(
+            said.contains("warning: by the twin bundle 1 would not be done")
+                && said.contains("`--base-version` that the image on board has"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("; on board at") && !said.contains("Next: lightday uplink"),
+            "{said}"
+        );
+    }
+    let uplink = format!("uplink bundles/1.ldb --at {START} --json");
+    let sent = mission.ok(&uplink).json();
+    assert!(sent["certificate"][0]["probability"].is_null(), "{sent}");
+    assert_eq!(sent["twin"]["verdicts"][0]["reason"], "signature bad");
+}
+
+/// As above, by a mistake on the other side.
+#[test]
+fn a_twin_of_another_version_is_warned_of() {
+    let mission = Mission::with_bundle("no-way-twin");
+    mission.states_twin();
+    for said in both(&mission, "bundles/1.ldb") {
+        assert!(!said.contains("would not be done"), "{said}");
+    }
+    mission.edit(
+        "mission.toml",
+        "\nfirst_version = \"1.0.0\"",
+        "\nfirst_version = \"1.0.2\"",
+    );
+    for said in both(&mission, "bundles/1.ldb") {
+        assert!(
+            said.contains("bundle 1 would not be done")
+                && said.contains("mend [twin] of mission.toml"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_bundle_behind_a_trial_that_holds_its_slot_is_warned_of() {
+    let mission = Mission::with_bundle("no-way-slot");
+    mission.states_twin();
+    mission.any_evidence();
+    fs::write(mission.path("evidence/1.json"), "x").unwrap();
+    mission.ok("authorize 1 --evidence evidence/1.json");
+    for key in ["verification-cleo", "flight-dan"] {
+        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
+    }
+    mission.ok("build new.bin --version 1.2.0 --full");
+    mission.ok("sign bundles/2.ldb --key keys/release-bob.key");
+    let files = "bundles/1.ldb bundles/2.ldb documents/auth-1.ldd";
+    for said in both(&mission, files) {
+        let of = |name: &str| {
+            let mut lines = said.lines();
+            let line = lines.find(|l| l.contains(name));
+            line.unwrap_or_else(|| panic!("no {name}: {said}"))
+        };
+        assert!(of("bundle 1: [1,7]").contains("; on board at "), "{said}");
+        let second = of("bundle 2: receiving");
+        assert!(
+            second.contains("slot busy; said at ") && !second.contains("on board at"),
+            "{said}"
+        );
+        assert!(
+            of("by the twin bundle 2 would not be done").contains("until the trial there"),
+            "{said}"
+        );
+    }
+}
