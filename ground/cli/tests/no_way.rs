@@ -109,3 +109,56 @@ fn a_bundle_behind_a_trial_that_holds_its_slot_is_warned_of() {
         );
     }
 }
+
+/// There is no twin here: what mission.toml says of the vehicle is enough.
+#[test]
+fn what_does_not_go_with_the_mission_any_more_is_not_sent() {
+    for (from, to, field, says) in [
+        (
+            "slot_size = \"16KiB\"",
+            "slot_size = \"8KiB\"",
+            "memory.slot_size",
+            "memory.slot_size of mission.toml is 8192 B",
+        ),
+        (
+            "component = 0",
+            "component = 1",
+            "component",
+            "is for component 0",
+        ),
+        (
+            "load_address = 0x20000000",
+            "load_address = 0x20000004",
+            "memory.load_address",
+            "is linked for 0x20000000",
+        ),
+        (
+            "load_address = 0x20000000",
+            "load_address = { a = 0x20000004, b = 0x20001000 }",
+            "memory.load_address",
+            "has no slot there",
+        ),
+        (
+            "ram = \"64KiB\"",
+            "ram = \"8KiB\"",
+            "decoder.ram",
+            "decoder.ram of mission.toml is 8192 B",
+        ),
+        (
+            "codecs = [\"store\", \"model\"]",
+            "codecs = [\"store\"]",
+            "decoder.codecs",
+            "is coded by model",
+        ),
+    ] {
+        let mission = Mission::with_bundle("no-way-mission");
+        mission.edit("mission.toml", &format!("\n{from}"), &format!("\n{to}"));
+        let files = mission.files();
+        for verb in ["plan", "uplink"] {
+            let line = format!("{verb} bundles/1.ldb --at {START}");
+            let error = mission.fails(&line, 5, &format!("field `{field}`"));
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        assert_eq!(mission.files(), files, "{field}: nothing is written");
+    }
+}

@@ -32,6 +32,7 @@ pub mod cut;
 pub mod document;
 pub mod explain;
 pub mod facts;
+pub mod fits;
 pub mod image;
 pub mod keys;
 pub mod keyset;

@@ -11,6 +11,7 @@ mod trial;
 use std::path::{Path, PathBuf};
 
 use lightday_station::cut::cut;
+use lightday_station::fits::fits;
 use lightday_station::object::{ObjectError, UplinkObject};
 use lightday_station::plan::{Plan, Start};
 use lightday_trust::KeySet;
@@ -349,7 +350,7 @@ pub struct Ready {
 /// demands must be there.
 ///
 /// # Errors
-/// The file makes no sense, is for another vehicle, or lacks signatures.
+/// The file makes no sense, is for another vehicle, does not go with mission.toml, or lacks signatures.
 pub fn object(file: &Path, mission: &Mission, complete: bool) -> Result<Ready> {
     let keys = mission.key_set()?;
     let keys = keys
@@ -357,6 +358,14 @@ pub fn object(file: &Path, mission: &Mission, complete: bool) -> Result<Ready> {
         .map_err(|e| bad_key(&mission.path("keys/keyset.toml"), &e))?;
     let (artifact, signatures) = Artifact::load_signed(file, &keys, &artifact::names(mission)?)?;
     artifact.check_target(file, mission)?;
+    if let Artifact::Bundle(bundle) = &artifact {
+        fits(bundle.manifest(), &mission.profile).map_err(|e| {
+            Error::new(Kind::Refused, &e)
+                .file(file)
+                .field(e.field)
+                .hint(e.hint())
+        })?;
+    }
     let mut bytes = artifact.object_bytes();
     if complete {
         artifact
