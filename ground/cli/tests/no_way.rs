@@ -162,3 +162,41 @@ fn what_does_not_go_with_the_mission_any_more_is_not_sent() {
         assert_eq!(mission.files(), files, "{field}: nothing is written");
     }
 }
+
+#[test]
+fn a_base_is_built_upon_under_the_version_alone_that_is_known_of_it() {
+    let mission = Mission::with_bundle("no-way-base-version");
+    let before = mission.files();
+    let build = "build old.bin --version 1.2.0 --base new.bin";
+    let error = mission.fails(
+        &format!("{build} --base-version 1.0.9"),
+        5,
+        "field `base-version`",
+    );
+    assert!(
+        error.contains("bundle 1 of the ledger brings it as 1.1.0")
+            && error.contains("hint:")
+            && error.contains("--base-version 1.1.0"),
+        "{error}"
+    );
+    let again = "build new.bin --version 1.2.0 --base old.bin";
+    // Nobody knows the other one yet.
+    mission.ok(&format!("{again} --base-version 0.9.5 --dry-run"));
+    mission.states_twin();
+    let error = mission.fails(&format!("{again} --base-version 0.9.5"), 5, "base-version");
+    for says in [
+        "twin.first_version of mission.toml is 1.0.0",
+        "twin.golden_version of mission.toml is 0.9.0",
+    ] {
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    assert_eq!(mission.files(), before, "nothing is written");
+    for line in [
+        format!("{build} --base-version 1.1.0"),
+        build.to_owned(),
+        format!("{again} --base-version 0.9.0"),
+        format!("{again} --base-version 1.0.0"),
+    ] {
+        mission.ok(&format!("{line} --dry-run"));
+    }
+}

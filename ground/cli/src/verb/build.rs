@@ -25,8 +25,7 @@ use crate::ledger::{BundleRow, Ledger, ObjectRow};
 use crate::mission::artifact::Artifact;
 use crate::mission::{Mission, images, recover};
 use crate::out::{self, Table};
-use crate::verb::describe;
-use crate::verb::plan;
+use crate::verb::{describe, plan, versions};
 
 /// Build a bundle from an image.
 ///
@@ -110,7 +109,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         .transpose()?;
     let mut ledger = mission.ledger(global)?;
     let number = ledger.free_number(ObjectKind::Bundle)?;
-    let options = build_options(args, number, base.as_ref(), &ledger)?;
+    let options = build_options(args, (number, base.as_ref()), &mission, &ledger)?;
     if base.as_ref().is_some_and(|b| b.bytes == image.bytes) {
         return Err(Error::new(
             Kind::Refused,
@@ -254,14 +253,17 @@ fn latest_counter(known: &[BundleRow]) -> u32 {
 
 fn build_options(
     args: &Args,
-    number: ObjectNumber,
-    base: Option<&Image>,
+    (number, base): (ObjectNumber, Option<&Image>),
+    mission: &Mission,
     ledger: &Ledger,
 ) -> Result<BuildOptions> {
     let known = ledger.bundles()?;
     let mut options = BuildOptions::new(number, args.version);
     if let (Some(base), Some(path)) = (base, &args.base) {
         let digest = base.digest();
+        if let Some(asked) = args.base_version {
+            versions::check_base((digest, asked), path, (mission, ledger))?;
+        }
         let built_here = known.iter().rev().find(|b| b.image == digest.0);
         let built_here = built_here.and_then(|b| b.version.parse().ok());
         options.base_version = args.base_version.or(built_here).ok_or_else(|| {

@@ -38,6 +38,7 @@ mod successor;
 mod unsent;
 mod uplink;
 mod verify;
+mod versions;
 
 use crate::Global;
 use crate::error::Result;
