@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 
-use common::{Mission, START};
+use common::{Mission, START, report};
+use lightday_wire::{ObjectNumber, Refusal, Stage, Verdict};
 
 /// What plan and uplink say of some files: neither writes anything.
 fn both(mission: &Mission, files: &str) -> [String; 2] {
@@ -161,6 +162,83 @@ fn what_does_not_go_with_the_mission_any_more_is_not_sent() {
         }
         assert_eq!(mission.files(), files, "{field}: nothing is written");
     }
+}
+
+const LATER: &str = "2026-12-03T15:00:00Z";
+
+/// Takes a report in that says that the vehicle has bundle 1.
+fn heard_done(mission: &Mission) {
+    let bytes = report(mission, 9, |r| {
+        r.bundle = Verdict {
+            number: ObjectNumber::new(1).unwrap(),
+            stage: Stage::Done,
+            refusal: Refusal::None,
+        };
+        r.next[0] = ObjectNumber::new(2).unwrap();
+    });
+    fs::write(mission.path("r.bin"), bytes).unwrap();
+    mission.ok(&format!("ingest r.bin --at {LATER}"));
+}
+
+#[test]
+fn plan_refuses_what_is_on_board_as_uplink_does() {
+    let mission = Mission::with_bundle("no-way-done");
+    mission.ok(&format!("uplink bundles/1.ldb --at {START}"));
+    heard_done(&mission);
+    for line in [
+        "uplink bundles/1.ldb",
+        "plan bundles/1.ldb",
+        "plan bundles/1.ldb --json",
+        "plan bundles/1.ldb --target 2026-12-04T23:00:00Z",
+    ] {
+        let error = mission.fails(&format!("{line} --at {LATER}"), 5, "field `number`");
+        assert!(error.contains("it is complete on board"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn what_a_command_gave_up_is_not_said_to_go_up() {
+    let mission = Mission::with_bundle("no-way-aborted");
+    let at = format!("--at {START}");
+    let status = || mission.ok(&format!("status {at}")).out;
+    assert!(status().contains("nothing: it can go up"));
+    mission.ok("command abort bundle 1");
+    mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
+    mission.ok(&format!("uplink documents/cmd-1.ldd {at}"));
+    let said = status();
+    assert!(
+        said.contains("nothing: it is given up by command 1") && !said.contains("it can go up"),
+        "{said}"
+    );
+    let said = mission.ok(&format!("plan bundles/1.ldb {at}")).err;
+    assert!(
+        said.contains("`lightday uplink` refuses this: ")
+            && !said.contains("Next: lightday uplink"),
+        "{said}"
+    );
+    mission.fails(&format!("uplink bundles/1.ldb {at}"), 5, "was given up");
+}
+
+/// Nothing of it went up from here, and people said that it did from elsewhere.
+#[test]
+fn a_number_that_was_taken_over_is_used_up() {
+    let mission = Mission::with_bundle("no-way-accepted");
+    heard_done(&mission);
+    let line = |verb: &str| format!("{verb} bundles/1.ldb --probability 0.9 --at {LATER}");
+    // Until they say so, the report may be anybody's.
+    for verb in ["plan", "uplink --dry-run"] {
+        let said = mission.ok(&line(verb)).err;
+        assert!(said.contains("but nothing of it ever went up"), "{said}");
+    }
+    mission.ok(&format!("ingest r.bin --accept-numbers 9 --at {LATER}"));
+    for verb in ["plan", "uplink --dry-run"] {
+        mission.fails(&line(verb), 5, "does not take bundle 1 any more");
+    }
+    let said = mission.ok(&format!("status --at {LATER}")).out;
+    assert!(
+        said.contains("nothing: its number is used up") && !said.contains("it can go up"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -160,7 +160,9 @@ impl Causes {
         &self.accepted
     }
 
-    fn is_accepted(&self, kind: ObjectKind, number: ObjectNumber) -> bool {
+    /// Whether people took this number over from a report: somebody used it up, be it that nothing went up from here.
+    #[must_use]
+    pub fn is_accepted(&self, kind: ObjectKind, number: ObjectNumber) -> bool {
         let place = kind.uplink_index();
         number
             < place

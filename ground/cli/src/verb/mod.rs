@@ -35,6 +35,7 @@ mod skip;
 mod status;
 mod study;
 mod successor;
+mod taken;
 mod unsent;
 mod uplink;
 mod verify;

@@ -16,6 +16,14 @@ use crate::mission::verdicts;
 use crate::out;
 use crate::verb::plan::Ready;
 
+/// How a doubt begins that is more than one.
+const REFUSES: &str = "`lightday uplink` refuses this";
+
+/// Whether one of these doubts stands for a refusal.
+pub fn is_refused(doubts: &[String]) -> bool {
+    doubts.iter().any(|doubt| doubt.starts_with(REFUSES))
+}
+
 /// Refuses what must not go up.
 ///
 /// # Errors
@@ -39,7 +47,7 @@ pub fn doubts(
     let mut doubts = Vec::new();
     let mut refused = |checked: Result<()>| match checked {
         Err(e) if e.kind == Kind::Refused => {
-            doubts.push(format!("`lightday uplink` refuses this: {e}"));
+            doubts.push(format!("{REFUSES}: {e}"));
             Ok(())
         }
         checked => checked,

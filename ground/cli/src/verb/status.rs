@@ -1,7 +1,11 @@
 //! `lightday status`: what the vehicle last proved, how old that is, and what was sent since.
 
+use std::path::Path;
+
 use lightday_station::facts::{Fact, facts};
+use lightday_station::keyset::NamedKey;
 use lightday_station::tracker::{Proven, Tracker};
+use lightday_trust::KeySet;
 use lightday_wire::{Epoch, ObjectKind};
 use serde_json::{Value, json};
 
@@ -19,7 +23,7 @@ use crate::mission::verdicts::{self, Became};
 use crate::mission::{Mission, answers, claims, dumps, instants, reports};
 use crate::out::{self, Table};
 use crate::time::{show_duration, show_instant};
-use crate::verb::describe;
+use crate::verb::{describe, sendable};
 
 /// Show what the vehicle last proved, with its age, and what the twin expects it to know now.
 ///
@@ -108,7 +112,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     held.iter().for_each(|held| text.push_str(&held.text()));
     dumps.iter().for_each(|dump| text.push_str(&dump.text()));
     text.push_str(&bundles(&ledger)?);
-    text.push_str(&unsigned(&mission, &ledger, &sent)?);
+    text.push_str(&unsigned(&mission, &ledger, (&sent, &became_of))?);
     text.push_str(&uplinks(&mission, &sent, last.as_ref(), now_s));
     out::result(&text)
 }
@@ -296,8 +300,12 @@ fn bundles(ledger: &Ledger) -> Result<String> {
     Ok(format!("\n{table}"))
 }
 
-/// Objects of which nothing was transmitted, and what signatures they still lack.
-fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<String> {
+/// Objects of which nothing was transmitted, and what signatures they still lack, or why they go up no more.
+fn unsigned(
+    mission: &Mission,
+    ledger: &Ledger,
+    (sent, became): (&[SentRow], &[Became]),
+) -> Result<String> {
     let Some(keys) = mission.key_set_if_any()? else {
         return Ok(String::new());
     };
@@ -310,11 +318,15 @@ fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<Stri
             continue;
         }
         any = true;
+        let of = (object.kind, object.number);
+        let is_used = became.iter().any(|b| (b.kind, b.number) == of && b.is_used);
         let file = mission.path(&object.file);
-        let lacks = match Artifact::load_signed(&file, &keys, &names) {
-            Ok((artifact, _)) => describe::still_to_sign(&artifact, &keys)
-                .unwrap_or_else(|| "nothing: it can go up".to_owned()),
-            Err(_) => "unknown: `lightday verify` says why".to_owned(),
+        let given_up = sendable::aborted_by(ledger, sent, of)
+            .map(|command| format!("nothing: it is given up by command {command}"))
+            .or_else(|| is_used.then(|| "nothing: its number is used up".to_owned()));
+        let lacks = match given_up {
+            Some(why) => why,
+            None => lacks(&keys, &names, &file),
         };
         table.row([
             format!("{} {}", kind_name(object.kind), object.number),
@@ -327,6 +339,14 @@ fn unsigned(mission: &Mission, ledger: &Ledger, sent: &[SentRow]) -> Result<Stri
     } else {
         String::new()
     })
+}
+
+fn lacks(keys: &KeySet, names: &[NamedKey], file: &Path) -> String {
+    match Artifact::load_signed(file, keys, names) {
+        Ok((artifact, _)) => describe::still_to_sign(&artifact, keys)
+            .unwrap_or_else(|| "nothing: it can go up".to_owned()),
+        Err(_) => "unknown: `lightday verify` says why".to_owned(),
+    }
 }
 
 fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u64) -> String {

@@ -26,7 +26,7 @@ use crate::verb::asked::Asked;
 use crate::verb::between::Between;
 use crate::verb::frames::{self, Keyed};
 use crate::verb::plan::{self, Ready};
-use crate::verb::{base, describe, sendable, sending, unsent};
+use crate::verb::{base, describe, sendable, sending, taken, unsent};
 
 use self::remember::{Before, names, remember, run_json};
 
@@ -250,7 +250,7 @@ fn prepare(
     }
     for ((object, file), epoch) in objects.iter().zip(&args.files).zip(&epochs) {
         let known = (ledger, &underway, &causes);
-        warnings.extend(warnings::taken_still(object, file, known, *epoch)?);
+        warnings.extend(taken::still(object, file, known, *epoch)?);
     }
     let starts = starts(args, &underway, (&objects, &epochs))?;
     let report = underway

@@ -34,6 +34,7 @@ use crate::verb::asked::Asked;
 use crate::verb::between::Between;
 use crate::verb::sendable;
 use crate::verb::sending::{self, Going};
+use crate::verb::taken;
 
 use self::free::{already_sent, free};
 pub use self::lay::{enough, make, part, until_report};
@@ -54,7 +55,8 @@ pub use self::trial::check;
 /// otherwise (`twin` in --json).
 ///
 /// It warns of what `lightday uplink` refuses: what a command gave up that was sent, or an abort beside what it gives up;
-/// of what an abort gives up beside what it names; and of a command whose answer no pass hears (`warnings` in --json).
+/// of what an abort gives up beside what it names; and of a command whose answer no pass hears (`warnings` in --json). What
+/// the vehicle takes no more, such as what a report calls complete on board, is an error here as there.
 ///
 /// With --json, `enough` and `done` say whether the passes suffice, and the exit code does not.
 ///
@@ -158,8 +160,13 @@ fn run_with(
     if mission.path("ledger.sqlite").is_file() {
         mission::doubt_clock(&mission.ledger_to_read()?, global)?;
     }
-    let (starts, epochs) = starts(args, (mission, between), &objects, global)?;
+    let Stands {
+        starts,
+        epochs,
+        doubts: old,
+    } = stands(args, (mission, between), &objects, global)?;
     let mut doubts = doubts(mission, &ready, &args.files)?;
+    doubts.extend(old);
     let going = Going::all(&ready, &args.files, &epochs);
     if let Some(by_s) = args.target {
         let of = (objects.as_slice(), starts.as_slice());
@@ -197,7 +204,7 @@ fn run_with(
         out::message("Nothing is to be sent: wait for the next report");
         return Ok(());
     }
-    if asked.as_ref().is_some_and(Asked::is_any_in_vain) {
+    if sendable::is_refused(&doubts) || asked.as_ref().is_some_and(Asked::is_any_in_vain) {
         out::message("Next: mend what the warnings name, and plan again");
         return Ok(());
     }
@@ -243,28 +250,44 @@ fn twin(mission: &Mission, plan: &Plan, going: &[Going<'_>]) -> Option<Asked> {
     })
 }
 
-/// Where each object stands, and the link epoch of its frames; nothing was sent where there is no ledger.
-fn starts(
+/// Where objects stand.
+#[derive(Default)]
+struct Stands {
+    starts: Vec<Start>,
+    /// The link epoch of the frames of each.
+    epochs: Vec<Epoch>,
+    /// Whether the vehicle takes each still, where that is in doubt.
+    doubts: Vec<String>,
+}
+
+/// Where each object stands; nothing was sent where there is no ledger. It is an error if the vehicle takes one no more.
+fn stands(
     args: &Args,
     (mission, between): (&Mission, Option<&Between>),
     objects: &[UplinkObject],
     global: &Global,
-) -> Result<(Vec<Start>, Vec<Epoch>)> {
+) -> Result<Stands> {
+    let mut stands = Stands::default();
     if !mission.path("ledger.sqlite").is_file() {
-        let fresh = objects.iter().map(|o| (Start::fresh(o), Epoch::default()));
-        return Ok(fresh.unzip());
+        stands.starts = objects.iter().map(Start::fresh).collect();
+        stands.epochs = objects.iter().map(|_| Epoch::default()).collect();
+        return Ok(stands);
     }
     let ledger = mission.ledger_to_read()?;
     let underway = Underway::read(mission, &ledger, global.now_s())?;
+    let causes = Causes::of(mission, &ledger)?;
     let latest = epochs::latest(&ledger)?;
-    let objects = objects.iter().zip(&args.files);
-    let objects = objects.map(|(object, file)| {
+    for (object, file) in objects.iter().zip(&args.files) {
         let latest = between.map_or(latest, |b| b.epoch(object.kind(), object.number(), latest));
         let epoch = epochs::leads_to(&Artifact::load(file)?).unwrap_or(latest);
-        Ok((underway.start(object, epoch), epoch))
-    });
-    let starts = objects.collect::<Result<Vec<_>>>()?;
-    Ok(starts.into_iter().unzip())
+        let known = (&ledger, &underway, &causes);
+        stands
+            .doubts
+            .extend(taken::still(object, file, known, epoch)?);
+        stands.starts.push(underway.start(object, epoch));
+        stands.epochs.push(epoch);
+    }
+    Ok(stands)
 }
 
 /// Draws the timeline where it is asked for.
