@@ -93,3 +93,17 @@ fn a_role_that_lost_keys_below_its_threshold_is_named() {
     );
     mission.ok("keygen successor --threshold flight=1 --lower");
 }
+
+/// One of one of root signs for both sets at once: one person has to.
+#[test]
+fn a_kept_root_key_is_asked_for_once() {
+    let mission = Mission::new("successor-once");
+    let said = mission.ok("keygen successor").err;
+    assert!(said.contains("still to sign: 1 of root"), "{said}");
+    let status = mission.ok("status").out;
+    assert!(status.contains("1 of root"), "{status}");
+    let said = mission
+        .ok("sign documents/keyset-1.ldd --key keys/root-ann.key")
+        .err;
+    assert!(said.contains("all signatures are there"), "{said}");
+}

@@ -113,7 +113,9 @@ impl BuildError {
         match self {
             Self::Codec(error) => error.hint(),
             Self::ImageTooLarge { .. } => "strip the image, or check memory.slot_size",
-            Self::StagingTooSmall { .. } => "build a delta from an image that is on board",
+            Self::StagingTooSmall { .. } => {
+                "build a delta from an image that is on board, or correct memory.staging_size in mission.toml"
+            }
             Self::Address(_) => "link the image for a slot, or correct memory.load_address",
             Self::SlotUnknown => "name the slot: --slot a or --slot b",
             Self::SecurityCounter { .. } => {

@@ -175,12 +175,15 @@ mod tests {
         let mut draft = Draft::new(context, next.key_set().unwrap()).unwrap();
         let message = draft.signing_message();
         assert_eq!(draft.missing(&keys()), [(Role::Root, 3)]);
+        assert_eq!(draft.missing_keys(&keys()), [(Role::Root, 2)]);
         let kept = draft.add_signature(&keys(), &key(Role::Root, 10).sign(&message));
         assert_eq!(kept, Ok(vec![KeyIndex(0), KeyIndex(0x80)]));
+        assert_eq!(draft.missing_keys(&keys()), [(Role::Root, 1)]);
         let new = draft.add_signature(&keys(), &key(Role::Root, 12).sign(&message));
         assert_eq!(new, Ok(vec![KeyIndex(0x87)]));
         assert_eq!(draft.verify(&keys()), Ok(()));
         assert_eq!(draft.missing(&keys()), []);
+        assert_eq!(draft.missing_keys(&keys()), []);
     }
 
     #[test]

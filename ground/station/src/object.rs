@@ -98,7 +98,9 @@ impl ObjectError {
             Self::TooManySymbols { .. } => {
                 "raise `link.symbol_len_max`, or send a smaller payload: a delta from a nearer base"
             }
-            Self::Staging { .. } => "send a smaller payload: a delta from a nearer base",
+            Self::Staging { .. } => {
+                "send a smaller payload: a delta from a nearer base; or correct `memory.staging_size` in mission.toml"
+            }
             Self::Kind => "give a bundle, an authorization, a command or a key set",
         }
     }

@@ -279,13 +279,14 @@ impl Profile {
         must(
             memory.erase_block > 0 && memory.erase_block.is_multiple_of(granule),
             "memory.erase_block",
-            "be a multiple of memory.program_granule",
+            "be above 0, and a multiple of memory.program_granule",
         )?;
         must(
             memory.slot_size.is_multiple_of(memory.erase_block),
             "memory.slot_size",
             "be a multiple of memory.erase_block",
         )?;
+        must(memory.staging_size > 0, "memory.staging_size", "be above 0")?;
         must(memory.symbols > 0, "memory.symbols", "be above 0")?;
         must(
             memory.security_counters >= least_counters(),

@@ -350,28 +350,56 @@ impl<T: Drafted> Signed<T> {
         fits && matches!(verdict, Ok(()) | Err(TrustError::BelowThreshold(_)))
     }
 
-    /// The roles that still have to sign, and how many keys of each. For a new key set, what the new
-    /// one lacks is added to what the current one lacks.
+    /// The roles that still have to sign, and how many signatures of each lack in the envelope. For a new key set, what
+    /// the new one lacks is added to what the current one lacks.
     #[must_use]
     pub fn missing(&self, keys: &KeySet) -> Vec<(Role, usize)> {
-        let lacks = |set: &KeySet, offset: u8, role: Role| {
-            let of_role = |s: &&Signature| {
-                let place = usize::from(s.key.0 & !KeyIndex::NEW_SET);
-                s.key.0 & KeyIndex::NEW_SET == offset
-                    && set.keys.get(place).is_some_and(|k| k.role == role)
+        self.of_roles(|role| {
+            let new = self.document.successor();
+            let new = new.map_or(0, |set| self.lacks(set, KeyIndex::NEW_SET, role));
+            self.lacks(keys, 0, role) + new
+        })
+    }
+
+    /// The roles that still have to sign, and how many keys of each at the least: a key that stands in both key sets
+    /// signs for both at once.
+    #[must_use]
+    pub fn missing_keys(&self, keys: &KeySet) -> Vec<(Role, usize)> {
+        self.of_roles(|role| {
+            let old = self.lacks(keys, 0, role);
+            let Some(next) = self.document.successor() else {
+                return old;
             };
-            let count = self.signatures.iter().filter(of_role).count();
-            set.threshold(role).max(1).saturating_sub(count)
-        };
+            let new = self.lacks(next, KeyIndex::NEW_SET, role);
+            let signed = |index: KeyIndex| self.signatures.iter().any(|s| s.key == index);
+            let mut both = 0;
+            for (index, key) in (0..).zip(&keys.keys) {
+                let place = next.keys.iter().position(|k| k == key);
+                let place = place.and_then(|place| u8::try_from(place).ok());
+                let is_open = |place| {
+                    !signed(KeyIndex(index)) && !signed(KeyIndex(place | KeyIndex::NEW_SET))
+                };
+                both += usize::from(key.role == role && place.is_some_and(is_open));
+            }
+            old + new - old.min(new).min(both)
+        })
+    }
+
+    fn of_roles(&self, count: impl Fn(Role) -> usize) -> Vec<(Role, usize)> {
         let roles = self.document.authority().roles();
-        roles
-            .map(|role| {
-                let new = self.document.successor();
-                let new = new.map_or(0, |set| lacks(set, KeyIndex::NEW_SET, role));
-                (role, lacks(keys, 0, role) + new)
-            })
-            .filter(|(_, count)| *count > 0)
-            .collect()
+        let counted = roles.map(|role| (role, count(role)));
+        counted.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// How many signatures of a role lack of those of one key set.
+    fn lacks(&self, set: &KeySet, offset: u8, role: Role) -> usize {
+        let of_role = |s: &&Signature| {
+            let place = usize::from(s.key.0 & !KeyIndex::NEW_SET);
+            s.key.0 & KeyIndex::NEW_SET == offset
+                && set.keys.get(place).is_some_and(|k| k.role == role)
+        };
+        let count = self.signatures.iter().filter(of_role).count();
+        set.threshold(role).max(1).saturating_sub(count)
     }
 
     /// Whether the vehicle would believe this document.

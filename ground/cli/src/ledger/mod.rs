@@ -135,11 +135,15 @@ impl Ledger {
         let application = pragma("application_id").map_err(wrap)?;
         let version = pragma("user_version").map_err(wrap)?;
         if application != APPLICATION {
-            return Err(
-                Error::new(Kind::Ledger, "an SQLite file, but not a ledger of lightday")
-                    .file(path)
-                    .hint("restore ledger.sqlite from its backup"),
-            );
+            let is_empty = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+            let what = if is_empty {
+                "an empty file: what was in the ledger is gone"
+            } else {
+                "an SQLite file, but not a ledger of lightday"
+            };
+            return Err(Error::new(Kind::Ledger, what)
+                .file(path)
+                .hint("restore ledger.sqlite from its backup"));
         }
         if version > SCHEMA {
             let what =

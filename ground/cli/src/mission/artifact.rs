@@ -262,7 +262,12 @@ impl Artifact {
         each!(self, s => s.document().authority())
     }
 
-    /// The roles that still have to sign, and how many keys of each.
+    /// The roles that still have to sign, and how many keys of each: people, where [`Self::missing`] counts signatures.
+    pub fn missing_keys(&self, keys: &KeySet) -> Vec<(Role, usize)> {
+        each!(self, s => s.missing_keys(keys))
+    }
+
+    /// The roles that still have to sign, and how many signatures of each lack.
     pub fn missing(&self, keys: &KeySet) -> Vec<(Role, usize)> {
         each!(self, s => s.missing(keys))
     }

@@ -373,6 +373,19 @@ mod tests {
         );
     }
 
+    /// What is wrong at its line, with a remedy.
+    fn is_named(from: &str, to: &str, says: &str) {
+        let text = TEMPLATE.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
+        assert_ne!(text, TEMPLATE, "{from}");
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("hint:"), "{error}");
+        let line = TEMPLATE.lines().position(|l| l.starts_with(from)).unwrap() + 1;
+        assert!(
+            error.starts_with(&format!("mission.toml:{line}:")),
+            "{line} {error}"
+        );
+    }
+
     #[test]
     fn each_error_names_line_field_and_remedy() {
         for (from, to, says) in [
@@ -441,15 +454,36 @@ mod tests {
             ("lease = \"7d\"", "lease = \"40h\"", "field `trial.lease`"),
             ("[policy]", "[police]", "`police`"),
         ] {
-            let text = TEMPLATE.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
-            assert_ne!(text, TEMPLATE, "{from}");
-            let error = read(&text).unwrap_err().to_string();
-            assert!(error.contains(says) && error.contains("hint:"), "{error}");
-            let line = TEMPLATE.lines().position(|l| l.starts_with(from)).unwrap() + 1;
-            assert!(
-                error.starts_with(&format!("mission.toml:{line}:")),
-                "{line} {error}"
-            );
+            is_named(from, to, says);
+        }
+    }
+
+    #[test]
+    fn a_bound_is_named_from_both_sides() {
+        for (from, to, says) in [
+            ("mean_burst = 1.0", "mean_burst = 1e9", "at most 1e6"),
+            (
+                "health_deadline = \"10min\"",
+                "health_deadline = \"999999d\"",
+                "at most 136 years",
+            ),
+            (
+                "lease = \"7d\"",
+                "lease = \"9999999d\"",
+                "at most 136 years",
+            ),
+            (
+                "erase_block = \"4KiB\"",
+                "erase_block = 0",
+                "field `memory.erase_block`: must be above 0",
+            ),
+            (
+                "staging_size = \"512KiB\"",
+                "staging_size = 0",
+                "field `memory.staging_size`: must be above 0",
+            ),
+        ] {
+            is_named(from, to, says);
         }
     }
 }

@@ -315,13 +315,27 @@ impl Mission {
     }
 }
 
+/// Whether nothing was said of this file yet: a verb may read it more than once.
+#[cfg(unix)]
+fn told_first(path: &Path) -> bool {
+    static TOLD: std::sync::Mutex<Vec<PathBuf>> = std::sync::Mutex::new(Vec::new());
+    let Ok(mut told) = TOLD.lock() else {
+        return true;
+    };
+    let is_new = !told.iter().any(|known| known == path);
+    if is_new {
+        told.push(path.to_path_buf());
+    }
+    is_new
+}
+
 /// Tells when others than the owner may read a secret.
 fn warn_if_open(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let open = fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0);
-        if open {
+        if open && told_first(path) {
             crate::out::message(format_args!(
                 "warning: {}: others than its owner may read this secret; run `chmod 600` on it",
                 path.display()

@@ -61,6 +61,11 @@ fn read(path: &Path, link_s: Option<u64>) -> Result<Vec<Pass>> {
     for row in rows {
         let row = Row::new(path, &columns, row)?;
         let pass = row.pass()?;
+        if passes.last() == Some(&pass) {
+            return Err(row
+                .bad("start", "the same pass as in the row above it")
+                .hint("take one of the two rows out"));
+        }
         if passes.last().is_some_and(|p| pass.start_s < p.end_s) {
             return Err(row.bad("start", "the pass begins before the one above it ends").hint("sort the rows by start, and cut overlapping passes of two antennas into one after the other"));
         }

@@ -11,6 +11,7 @@ use lightday_wire::{Action, Activation, Location, ObjectKind, Region, Role, Slot
 use serde_json::{Value, json};
 
 use crate::error::Result;
+use crate::ledger::SentRow;
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name, show_target};
 use crate::time;
@@ -240,6 +241,16 @@ pub fn probability(p: f64) -> String {
     format!("{:.places$}", (p * scale + 1e-6).floor() / scale)
 }
 
+/// The second from which a run is said to go up: whole seconds around two that follow each other within one would overlap.
+pub fn begins_s(run: &SentRow, all: &[SentRow]) -> u64 {
+    let ends_here = |other: &SentRow| {
+        other.starts_s < run.starts_s
+            && other.ends_s == run.starts_s + 1
+            && run.ends_s > other.ends_s
+    };
+    run.starts_s + u64::from(all.iter().any(ends_here))
+}
+
 /// What comes next for a document with the signatures that it has.
 pub fn next_of(artifact: &Artifact, file: &Path, keys: &KeySet) -> String {
     let shown = file.display();
@@ -270,7 +281,7 @@ pub fn say_next(artifact: &Artifact, file: &Path, mission: &Mission) -> Result<(
 /// What is still to be signed, in words; `None` if nothing is.
 pub fn still_to_sign(artifact: &Artifact, keys: &KeySet) -> Option<String> {
     let missing: Vec<String> = artifact
-        .missing(keys)
+        .missing_keys(keys)
         .iter()
         .map(|(role, n)| format!("{n} of {}", role_name(*role)))
         .collect();

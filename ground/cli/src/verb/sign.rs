@@ -48,7 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     if !artifact.authority().needs(key.role()) {
         let roles: Vec<&str> = artifact.authority().roles().map(role_name).collect();
         let what = format!(
-            "a {} key does not sign a {}",
+            "a {} key signs no {}",
             role_name(key.role()),
             kind_name(artifact.kind())
         );

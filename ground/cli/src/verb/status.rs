@@ -367,7 +367,7 @@ fn uplinks(mission: &Mission, sent: &[SentRow], last: Option<&Proven>, now_s: u6
             format!("{} {}", kind_name(s.kind), s.number),
             s.count.to_string(),
             describe::range(s.first, s.count, "symbol"),
-            show_instant(s.starts_s),
+            show_instant(describe::begins_s(s, sent)),
             show_instant(s.ends_s),
             seen(mission, s, last, now_s).to_owned(),
             s.file.clone(),

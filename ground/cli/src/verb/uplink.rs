@@ -319,7 +319,7 @@ fn tell(
             run.number,
             describe::count(run.count.into(), "frame"),
             describe::range(run.first, run.count, "symbol"),
-            show_instant(run.starts_s),
+            show_instant(describe::begins_s(run, runs)),
             show_instant(run.ends_s)
         ));
     }

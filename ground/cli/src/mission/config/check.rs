@@ -64,7 +64,7 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
             (1.0..=1e6).contains(&c.loss.mean_burst),
             "loss.mean_burst",
             format!("{} frames in a row", short(c.loss.mean_burst)),
-            "1.0 for independent losses, more for bursts",
+            "1.0 for independent losses, more for bursts, at most 1e6",
         ),
         (
             c.plan.probability > 0.0 && c.plan.probability < 1.0,
@@ -94,13 +94,13 @@ pub(super) fn check(path: &Path, text: &str, c: &Config) -> Result<()> {
             fits(health_s),
             "trial.health_deadline",
             format!("{health_s} s"),
-            "at least 1s, such as 10min",
+            "at least 1s and at most 136 years, such as 10min",
         ),
         (
             fits(lease_s) && lease_s > answer_s,
             "trial.lease",
             format!("{lease_s} s; an answer alone takes {answer_s} s"),
-            "at least one pass, both light times and a spare pass, such as 7d",
+            "at least one pass, both light times and a spare pass, and at most 136 years, such as 7d",
         ),
     ];
     match rules.into_iter().find(|(holds, ..)| !holds) {

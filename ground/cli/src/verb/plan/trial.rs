@@ -285,7 +285,7 @@ fn in_lease(coming: &Coming, trial: &Trial, mission: &Mission, booked: &[Pass]) 
     Err(Error::new(Kind::Refused, format!("{said}{why}"))
         .file(&coming.file)
         .field("trial.lease")
-        .hint("it would revert: authorize it with a window behind that, book passes between, or build it with a longer --lease"))
+        .hint("it would revert: authorize it with a window behind that, book passes between, or build it anew behind a longer `trial.lease` of mission.toml"))
 }
 
 /// Whether there are passes within the lease, and no report surely falls into one.
