@@ -111,6 +111,25 @@ fn a_bundle_behind_a_trial_that_holds_its_slot_is_warned_of() {
     }
 }
 
+/// A counter that the floors do not hold guards nothing.
+#[test]
+fn a_security_counter_above_the_floors_is_not_sent() {
+    let mission = Mission::new("no-way-counter");
+    mission.edit(
+        "mission.toml",
+        "\nsecurity_counters = ",
+        "\nsecurity_counters = 40 # ",
+    );
+    mission.ok("build new.bin --version 1.1.0 --full --security-counter 20");
+    mission.edit("mission.toml", "counters = 40 # ", "counters = 16 # ");
+    let error = mission.fails(
+        &format!("plan bundles/1.ldb --at {START}"),
+        5,
+        "field `memory.security_counters`",
+    );
+    assert!(error.contains("has security counter 20"), "{error}");
+}
+
 /// There is no twin here: what mission.toml says of the vehicle is enough.
 #[test]
 fn what_does_not_go_with_the_mission_any_more_is_not_sent() {

@@ -66,6 +66,11 @@ fn a_lease_that_runs_through_an_outage_is_refused() {
         "field `trial.lease`: the lease of 168.0 h ends at 2026-12-09T04:0",
     );
     assert!(error.contains("a gap in passes.csv"), "{error}");
+    // No verb has an option for it.
+    assert!(
+        error.contains("a longer `trial.lease` of mission.toml") && !error.contains("--lease"),
+        "{error}"
+    );
     // Booked, and in a conjunction.
     passes(&mission, &format!("{heading}{daily}"));
     let toml = fs::read_to_string(mission.path("mission.toml")).unwrap();

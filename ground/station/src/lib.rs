@@ -17,6 +17,7 @@
 //! | [`signed`], [`document`], [`container`] | documents on their way to their signatures, and their files |
 //! | [`profile`], [`link`], [`mod@pass`], [`light_time`], [`size`] | what the ground assumes of vehicle, link and passes |
 //! | [`object`], [`cut`], [`plan`], [`session`] | what goes up, in symbols of which length, what it costs, the sender |
+//! | [`fits`] | whether a bundle goes with the vehicle that `mission.toml` describes |
 //! | [`whatif`], [`lease`] | what would do until an instant; whether a trial can be confirmed in time |
 //! | [`tracker`], [`facts`] | what the vehicle last proved, and that in words |
 
