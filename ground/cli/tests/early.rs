@@ -327,6 +327,11 @@ fn an_instant_in_the_future_is_warned_of_never_believed_and_mended() {
         let plan = mission.ok(&format!("plan bundles/1.ldb --json --at {at}"));
         plan.json()["objects"][0]["in_flight"].clone()
     };
+    let planned = mission.ok(&format!("plan bundles/1.ldb --at {at}")).err;
+    assert!(planned.contains("stands in the ledger"), "{planned}");
+    // The instant of another verb is that of its own file.
+    let elsewhere = mission.ok("ingest r.bin --at 2026-12-01T11:00:00Z").err;
+    assert!(!elsewhere.contains("stands in the ledger"), "{elsewhere}");
     let found = in_flight(&mission);
     assert!(found.as_u64().unwrap() > 0, "{found}");
     let said = mission.ok("ingest r.bin --redate --at 2026-12-01T12:00:00Z");

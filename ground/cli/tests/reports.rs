@@ -126,7 +126,7 @@ fn a_lost_record_is_said_first_with_the_way_out_and_hides_no_report() {
     assert!(warned.contains("lightday command resync 1"), "{warned}");
     mission.ok("command resync 1");
     mission.ok("sign documents/cmd-1.ldd --key keys/root-ann.key");
-    assert!(!dry("documents/cmd-1.ldd").contains("warning"));
+    assert!(!dry("documents/cmd-1.ldd").contains("warning: documents/cmd-1.ldd"));
 
     // The very same bytes are no news, and later news is heard as before.
     let again = mission.ok(&format!("ingest lost.bin --json {at}")).json();

@@ -44,14 +44,15 @@ fn the_clock_on_board_stands_beside_the_instant_of_the_ledger() {
 fn a_file_of_several_days_is_said_to_be_taken_in_as_of_one_instant() {
     let mission = Mission::new("clock-days");
     let clock = |day: u32| u32::try_from(ONBOARD_S).unwrap() + day * 86_400;
-    for (first_day, days, is_told) in [(0, 0, false), (0, 1, false), (2, 3, true)] {
+    for (first_day, days, heard, is_told) in [(0, 0, 4, false), (0, 1, 4, false), (2, 3, 8, true)] {
         let sequence = 2 * days + 1;
         let mut file = report(&mission, sequence, |r| r.time_s = clock(first_day));
         file.extend(report(&mission, sequence + 1, |r| {
             r.time_s = clock(first_day + days);
         }));
         fs::write(mission.path("days.bin"), file).unwrap();
-        let said = mission.ok("ingest days.bin --at 2026-12-08T00:00:00Z").err;
+        let at = format!("2026-12-0{heard}T00:00:00Z");
+        let said = mission.ok(&format!("ingest days.bin --at {at}")).err;
         let note = "left 72.0 h apart, and all are taken in as of 2026-12-08T00:00:00Z";
         assert_eq!(said.contains(note), is_told, "{days}: {said}");
         assert_eq!(said.contains("--at"), is_told, "{days}: {said}");

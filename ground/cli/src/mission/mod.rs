@@ -215,13 +215,11 @@ impl Mission {
     }
 }
 
-/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it. And
-/// of reports that are said to have come later than that.
+/// Warns where the clock of this computer stands before what the ledger remembers: whoever names the instant means it.
 ///
 /// # Errors
 /// [`Kind::Ledger`].
 pub fn doubt_clock(ledger: &Ledger, global: &Global) -> Result<()> {
-    instants::doubt_reports(ledger, global.now_s())?;
     if global.at.is_some() {
         return Ok(());
     }

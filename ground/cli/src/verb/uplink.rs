@@ -17,9 +17,9 @@ use crate::ledger::{Ledger, SentRow};
 use crate::mission::Mission;
 use crate::mission::artifact::{Artifact, kind_name};
 use crate::mission::causes::Causes;
-use crate::mission::epochs;
 use crate::mission::recover::Files;
 use crate::mission::underway::Underway;
+use crate::mission::{epochs, instants};
 use crate::out;
 use crate::time::{parse_instant, show_instant};
 use crate::verb::asked::Asked;
@@ -115,6 +115,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let mission = Mission::open(global)?;
     let mut ledger = mission.ledger(global)?;
+    instants::doubt_reports(&ledger, global.now_s())?;
     if let Some(file) = &args.unsent {
         let how = unsent::How {
             from_s: args.from,

@@ -158,7 +158,9 @@ fn run_with(
     let objects: Vec<UplinkObject> = ready.iter().map(|r| r.object.clone()).collect();
     distinct(&objects, &args.files)?;
     if mission.path("ledger.sqlite").is_file() {
-        mission::doubt_clock(&mission.ledger_to_read()?, global)?;
+        let ledger = mission.ledger_to_read()?;
+        mission::doubt_clock(&ledger, global)?;
+        mission::instants::doubt_reports(&ledger, global.now_s())?;
     }
     let Stands {
         starts,
