@@ -73,7 +73,8 @@ fn what_comes_before_the_sending_is_on_the_page() {
     let unsent = format!("uplink --unsent uplink/1.frames --at {START}");
     let part = "--from 2026-12-01T06:00:10Z --until 2026-12-01T06:00:20Z";
     let unsent = [format!("{unsent} {part}"), unsent].map(|line| json(&mission, &line));
-    page.holds("uplink-unsent", &unsent, &[]);
+    // Nothing else goes up between the frames of the bundle.
+    page.holds("uplink-unsent", &unsent, &["objects[].before_s"]);
     page.holds("ledger-log", &[json(&mission, "ledger log")], &[]);
     page.holds("ledger-verify", &[json(&mission, "ledger verify")], &[]);
     // A command goes in between what is written again.
