@@ -82,7 +82,11 @@ fn what_comes_before_the_sending_is_on_the_page() {
     mission.ok("sign documents/cmd-1.ldd --key keys/flight-dan.key");
     let between = format!("uplink documents/cmd-1.ldd --between --at {START}");
     let between = json(&mission, &between);
-    page.holds("uplink", &[sent, between], &[]);
+    page.holds(
+        "uplink",
+        &[sent, between],
+        &["instead[].objects[].before_s"],
+    );
     let backup = fs::read(mission.path("ledger.sqlite")).unwrap();
     mission.ok("command report-request");
     fs::write(mission.path("ledger.sqlite"), backup).unwrap();
