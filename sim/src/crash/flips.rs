@@ -6,8 +6,10 @@
 //! The bytes that were programmed since their last erase, and a few erased ones behind each run of them. Of images
 //! one byte in some hundreds: their digest is read back at every boot.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use lightday_boot::cells::KEY_SET_CELL;
 use lightday_boot::{Record, Region};
 use lightday_wire::{Location, SlotId};
 
@@ -56,20 +58,27 @@ impl Damage {
         }
     }
 
-    /// Whether the goals may be out of reach: it hits an image that is in a slot, or its papers, or a whole key set,
-    /// which may be the one before that alone proves an older image.
+    /// Whether the goals may be out of reach: it hits an image that is in a slot, or its papers, or a whole key set (both
+    /// of its copies), which may be the one before that alone proves an older image.
     fn may_fall_short<const W: usize, const E: usize>(&self, rig: &Rig<'_, W, E>) -> bool {
         let slots = rig.vehicle.config().map.slots;
+        let mut key_sets = rig.vehicle.config().map.key_sets.into_iter();
         let is_in_slot = |address: &u32| {
             let mut regions = slots.iter().flat_map(|slot| [slot.image, slot.trailer]);
             regions.any(|region| (region.start..region.end()).contains(address))
         };
         match self {
-            Self::Bits(flips) => flips.iter().any(|flip| is_in_slot(&flip.address)),
-            Self::Unreadable(at) => {
-                let mut key_sets = rig.vehicle.config().map.key_sets.into_iter();
-                is_in_slot(at) || key_sets.any(|region| region.start == *at)
+            Self::Bits(flips) => {
+                let copies_hit = |region: Region| -> BTreeSet<u32> {
+                    let within =
+                        |flip: &&Flip| (region.start..region.end()).contains(&flip.address);
+                    let copy = |flip: &Flip| (flip.address - region.start) / KEY_SET_CELL;
+                    flips.iter().filter(within).map(copy).collect()
+                };
+                flips.iter().any(|flip| is_in_slot(&flip.address))
+                    || key_sets.any(|region| copies_hit(region).len() > 1)
             }
+            Self::Unreadable(at) => is_in_slot(at) || key_sets.any(|region| region.start == *at),
         }
     }
 }
