@@ -17,5 +17,7 @@ mod map;
 mod spec;
 #[path = "boot_flash/store.rs"]
 mod store;
+#[path = "boot_flash/store_faults.rs"]
+mod store_faults;
 #[path = "boot_flash/vehicle.rs"]
 mod vehicle;

@@ -1,10 +1,9 @@
 //! The record in three copies: old or new after every cut, and as good as new under every flip.
 
-use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lightday_boot::cells::{HEADER_LEN, RECORD_CELL};
 use lightday_boot::store::RecordStore;
 use lightday_boot::{Elapsed, Record, Region, Trial};
-use lightday_sim::flash::{CutForm, FlashError};
+use lightday_sim::flash::CutForm;
 use lightday_wire::{
     Digest, Epoch, Location, ObjectNumber, Refusal, ResetCause, RevertCause, SlotState, Stage,
     Verdict, Version, canon,
@@ -12,22 +11,22 @@ use lightday_wire::{
 
 use crate::vehicle::{FORMS, Flash, number, record};
 
-const REGIONS: [Region; 3] = [region(0), region(4096), region(8192)];
+pub(super) const REGIONS: [Region; 3] = [region(0), region(4096), region(8192)];
 
 const fn region(start: u32) -> Region {
     Region { start, len: 4096 }
 }
 
-fn numbered(resets: u16) -> Record {
+pub(super) fn numbered(resets: u16) -> Record {
     Record { resets, ..record() }
 }
 
-fn store() -> RecordStore {
+pub(super) fn store() -> RecordStore {
     RecordStore::new(REGIONS)
 }
 
 /// A flash with this many saves behind it; the last record has `resets` = `saves`.
-fn saved(saves: u16) -> Flash {
+pub(super) fn saved(saves: u16) -> Flash {
     let mut flash = Flash::new(3);
     let mut sequence = 0;
     for n in 1..=saves {
@@ -37,7 +36,7 @@ fn saved(saves: u16) -> Flash {
     flash
 }
 
-fn resets(flash: &mut Flash) -> Option<u16> {
+pub(super) fn resets(flash: &mut Flash) -> Option<u16> {
     store().load(flash).map(|stored| stored.record.resets)
 }
 
@@ -273,135 +272,6 @@ fn a_record_that_is_made_anew_erases_what_was_there() {
         }
     }
     assert_eq!(resets(&mut flash), Some(77));
-}
-
-#[test]
-fn a_save_that_landed_nowhere_is_an_error() {
-    let mut flash = saved(1);
-    flash.protect(0..3 * 4096);
-    assert!(store().save(&mut flash, 1, &numbered(2)).is_err());
-    assert_eq!(resets(&mut flash), Some(1));
-}
-
-/// Erases, and takes no program: with an error, or saying that all went well.
-struct Blank {
-    flash: Flash,
-    is_silent: bool,
-}
-
-impl ErrorType for Blank {
-    type Error = FlashError;
-}
-
-impl ReadNorFlash for Blank {
-    const READ_SIZE: usize = Flash::READ_SIZE;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        self.flash.read(offset, bytes)
-    }
-
-    fn capacity(&self) -> usize {
-        self.flash.capacity()
-    }
-}
-
-impl NorFlash for Blank {
-    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
-    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
-        self.flash.erase(from, to)
-    }
-
-    fn write(&mut self, offset: u32, _bytes: &[u8]) -> Result<(), FlashError> {
-        if self.is_silent {
-            Ok(())
-        } else {
-            Err(FlashError::Protected(offset))
-        }
-    }
-}
-
-/// Regression: each copy that took no program was erased, one after the other, and one commit wiped the record.
-/// With cells free in all copies, with none, with one copy alone that holds the newest.
-#[test]
-fn flash_that_erases_and_takes_no_program_keeps_the_record() {
-    let full = 4096 / RECORD_CELL as u16;
-    for is_silent in [false, true] {
-        for saves in [3, full, full + 1] {
-            for lost in 0..3 {
-                let mut flash = saved(saves);
-                for copy in REGIONS.iter().take(lost) {
-                    flash.factory_load(copy.start, &[0x5a; 4096]);
-                }
-                let mut blank = Blank { flash, is_silent };
-                for attempt in 0..3 {
-                    let saved = store().save(&mut blank, u32::from(saves), &numbered(1000));
-                    let what = format!("{saves} saves, {lost} lost, attempt {attempt}");
-                    assert!(saved.is_err(), "{what}");
-                    assert_eq!(resets(&mut blank.flash), Some(saves), "{what}");
-                }
-                // What takes programs again takes the record, too.
-                let mut flash = blank.flash;
-                store()
-                    .save(&mut flash, u32::from(saves), &numbered(1001))
-                    .unwrap();
-                assert_eq!(resets(&mut flash), Some(1001));
-            }
-        }
-    }
-}
-
-/// Erases and programs, and says that no read went well.
-struct Blind(Flash);
-
-impl ErrorType for Blind {
-    type Error = FlashError;
-}
-
-impl ReadNorFlash for Blind {
-    const READ_SIZE: usize = Flash::READ_SIZE;
-
-    fn read(&mut self, offset: u32, _bytes: &mut [u8]) -> Result<(), FlashError> {
-        Err(FlashError::Protected(offset))
-    }
-
-    fn capacity(&self) -> usize {
-        self.0.capacity()
-    }
-}
-
-impl NorFlash for Blind {
-    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
-    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
-        self.0.erase(from, to)
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        self.0.write(offset, bytes)
-    }
-}
-
-/// Regression: where no copy could be read for the moment, all three were taken for copies in which nothing is whole,
-/// and erased one after the other: one commit wiped the record.
-#[test]
-fn flash_that_cannot_be_read_for_a_while_keeps_the_record() {
-    let full = 4096 / RECORD_CELL as u16;
-    for saves in [3, full, full + 1] {
-        let mut blind = Blind(saved(saves));
-        for attempt in 0..3 {
-            let kept = store().save(&mut blind, u32::from(saves), &numbered(1000));
-            assert!(kept.is_err(), "{saves} saves, attempt {attempt}");
-            let found = resets(&mut blind.0);
-            assert_eq!(found, Some(saves), "{saves} saves, attempt {attempt}");
-        }
-        let mut flash = blind.0;
-        let sequence = store().save(&mut flash, u32::from(saves), &numbered(1001));
-        assert!(sequence.is_ok_and(|sequence| sequence > u32::from(saves)));
-        assert_eq!(resets(&mut flash), Some(1001));
-    }
 }
 
 pub fn encoded(record: &Record) -> Vec<u8> {
