@@ -35,6 +35,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod abort;
 mod activation;
 mod admission;
 mod agent;
