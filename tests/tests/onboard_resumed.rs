@@ -180,6 +180,53 @@ fn a_bundle_outlasts_a_record_that_takes_nothing_for_a_while() {
     }
 }
 
+/// Regression: an installation that had waited for the record went on where it stood, and erased the way back for a base
+/// that it had looked at a day before.
+#[test]
+fn a_base_that_rots_while_the_record_takes_nothing_costs_no_way_back() {
+    for steps in 0.. {
+        let mut bench = Bench::launch();
+        let second = bench.update(2, 2);
+        let bytes = image(3, 3000);
+        let third = bench
+            .ground
+            .bundle_with(&bytes, 3, Some(second.image), |_| {});
+        let last = third.object.k() - 1;
+        bench.deliver(&third.object, 0..last);
+        let frame = third.object.frame(last, &bench.uplink(0), TagLen::Eight);
+        bench.hear(&frame.unwrap());
+        for _ in 0..steps {
+            bench.step();
+        }
+        if bench.state(SlotId::A) != SlotState::Confirmed {
+            assert!(steps > 10, "{steps} steps until the slot is erased");
+            break;
+        }
+        let copies = copies(&bench);
+        bench.flash.lock(copies);
+        bench.settle();
+        bench.corrupt(bench.map().slot(SlotId::B).image.start + 100);
+        let rotten = bench.flash.operations();
+        bench.flash.unlock();
+        bench.wait_s(2 * DAY_S);
+        let verdict = bench.report().bundle;
+        assert_eq!(
+            (verdict.stage, verdict.refusal),
+            (Stage::Failed, Refusal::BaseMismatch),
+            "{steps} steps"
+        );
+        assert_eq!(
+            bench.state(SlotId::A),
+            SlotState::Confirmed,
+            "{steps} steps"
+        );
+        assert!(
+            !bench.slot_changed_since(rotten, SlotId::A),
+            "{steps} steps"
+        );
+    }
+}
+
 /// Regression: what was said once and refused by flash was said in RAM alone, until another commit: crashes that a year
 /// of health had cleared were counted on at the next one, and home was given up.
 #[test]

@@ -200,13 +200,18 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
                 });
             }
         };
-        self.reception = Reception::Admitted(admitted.clone());
-        let size = admitted.manifest.payload.size;
-        let payload = block
-            .part(admitted.payload_offset, size)
-            .ok_or(Refusal::Malformed)?;
+        self.reception = Reception::Admitted(admitted);
+        let payload = self.payload_region()?;
         self.check_padding(flash, block, payload.end(), room)?;
-        Ok(Install::Payload(Hashing::new(payload, size)))
+        Ok(Install::Payload(Hashing::new(payload, payload.len)))
+    }
+
+    /// Where the payload lies in the solved block.
+    fn payload_region(&self) -> Result<Region, Refusal> {
+        let admitted = self.admitted()?;
+        let size = admitted.manifest.payload.size;
+        let payload = self.config.map.block.part(admitted.payload_offset, size);
+        payload.ok_or(Refusal::Malformed)
     }
 
     /// Behind the payload the last symbol is filled with zeros, and with nothing else.
@@ -328,7 +333,10 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(flash).is_err() {
             // Nothing was touched: what is in the slot may be the way back.
             *self.record.slot_mut(target) = before;
-            return Ok(self.wait_to_install(now, Install::Begin));
+            // And what it is made from may rot meanwhile.
+            let payload = self.payload_region()?;
+            let hashing = Hashing::new(payload, payload.len);
+            return Ok(self.wait_to_install(now, Install::Payload(hashing)));
         }
         if let Some(facts) = self.facts.get_mut(target.index()) {
             *facts = SlotFacts::default();

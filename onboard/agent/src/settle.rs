@@ -55,9 +55,7 @@ impl<const N: usize, const W: usize, R: DecoderRam> Agent<N, W, R> {
         if self.commit(flash).is_err() {
             self.record = before;
             self.settle_due = self.wait_longer(now);
-            return;
         }
-        self.refused_wait_s = 0;
     }
 
     /// What a command came to; `None`: it still waits, or nobody knows what it was.
