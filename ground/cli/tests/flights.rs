@@ -105,12 +105,7 @@ fn a_rehearsal_that_fails_is_no_evidence() {
 fn with_twin(name: &str) -> Mission {
     let mission = Mission::with_bundle(name);
     mission.states_twin();
-    mission.any_evidence();
-    fs::write(mission.path("evidence/1.json"), "x").unwrap();
-    mission.ok("authorize 1 --evidence evidence/1.json");
-    for key in ["verification-cleo", "flight-dan"] {
-        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
-    }
+    mission.authorizes();
     mission.ok(&format!(
         "uplink bundles/1.ldb documents/auth-1.ldd --at {START}"
     ));

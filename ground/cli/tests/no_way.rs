@@ -83,12 +83,7 @@ fn a_twin_of_another_version_is_warned_of() {
 fn a_bundle_behind_a_trial_that_holds_its_slot_is_warned_of() {
     let mission = Mission::with_bundle("no-way-slot");
     mission.states_twin();
-    mission.any_evidence();
-    fs::write(mission.path("evidence/1.json"), "x").unwrap();
-    mission.ok("authorize 1 --evidence evidence/1.json");
-    for key in ["verification-cleo", "flight-dan"] {
-        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
-    }
+    mission.authorizes();
     mission.ok("build new.bin --version 1.2.0 --full");
     mission.ok("sign bundles/2.ldb --key keys/release-bob.key");
     let files = "bundles/1.ldb bundles/2.ldb documents/auth-1.ldd";
@@ -293,6 +288,8 @@ fn a_base_is_built_upon_under_the_version_alone_that_is_known_of_it() {
         build.to_owned(),
         format!("{again} --base-version 0.9.0"),
         format!("{again} --base-version 1.0.0"),
+        // The twin names it.
+        again.to_owned(),
     ] {
         mission.ok(&format!("{line} --dry-run"));
     }

@@ -90,12 +90,7 @@ fn a_base_of_no_bundle_is_warned_of_once_a_report_shows_what_is_on_board() {
 fn there_is_no_certificate_of_what_the_twin_does_not_take() {
     let mission = two("queue-certificate");
     mission.states_twin();
-    mission.any_evidence();
-    fs::write(mission.path("evidence/1.json"), "x").unwrap();
-    mission.ok("authorize 1 --evidence evidence/1.json");
-    for key in ["verification-cleo", "flight-dan"] {
-        mission.ok(&format!("sign documents/auth-1.ldd --key keys/{key}.key"));
-    }
+    mission.authorizes();
     let files = "bundles/1.ldb documents/auth-1.ldd";
     let sent = mission
         .ok(&format!("uplink {files} --json --at {START}"))

@@ -48,7 +48,8 @@ pub struct Args {
     /// An image that the vehicle has, in either slot or as golden: only the difference is sent.
     #[arg(long, value_name = "FILE", required_unless_present = "full")]
     base: Option<PathBuf>,
-    /// The version of the base, if it was never built here (the factory image).
+    /// The version of the base, if it was never built here and [twin] of mission.toml does not name it (the factory
+    /// image).
     #[arg(long, value_name = "VERSION", requires = "base")]
     base_version: Option<Version>,
     /// Need no base: send the whole image.
@@ -257,25 +258,12 @@ fn build_options(
     mission: &Mission,
     ledger: &Ledger,
 ) -> Result<BuildOptions> {
-    let known = ledger.bundles()?;
     let mut options = BuildOptions::new(number, args.version);
     if let (Some(base), Some(path)) = (base, &args.base) {
-        let digest = base.digest();
-        if let Some(asked) = args.base_version {
-            versions::check_base((digest, asked), path, (mission, ledger))?;
-        }
-        let built_here = known.iter().rev().find(|b| b.image == digest.0);
-        let built_here = built_here.and_then(|b| b.version.parse().ok());
-        options.base_version = args.base_version.or(built_here).ok_or_else(|| {
-            Error::new(
-                Kind::Usage,
-                "the base was not built here, so its version is unknown",
-            )
-            .file(path)
-            .hint("say which version the vehicle knows it by: --base-version 1.0.0")
-        })?;
+        let known = (mission, ledger);
+        options.base_version = versions::of_base(base.digest(), args.base_version, path, known)?;
     }
-    let latest = latest_counter(&known);
+    let latest = latest_counter(&ledger.bundles()?);
     options.security_counter = args.security_counter.unwrap_or(latest);
     options.class_bound = args.class;
     options.slot = args.slot;

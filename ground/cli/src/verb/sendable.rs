@@ -16,12 +16,13 @@ use crate::mission::verdicts;
 use crate::out;
 use crate::verb::plan::Ready;
 
-/// How a doubt begins that is more than one.
-const REFUSES: &str = "`lightday uplink` refuses this";
-
-/// Whether one of these doubts stands for a refusal.
-pub fn is_refused(doubts: &[String]) -> bool {
-    doubts.iter().any(|doubt| doubt.starts_with(REFUSES))
+/// What speaks against sending something.
+#[derive(Default)]
+pub struct Doubts {
+    /// In words.
+    pub said: Vec<String>,
+    /// Whether `lightday uplink` refuses it.
+    pub is_refused: bool,
 }
 
 /// Refuses what must not go up.
@@ -43,11 +44,14 @@ pub fn doubts(
     known: Option<(&Ledger, &Causes)>,
     ready: &[Ready],
     files: &[PathBuf],
-) -> Result<Vec<String>> {
-    let mut doubts = Vec::new();
+) -> Result<Doubts> {
+    let mut doubts = Doubts::default();
     let mut refused = |checked: Result<()>| match checked {
         Err(e) if e.kind == Kind::Refused => {
-            doubts.push(format!("{REFUSES}: {e}"));
+            doubts
+                .said
+                .push(format!("`lightday uplink` refuses this: {e}"));
+            doubts.is_refused = true;
             Ok(())
         }
         checked => checked,
@@ -59,7 +63,8 @@ pub fn doubts(
             refused(not_aborted(ledger, &sent, &ready.object, file))?;
         }
         for file in files {
-            doubts.extend(also_given_up((ledger, causes), &Artifact::load(file)?)?);
+            let given_up = also_given_up((ledger, causes), &Artifact::load(file)?)?;
+            doubts.said.extend(given_up);
         }
     }
     Ok(doubts)

@@ -244,7 +244,7 @@ fn prepare(
     }
     sendable::apart(ready, &args.files)?;
     let causes = Causes::of(mission, ledger)?;
-    let mut warnings = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?;
+    let mut warnings = sendable::doubts(Some((ledger, &causes)), ready, &args.files)?.said;
     let epochs = epochs(args, ledger, ready, between)?;
     if let Some(alarm) = &underway.alarm {
         warnings.extend(warnings::lost_record(alarm, &args.files)?);

@@ -41,22 +41,32 @@ fn known(digest: Digest, mission: &Mission, ledger: &Ledger) -> Result<Vec<Known
     Ok(known)
 }
 
-/// Refuses a version of the base under which nobody here knows it, where somebody does: the signatures cover it, and the
-/// vehicle puts in the one that it knows.
+/// The version by which the vehicle knows the base: the one that is `asked` for, or, where none is, the one that is known
+/// here. Refuses one under which nobody here knows it, where somebody does: the signatures cover it, and the vehicle puts in
+/// the one that it knows.
 ///
 /// # Errors
-/// [`Kind::Refused`]; the ledger cannot be read.
-pub fn check_base(
-    (digest, asked): (Digest, Version),
+/// [`Kind::Refused`]; [`Kind::Usage`] if there is none; the ledger cannot be read.
+pub fn of_base(
+    digest: Digest,
+    asked: Option<Version>,
     path: &Path,
     (mission, ledger): (&Mission, &Ledger),
-) -> Result<()> {
+) -> Result<Version> {
     let known = known(digest, mission, ledger)?;
-    let Some(first) = known.first() else {
-        return Ok(());
+    let (asked, first) = match (asked, known.first()) {
+        (Some(asked), Some(first)) => (asked, first),
+        (Some(version), None) | (None, Some(&KnownAs { version, .. })) => return Ok(version),
+        (None, None) => {
+            let what = "neither the ledger nor [twin] of mission.toml knows the base, so its version is unknown";
+            return Err(Error::new(Kind::Usage, what)
+                .file(path)
+                .field("base-version")
+                .hint("say which version the vehicle knows it by: --base-version 1.0.0"));
+        }
     };
     if known.iter().any(|k| k.version == asked) {
-        return Ok(());
+        return Ok(asked);
     }
     let said: Vec<String> = known
         .iter()

@@ -32,7 +32,7 @@ use crate::out;
 use crate::time::parse_instant;
 use crate::verb::asked::Asked;
 use crate::verb::between::Between;
-use crate::verb::sendable;
+use crate::verb::sendable::{self, Doubts};
 use crate::verb::sending::{self, Going};
 use crate::verb::taken;
 
@@ -167,7 +167,10 @@ fn run_with(
         epochs,
         doubts: old,
     } = stands(args, (mission, between), &objects, global)?;
-    let mut doubts = doubts(mission, &ready, &args.files)?;
+    let Doubts {
+        said: mut doubts,
+        is_refused,
+    } = doubts(mission, &ready, &args.files)?;
     doubts.extend(old);
     let going = Going::all(&ready, &args.files, &epochs);
     if let Some(by_s) = args.target {
@@ -206,7 +209,7 @@ fn run_with(
         out::message("Nothing is to be sent: wait for the next report");
         return Ok(());
     }
-    if sendable::is_refused(&doubts) || asked.as_ref().is_some_and(Asked::is_any_in_vain) {
+    if is_refused || asked.as_ref().is_some_and(Asked::is_any_in_vain) {
         out::message("Next: mend what the warnings name, and plan again");
         return Ok(());
     }
@@ -232,7 +235,7 @@ fn next(args: &Args, between: Option<&Between>) -> String {
 }
 
 /// What speaks against sending these.
-fn doubts(mission: &Mission, ready: &[Ready], files: &[PathBuf]) -> Result<Vec<String>> {
+fn doubts(mission: &Mission, ready: &[Ready], files: &[PathBuf]) -> Result<Doubts> {
     if !mission.path("ledger.sqlite").is_file() {
         return sendable::doubts(None, ready, files);
     }
