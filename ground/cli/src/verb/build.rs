@@ -48,7 +48,7 @@ pub struct Args {
     /// An image that the vehicle has, in either slot or as golden: only the difference is sent.
     #[arg(long, value_name = "FILE", required_unless_present = "full")]
     base: Option<PathBuf>,
-    /// The version of the base, if it was never built here and [twin] of mission.toml does not name it (the factory
+    /// The version of the base, if it was never built here and `twin` of mission.toml does not name it (the factory
     /// image).
     #[arg(long, value_name = "VERSION", requires = "base")]
     base_version: Option<Version>,
